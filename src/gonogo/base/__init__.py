@@ -1,0 +1,1 @@
+"""What everything stands on: digests, canonical JSON, atomic files, names, tables, the clock, the catalogue."""

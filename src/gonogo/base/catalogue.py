@@ -1,0 +1,57 @@
+"""What can be chosen by name: one line per check, runtime, target, channel and signal, imported only when chosen.
+
+Third parties add theirs through entry points in groups of the same names, `gonogo.checks` and so on:
+
+    [project.entry-points."gonogo.checks"]
+    my-check = "my_package.checks:MyCheck"
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from importlib.metadata import entry_points
+from typing import Any
+
+from gonogo.errors import UsageError
+
+CATALOGUE: dict[str, dict[str, str]] = {
+    "checks": {},
+    "runtimes": {
+        "onnx": "gonogo.model.runtimes.onnx:OnnxRuntime",
+    },
+    "signers": {
+        "file": "gonogo.trust.signers.file:FileSigner",
+    },
+    "stores": {
+        "sqlite": "gonogo.registry.stores.sqlite:SqliteStore",
+    },
+    "targets": {
+        "local": "gonogo.rollout.targets.local:LocalTarget",
+        "memory": "gonogo.rollout.targets.memory:MemoryTarget",
+    },
+    "signals": {},
+    "channels": {
+        "file": "gonogo.monitor.channels.file:FileChannel",
+    },
+}
+
+
+def names(kind: str) -> list[str]:
+    """Every name of a kind, ours and third parties', sorted."""
+    return sorted({*CATALOGUE[kind], *(point.name for point in entry_points(group=f"gonogo.{kind}"))})
+
+
+def load(kind: str, name: str) -> Any:
+    """The object behind a name. Raises UsageError with a did-you-mean when nothing has that name."""
+    place = CATALOGUE[kind].get(name)
+    if place is None:
+        for point in entry_points(group=f"gonogo.{kind}"):
+            if point.name == name:
+                return point.load()
+        known = names(kind)
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known) or 'none'}."
+        raise UsageError(f"no {kind.rstrip('s')} is called {name!r}.", hint=hint)
+    module, _, attribute = place.partition(":")
+    return getattr(importlib.import_module(module), attribute)

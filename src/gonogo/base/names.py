@@ -1,0 +1,71 @@
+"""Names of things: systems, semantic versions, references such as `credit-risk@1.2.0` and `credit-risk@production`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from gonogo.errors import UsageError
+
+SYSTEM = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+POINTERS = ("staging", "production")
+Level = Literal["major", "minor", "patch"]
+
+
+@dataclass(frozen=True, order=True)
+class Version:
+    """Semantic version of three numbers."""
+
+    major: int
+    minor: int
+    patch: int
+
+    @classmethod
+    def parse(cls, text: str) -> Version:
+        match = re.fullmatch(r"(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})", text)
+        if not match:
+            raise UsageError(f"{text!r} is not a version.", hint="Write three numbers, such as 1.2.0.")
+        return cls(*(int(part) for part in match.groups()))
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}.{self.patch}"
+
+    def bump(self, level: Level) -> Version:
+        if level == "major":
+            return Version(self.major + 1, 0, 0)
+        if level == "minor":
+            return Version(self.major, self.minor + 1, 0)
+        return Version(self.major, self.minor, self.patch + 1)
+
+
+@dataclass(frozen=True)
+class Ref:
+    """What a person calls a release: a system, and a version or a pointer."""
+
+    system: str
+    target: str
+
+    @classmethod
+    def parse(cls, text: str) -> Ref:
+        system, at, target = text.partition("@")
+        if not at or not SYSTEM.fullmatch(system) or not target:
+            raise UsageError(f"{text!r} is not a reference.", hint="Write system@version or system@production.")
+        if target not in POINTERS:
+            Version.parse(target)
+        return cls(system, target)
+
+    def __str__(self) -> str:
+        return f"{self.system}@{self.target}"
+
+    @property
+    def is_pointer(self) -> bool:
+        return self.target in POINTERS
+
+
+def check_system_name(name: str) -> str:
+    if not SYSTEM.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot name a system.", hint="Use lower-case letters, digits and hyphens, 63 at most."
+        )
+    return name

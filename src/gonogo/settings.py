@@ -1,0 +1,72 @@
+"""Every setting of the product, as one table: name, environment variable, default, unit, help.
+
+The command line, the service, the documents and the tests read this table; a setting that is not here does not exist.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gonogo.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Setting:
+    name: str
+    default: float | str
+    unit: str
+    help: str
+
+    @property
+    def env(self) -> str:
+        return "GONOGO_" + self.name.upper()
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("child_seconds", 300.0, "s", "longest an isolated child may run"),
+    Setting("child_memory", 4096.0, "MiB", "most memory an isolated child may take"),
+    Setting("check_seconds", 600.0, "s", "longest a command of the project (tests, lint) may run"),
+    Setting("request_body", 1.0, "MiB", "largest body of a request"),
+    Setting("request_rows", 1000.0, "rows", "most rows in one request"),
+    Setting("arm_deadline", 0.5, "s", "longest the stable arm waits for the other arm before it answers itself"),
+    Setting("drain_seconds", 30.0, "s", "longest a leaving worker keeps its connections"),
+    Setting("breaker_requests", 20.0, "requests", "fewest requests in the window before the breaker judges an arm"),
+    Setting("breaker_window", 5.0, "s", "window of the breaker"),
+    Setting("breaker_share", 0.5, "share", "share of bad answers at which the breaker takes an arm off"),
+    Setting("start_seconds", 30.0, "s", "longest a release may take to start"),
+    Setting("lease_seconds", 5.0, "s", "a controller that is silent for this long may be replaced"),
+    Setting("tick_seconds", 0.2, "s", "how often a rollout's controller looks"),
+    Setting("actor", "", "name", "who acts, as the audit log records it; default: the login name"),
+)
+
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+def number(name: str, environment: Mapping[str, str] | None = None) -> float:
+    """A setting's value as a number, from the environment or its default. Raises UsageError when it is no positive number."""
+    setting = _BY_NAME[name]
+    text = (os.environ if environment is None else environment).get(setting.env)
+    if text is None:
+        return float(setting.default)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < float("inf"):
+        raise UsageError(f"{setting.env}={text!r} is not a positive number ({setting.unit}): {setting.help}.")
+    return value
+
+
+def actor(environment: Mapping[str, str] | None = None) -> str:
+    """Who acts: GONOGO_ACTOR, or the login name."""
+    given = (os.environ if environment is None else environment).get("GONOGO_ACTOR", "")
+    if given:
+        return given
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return f"uid-{os.getuid()}"
