@@ -26,9 +26,7 @@ ROOMS: tuple[Room, ...] = (
     Room("flow", "What is the order?", "-", "this table"),
     Room("errors", "What can go wrong?", "-", "the error tree"),
     Room("settings", "What can be set?", "environment", "settings"),
-    Room(
-        "base", "What does everything stand on?", "bytes", "digests, canonical JSON, atomic files, names, tables, clock"
-    ),
+    Room("base", "What does everything stand on?", "bytes", "digests, canonical JSON, atomic files, names, tables, clock"),
     Room("trust", "Who said it?", "keys", "signed envelopes"),
     Room("model", "What does it compute?", "model bytes, rows", "scores, from an isolated child process"),
     Room("stats", "How sure are we?", "numbers", "counters, intervals, drift, e-values"),

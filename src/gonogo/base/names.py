@@ -65,7 +65,5 @@ class Ref:
 
 def check_system_name(name: str) -> str:
     if not SYSTEM.fullmatch(name):
-        raise UsageError(
-            f"{name!r} cannot name a system.", hint="Use lower-case letters, digits and hyphens, 63 at most."
-        )
+        raise UsageError(f"{name!r} cannot name a system.", hint="Use lower-case letters, digits and hyphens, 63 at most.")
     return name

@@ -65,9 +65,7 @@ def parse_yaml(text: str, file: str = "<yaml>") -> YamlSource:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        raise ProjectFileError(
-            file, f"not YAML: {error.problem or error.context}.", line=line, column=column
-        ) from error
+        raise ProjectFileError(file, f"not YAML: {error.problem or error.context}.", line=line, column=column) from error
     except yaml.YAMLError as error:
         raise ProjectFileError(file, f"not YAML: {error}.") from error
     return YamlSource(file, data, positions)
@@ -81,9 +79,7 @@ def _value(node: yaml.Node, path: Path_, positions: dict[Path_, tuple[int, int]]
             key = _scalar(key_node)
             if key in result:
                 mark = key_node.start_mark
-                raise ProjectFileError(
-                    file, f"the key {key!r} appears twice.", line=mark.line + 1, column=mark.column + 1
-                )
+                raise ProjectFileError(file, f"the key {key!r} appears twice.", line=mark.line + 1, column=mark.column + 1)
             positions[(*path, key)] = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
             result[key] = _value(value_node, (*path, key), positions, file)
         return result
@@ -95,6 +91,6 @@ def _value(node: yaml.Node, path: Path_, positions: dict[Path_, tuple[int, int]]
 def _scalar(node: yaml.Node) -> Any:
     loader = yaml.SafeLoader("")
     try:
-        return loader.construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+        return loader.construct_object(node, deep=True)
     finally:
-        loader.dispose()  # type: ignore[no-untyped-call]
+        loader.dispose()
