@@ -6,6 +6,7 @@ item with the digests of every input, so that a changed input is noticed without
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -35,7 +36,7 @@ class Fact:
 
 def _finite(value: Any) -> Any:
     """JSON has no NaN or infinity; a record keeps them as the words "nan", "inf", "-inf", which meet no requirement."""
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+    if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value
 
