@@ -38,6 +38,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("start_seconds", 30.0, "s", "longest a release may take to start"),
     Setting("lease_seconds", 5.0, "s", "a controller that is silent for this long may be replaced"),
     Setting("tick_seconds", 0.2, "s", "how often a rollout's controller looks"),
+    Setting("keys", "~/.config/gonogo/keys", "folder", "where `gonogo key new` puts private keys"),
     Setting("actor", "", "name", "who acts, as the audit log records it; default: the login name"),
 )
 
@@ -70,3 +71,9 @@ def actor(environment: Mapping[str, str] | None = None) -> str:
         return getpass.getuser()
     except (OSError, KeyError):
         return f"uid-{os.getuid()}"
+
+
+def text(name: str, environment: Mapping[str, str] | None = None) -> str:
+    """A setting's value as text, from the environment or its default."""
+    setting = _BY_NAME[name]
+    return (os.environ if environment is None else environment).get(setting.env, str(setting.default))

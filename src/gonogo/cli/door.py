@@ -1,0 +1,70 @@
+"""What every verb shares: the project and JSON options, errors as words and exit codes, progress on the terminal."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from gonogo.errors import GonogoError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PROJECT = click.option(
+    "--project",
+    "-p",
+    "project",
+    type=click.Path(path_type=Path),
+    default=Path("gonogo.yaml"),
+    show_default=True,
+    help="the project file, or the folder it is in",
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="print one JSON document and nothing else")
+
+
+def verb(function: F) -> F:
+    """Turn the product's errors into a message and the exit code of the contract. Works inside the click decorators."""
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except GonogoError as error:
+            if kwargs.get("as_json"):
+                show_json({"error": {"kind": type(error).__name__, "message": error.message, "hint": error.hint}})
+            else:
+                click.secho(f"gonogo: {error.message}", fg="red", err=True)
+                if error.hint:
+                    click.echo(f"        {error.hint}", err=True)
+            sys.exit(error.exit_code)
+        except BrokenPipeError:
+            # The reader went away (`gonogo log | head`); that is not our failure.
+            sys.stderr.close()
+            sys.exit(0)
+
+    return called  # type: ignore[return-value]
+
+
+def show_json(document: Any) -> None:
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def progress(as_json: bool) -> Callable[[str, int, int], None]:
+    """A reporter `(what, done, total)` that draws one line on a terminal, and nothing when piped or in JSON mode."""
+    if as_json or not sys.stderr.isatty():
+        return lambda what, done, total: None
+
+    width = 24
+
+    def draw(what: str, done: int, total: int) -> None:
+        filled = width * done // max(total, 1)
+        bar = "█" * filled + "░" * (width - filled)
+        end = "\r\033[K" if done >= total else ""
+        click.echo(f"\r\033[K{bar} {done}/{total} {what}{end}", nl=False, err=True)
+
+    return draw

@@ -1,0 +1,55 @@
+"""`gonogo check`"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from gonogo.cli.door import JSON, PROJECT, progress, show_json, verb
+
+FORMATS = ("html", "json", "text")
+
+
+@click.command("check", epilog="Example: gonogo check --report html=report.html")
+@PROJECT
+@click.option("--checklist", type=click.Choice(["gate"]), default="gate", show_default=True, help="which checklist of the pack")
+@click.option("--only", multiple=True, metavar="ITEM", help="measure only this item (repeatable); all are judged")
+@click.option("--judge-only", is_flag=True, help="measure nothing, judge what is there")
+@click.option("--report", "reports", multiple=True, metavar="FORMAT=FILE", help=f"write a report: {', '.join(FORMATS)}")
+@JSON
+@verb
+def command(project: Path, checklist: str, only: tuple[str, ...], judge_only: bool, reports: tuple[str, ...], as_json: bool) -> None:
+    """Measure what is missing or changed, and judge. Exit code 0 for GO, 1 for NO-GO."""
+    from gonogo.operations.check import check
+    from gonogo.operations.workspace import Workspace
+    from gonogo.reports.json import render_json
+    from gonogo.reports.text import render_text
+    from gonogo.verdict.outcome import Decision
+
+    wanted = [_wanted(text) for text in reports]
+    workspace = Workspace.open(project)
+    checked = check(workspace, only=frozenset(only), judge_only=judge_only, progress=progress(as_json))
+    for name, file in wanted:
+        _write(name, file, checked.report)
+    if as_json:
+        show_json(render_json(checked.report))
+    else:
+        click.echo(render_text(checked.report, color=sys.stdout.isatty()))
+    sys.exit(0 if checked.verdict.decision is Decision.GO else 1)
+
+
+def _wanted(text: str) -> tuple[str, Path]:
+    name, _, file = text.partition("=")
+    if name not in FORMATS or not file:
+        from gonogo.errors import UsageError
+
+        raise UsageError(f"--report {text!r} is not FORMAT=FILE.", hint=f"Formats: {', '.join(FORMATS)}.")
+    return name, Path(file)
+
+
+def _write(name: str, file: Path, report: object) -> None:
+    from gonogo.operations.reporting import write_report
+
+    write_report(name, file, report)  # type: ignore[arg-type]

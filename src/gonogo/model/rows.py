@@ -1,0 +1,69 @@
+"""From a table to what a client would send and what the truth was: JSON rows, class indices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gonogo.base.table import Column, Table
+from gonogo.errors import DataError
+from gonogo.model.schema import Feature, Schema
+
+
+def class_text(value: object) -> str | None:
+    """A label as the schema writes it: whole numbers without a point, text as it is, None for missing."""
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def class_indices(schema: Schema, column: Column) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Positions in `schema.classes` of a target column, int64 [rows]. Raises DataError for a missing or unknown label."""
+    known = {name: index for index, name in enumerate(schema.classes)}
+    indices = np.empty(len(column), dtype=np.int64)
+    values, inverse = _distinct(column)
+    for position, value in enumerate(values):
+        text = class_text(value)
+        if text not in known:
+            what = "a missing label" if text is None else f"the label {text!r}"
+            raise DataError(f"the target column has {what}, which is none of the classes {', '.join(schema.classes)}.")
+        indices[inverse == position] = known[text]
+    return indices
+
+
+def _distinct(column: Column) -> tuple[list[Any], Column]:
+    if column.dtype != object:
+        values, inverse = np.unique(column, return_inverse=True)
+        return values.tolist(), inverse
+    order: dict[Any, int] = {}
+    inverse = np.array([order.setdefault(value, len(order)) for value in column], dtype=np.int64)
+    return list(order), inverse
+
+
+def sample_rows(schema: Schema, table: Table, count: int) -> list[dict[str, Any]]:
+    """At most `count` rows, evenly spread over the table, as a client would send them. Rows the schema would refuse are left out."""
+    positions = np.unique(np.linspace(0, table.rows - 1, num=min(count, table.rows), dtype=np.int64))
+    taken = table.take(positions)
+    rows = []
+    for index in range(taken.rows):
+        row = {feature.name: _value(feature, taken.column(feature.name)[index]) for feature in schema.features}
+        if all(row[feature.name] is not None or feature.nullable for feature in schema.features):
+            rows.append(row)
+    if not rows:
+        raise DataError("every sampled row of the table misses a value that the model needs.")
+    return rows
+
+
+def _value(feature: Feature, value: Any) -> Any:
+    if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
+        return None
+    if feature.type == "string":
+        return str(value)
+    if feature.type == "bool":
+        return bool(value)
+    if feature.type == "int" and float(value).is_integer():
+        return int(value)
+    return float(value)

@@ -1,0 +1,105 @@
+"""`gonogo check`: build what would ship, measure what is missing or changed, and judge.
+
+Judging alone (`judge_only`) never measures, builds or runs anything: it hashes the inputs as they lie there, and evidence of other inputs
+is STALE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from gonogo.base.canonical import canonical_bytes
+from gonogo.base.files import write_atomic
+from gonogo.checklist.items import Checklist
+from gonogo.checklist.load import load_pack
+from gonogo.errors import GonogoError, KeyFileError, NotFoundError, VerificationError
+from gonogo.evidence.collect import collect, current_inputs
+from gonogo.evidence.record import Evidence
+from gonogo.evidence.store import EvidenceStore
+from gonogo.operations.inputs import ProjectInputs
+from gonogo.operations.workspace import Workspace
+from gonogo.reports.report import Report
+from gonogo.trust.keys import PublicKey
+from gonogo.verdict.judge import Answer, judge
+from gonogo.verdict.outcome import Verdict
+from gonogo.verdict.sign_off import SignOff, read_sign_off
+
+Progress = Callable[[str, int, int], None]
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """No progress shown."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A verdict with all that it rests on. `sign_offs` holds the signed envelopes by file name."""
+
+    verdict: Verdict
+    checklist: Checklist
+    evidence: Mapping[str, Evidence]
+    sign_offs: Mapping[str, bytes]
+
+    @property
+    def report(self) -> Report:
+        return Report(
+            system=self.verdict.system, verdict=self.verdict, checklist=self.checklist, evidence=self.evidence, generated=self.verdict.time
+        )
+
+
+def check(workspace: Workspace, *, only: frozenset[str] = frozenset(), judge_only: bool = False, progress: Progress = silent) -> Checked:
+    """Measure (all items, or `only` these) and judge. Raises NotFoundError for an item that the checklist does not have."""
+    project = workspace.project
+    checklist = load_pack(project.pack, project).gate
+    unknown = only - {item.id for item in checklist.items}
+    if unknown:
+        raise NotFoundError(f"{checklist.title} has no item {', '.join(sorted(unknown))}.", hint="`gonogo check` lists the items.")
+    store = EvidenceStore(workspace.evidence)
+    previous, notes = store.load(checklist)
+    with ProjectInputs(workspace, build=not judge_only, progress=progress) as inputs:
+        if judge_only:
+            evidence = previous
+        else:
+            evidence = collect(
+                checklist, inputs, clock=workspace.clock, previous=previous, only=only or None, store=store, progress=progress
+            )
+        now = current_inputs(checklist, inputs)
+        subject = inputs.subject
+        notes = [*notes, *inputs.notes]
+    signed, envelopes, problems = _sign_offs(workspace)
+    verdict = judge(
+        checklist,
+        system=project.system,
+        subject=subject,
+        evidence=evidence,
+        current_inputs=now,
+        sign_offs=signed,
+        answers={
+            item: Answer(override.applies, override.reason) for item, override in project.items.items() if override.applies is not None
+        },
+        now=workspace.clock.now(),
+        notes=tuple([*notes, *problems]),
+    )
+    write_atomic(workspace.path / "verdict.json", canonical_bytes(verdict.to_json()))
+    return Checked(verdict, checklist, evidence, envelopes)
+
+
+def _sign_offs(workspace: Workspace) -> tuple[list[SignOff], dict[str, bytes], list[str]]:
+    """Every envelope whose signature is that of the person who has the role; the others become notes, never sign-offs."""
+    people, problems = {}, []
+    for role, person in workspace.project.people.items():
+        try:
+            people[role] = (person.name, PublicKey.load(person.key))
+        except KeyFileError as error:
+            problems.append(str(error))
+    signed, envelopes = [], {}
+    for path in sorted(workspace.sign_offs.glob("*.dsse.json")):
+        data = path.read_bytes()
+        try:
+            signed.append(read_sign_off(data, people))
+        except (VerificationError, GonogoError) as error:
+            problems.append(f"{path.name} does not count: {error}")
+            continue
+        envelopes[path.name] = data
+    return signed, envelopes, problems

@@ -1,0 +1,278 @@
+"""What checks may ask for by name, made from the project: tables, the bundle, scores, a running trial server, a load test.
+
+Every input has a digest that costs hashing only; its value is made when a check first asks for it. When a bundle cannot be built, the
+error stays with the input: the items that need it become errors, the others are still measured.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from gonogo.base.canonical import digest, parse_json
+from gonogo.base.table import Table, read_table
+from gonogo.base.tree import file_digest
+from gonogo.candidate.run_record import read_run
+from gonogo.errors import DataError, GonogoError, NotFoundError
+from gonogo.evidence.inputs import Scores, SourceTree
+from gonogo.model.encode import encode_table
+from gonogo.model.rows import class_indices
+from gonogo.operations.workspace import Workspace
+from gonogo.release.bundle import Bundle, build_bundle, find_bundle
+from gonogo.service.trial import TrialServer
+
+LOAD_REQUESTS = 1000
+LOAD_CONCURRENCY = 100
+
+
+def load_test_file(workspace: Workspace, subject: str | None) -> Path | None:
+    """Where the load test of a bundle is kept."""
+    return None if subject is None else workspace.load_tests / f"{subject.removeprefix('sha256:')}.json"
+
+
+class ProjectInputs:
+    """The inputs of one project. Use as a context manager: a trial server that a check asked for is stopped at the end."""
+
+    def __init__(self, workspace: Workspace, *, build: bool, progress: Callable[[str, int, int], None]) -> None:
+        self.workspace = workspace
+        self.project = workspace.project
+        self.build = build
+        self.progress = progress
+        self.notes: list[str] = []
+        self._open = ExitStack()
+        self._digests: dict[str, str] = {}
+        self._values: dict[str, Any] = {}
+        self._files: dict[Path, str] = {}
+
+    def __enter__(self) -> ProjectInputs:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    @cached_property
+    def subject(self) -> str | None:
+        """Root digest of the bundle as the files are now, or None when there is none."""
+        try:
+            return self._bundle.digest
+        except GonogoError as error:
+            self.notes.append(f"no bundle: {error}")
+            return None
+
+    def digest(self, name: str) -> str:
+        """Digest of an input as it is now. Raises GonogoError when it is not there."""
+        if name not in self._digests:
+            self._digests[name] = self._of(name, "digest")
+        return self._digests[name]
+
+    def get(self, name: str) -> Any:
+        """The input itself, made once."""
+        if name not in self._values:
+            self._values[name] = self._of(name, "get")
+        return self._values[name]
+
+    def _of(self, name: str, what: str) -> Any:
+        method = getattr(self, f"_{what}_{name}", None)
+        if method is None:
+            raise NotFoundError(f"a check asks for the input {name!r}, which does not exist.")
+        return method()
+
+    # -- files -----------------------------------------------------------------------------------------------------------------------
+
+    def _file_digest(self, path: Path | None, what: str) -> str:
+        if path is None:
+            raise DataError(f"{what} is not declared.", hint=f"Add it to {self.project.file.name}.")
+        if path not in self._files:
+            if not path.is_file():
+                raise DataError(f"{what} {path} is not there.", hint=f"Mend the path in {self.project.file.name}.")
+            self._files[path] = file_digest(path)
+        return self._files[path]
+
+    def _digest_train(self) -> str:
+        return self._file_digest(self.project.data.train, "data.train")
+
+    def _digest_validation(self) -> str:
+        return self._file_digest(self.project.data.validation, "data.validation")
+
+    def _digest_test(self) -> str:
+        return self._file_digest(self.project.data.test, "data.test")
+
+    def _get_train(self) -> Table:
+        return self._table(self.project.data.train, "data.train")
+
+    def _get_validation(self) -> Table:
+        return self._table(self.project.data.validation, "data.validation")
+
+    def _get_test(self) -> Table:
+        return self._table(self.project.data.test, "data.test")
+
+    def _table(self, path: Path | None, what: str) -> Table:
+        self._file_digest(path, what)
+        assert path is not None
+        table = read_table(path)
+        table.column(self.project.data.target)
+        return table
+
+    def _digest_reference(self) -> str:
+        return self._file_digest(self.project.model.reference, "model.reference")
+
+    def _get_reference(self) -> Table:
+        self._digest_reference()
+        assert self.project.model.reference is not None
+        return read_table(self.project.model.reference)
+
+    def _digest_model_file(self) -> str:
+        return self._file_digest(self.project.model.path, "model.path")
+
+    def _get_model_file(self) -> Path:
+        self._digest_model_file()
+        return self.project.model.path
+
+    def _digest_run_record(self) -> str:
+        return self._file_digest(self.project.run_record, "the run record")
+
+    def _get_run_record(self) -> Mapping[str, Any]:
+        self._digest_run_record()
+        assert self.project.run_record is not None
+        return read_run(self.project.run_record)
+
+    # -- declarations ----------------------------------------------------------------------------------------------------------------
+
+    def _digest_project(self) -> str:
+        declared = self.project.to_json()
+        return digest({key: declared[key] for key in ("system", "model", "data", "code")})
+
+    def _get_project(self) -> Any:
+        return self.project
+
+    def _digest_monitor(self) -> str:
+        return digest(self.project.to_json()["monitor"])
+
+    def _get_monitor(self) -> Any:
+        return self.project.monitor
+
+    def _digest_people(self) -> str:
+        people = self.project.people.items()
+        return digest({role: {"name": p.name, "key": file_digest(p.key) if p.key.is_file() else "missing"} for role, p in people})
+
+    def _get_people(self) -> Any:
+        return self.project.people
+
+    def _digest_documents(self) -> str:
+        paths = self.project.documents.items()
+        return digest({name: file_digest(path) if path.is_file() else "missing" for name, path in paths})
+
+    def _get_documents(self) -> Mapping[str, Path]:
+        return self.project.documents
+
+    def _digest_environment(self) -> str:
+        return self._file_digest(self.project.environment, "environment")
+
+    def _get_environment(self) -> Path:
+        self._digest_environment()
+        assert self.project.environment is not None
+        return self.project.environment
+
+    @cached_property
+    def _source(self) -> SourceTree:
+        return SourceTree.of(self.project.root, self.project.code.paths)
+
+    def _digest_source(self) -> str:
+        return self._source.digest
+
+    def _get_source(self) -> SourceTree:
+        return self._source
+
+    def _digest_sandbox(self) -> str:
+        return digest({"isolation": self.project.isolation})
+
+    def _get_sandbox(self) -> Any:
+        return self.workspace.sandbox()
+
+    # -- the bundle and what it does -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _bundle_or_error(self) -> Bundle | GonogoError:
+        try:
+            found = find_bundle(self.project, self.workspace.bundles)
+            if found is not None:
+                return found
+            if not self.build:
+                return NotFoundError("the files have changed since the last check.", hint="Run `gonogo check`.")
+            self.progress("building the bundle", 0, 1)
+            return build_bundle(self.project, self.workspace.sandbox(), into=self.workspace.bundles)
+        except GonogoError as error:
+            return error
+
+    @property
+    def _bundle(self) -> Bundle:
+        found = self._bundle_or_error
+        if isinstance(found, GonogoError):
+            raise found
+        return found
+
+    def _digest_bundle(self) -> str:
+        return self._bundle.digest
+
+    def _get_bundle(self) -> Bundle:
+        return self._bundle
+
+    def _digest_scores_test(self) -> str:
+        return digest({"bundle": self.digest("bundle"), "rows": self.digest("test")})
+
+    def _digest_scores_validation(self) -> str:
+        return digest({"bundle": self.digest("bundle"), "rows": self.digest("validation")})
+
+    def _get_scores_test(self) -> Scores:
+        return self._scores(self.get("test"))
+
+    def _get_scores_validation(self) -> Scores:
+        return self._scores(self.get("validation"))
+
+    def _scores(self, table: Table) -> Scores:
+        """Scores of the bundle's own model bytes on a table, from the isolated child."""
+        schema = self._bundle.schema
+        result = self.workspace.sandbox().scores(schema, self._bundle.model_path, encode_table(schema, table))
+        time = self.project.data.time
+        return Scores(
+            y=class_indices(schema, table.column(self.project.data.target)),
+            scores=result.scores,
+            classes=schema.classes,
+            isolation=result.isolation,
+            time=table.columns.get(time) if time else None,
+        )
+
+    def _digest_endpoint(self) -> str:
+        return digest({"bundle": self.digest("bundle")})
+
+    def _get_endpoint(self) -> TrialServer:
+        """The bundle, booted in trial mode: this machine only, an ephemeral port, no pointer, no routed traffic."""
+        return self._open.enter_context(TrialServer(self._bundle, accept_weaker=self.project.isolation == "accept-weaker"))
+
+    def _load_file(self) -> Path:
+        file = load_test_file(self.workspace, self._bundle.digest)
+        assert file is not None
+        return file
+
+    def _digest_load_result(self) -> str:
+        """The load test belongs to the bundle; it is run once, when a check first needs it (or by `gonogo loadtest`)."""
+        file = self._load_file()
+        if not file.exists():
+            if not self.build:
+                raise NotFoundError("this bundle has not been load-tested.", hint="Run `gonogo check` or `gonogo loadtest`.")
+            from gonogo.operations.loadtest import load_test_bundle
+
+            self.progress(f"load test: {LOAD_REQUESTS} requests", 0, 1)
+            load_test_bundle(self.workspace, self._bundle, self.get("endpoint"), requests=LOAD_REQUESTS, concurrency=LOAD_CONCURRENCY)
+        return file_digest(file)
+
+    def _get_load_result(self) -> Mapping[str, Any]:
+        self._digest_load_result()
+        try:
+            return dict(parse_json(self._load_file().read_bytes()))
+        except (ValueError, json.JSONDecodeError) as error:
+            raise DataError(f"{self._load_file()} is damaged: {error}.", hint="Remove it and run `gonogo loadtest`.") from error

@@ -1,0 +1,75 @@
+"""`gonogo key new`: make a key pair for a person; the private half never enters the project."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from gonogo import settings
+from gonogo.base.files import storage, write_atomic
+from gonogo.base.yaml_source import load_yaml
+from gonogo.errors import ConflictError, UsageError
+from gonogo.trust.keys import PublicKey, generate_key
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+
+
+@dataclass(frozen=True)
+class NewKey:
+    """Where the two halves are. `entry` is the line for `people:` in gonogo.yaml; `added` says that it was written there."""
+
+    name: str
+    private: Path
+    public: Path
+    key_id: str
+    entry: str
+    added: bool
+
+
+def private_path(name: str) -> Path:
+    """Where the private key of a person lies on this machine."""
+    return Path(settings.text("keys")).expanduser() / f"{name}.key"
+
+
+def key_new(name: str, project_file: Path, *, role: str | None = None) -> NewKey:
+    """Make `name`'s key pair: private in the user's own folder, public in `keys/NAME.pub` of the project.
+
+    With `role`, the person is entered under `people:` of the project file. Raises UsageError for a bad name, ConflictError when the key
+    or the role is already there.
+    """
+    if not NAME.fullmatch(name):
+        raise UsageError(f"{name!r} cannot name a key.", hint="Use letters, digits, dots and hyphens.")
+    root = (project_file if project_file.is_dir() else project_file.parent).resolve()
+    file = root / "gonogo.yaml" if project_file.is_dir() else project_file
+    public = root / "keys" / f"{name}.pub"
+    if public.exists():
+        raise ConflictError(f"{public} is already there.", hint="Choose another name; a key is never overwritten.")
+    entry = f"{role or 'ROLE'}: {{name: {name}, key: keys/{name}.pub}}"
+    text = _with_person(file, role, entry) if role and file.exists() else None
+    private = private_path(name)
+    with storage(private, "create"):
+        private.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    made: PublicKey = generate_key(private)
+    write_atomic(public, made.pem.encode())
+    if text is not None:
+        write_atomic(file, text.encode())
+    return NewKey(name, private, public, made.key_id, entry, text is not None)
+
+
+def _with_person(file: Path, role: str, entry: str) -> str:
+    """The project file's text with the person added; comments and order stay as they are."""
+    source = load_yaml(file)
+    lines = file.read_text(encoding="utf-8").splitlines()
+    people = source.data.get("people") if isinstance(source.data, dict) else None
+    if isinstance(people, dict) and role in people:
+        raise source.error(("people", role), f"the role {role!r} is already taken.", hint="Remove that line to give it to somebody else.")
+    if ("people",) not in source.positions:
+        return "\n".join([*lines, "people:", f"  {entry}"]) + "\n"
+    at = source.positions[("people",)][0] - 1
+    if not people:
+        lines[at] = "people:"
+    elif "{" in lines[at]:
+        raise UsageError(f"{file}: `people` is written on one line.", hint=f"Write it as a block and add: {entry}")
+    lines.insert(at + 1, f"  {entry}")
+    return "\n".join(lines) + "\n"

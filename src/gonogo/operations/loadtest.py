@@ -1,0 +1,80 @@
+"""`gonogo loadtest`: many requests at once against a bundle, a release or a URL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from gonogo.base.canonical import canonical_bytes
+from gonogo.base.files import write_atomic
+from gonogo.base.names import Ref
+from gonogo.base.table import read_table
+from gonogo.errors import NotFoundError, UsageError
+from gonogo.evidence.inputs import Endpoint
+from gonogo.model.rows import sample_rows
+from gonogo.operations.workspace import Workspace
+from gonogo.release.bundle import Bundle, build_bundle, find_bundle
+from gonogo.service.loadtest import LoadResult, run_load_test
+from gonogo.service.trial import TrialServer
+
+SAMPLE = 500
+
+
+@dataclass(frozen=True)
+class LoadTested:
+    """The result, of what, and where it was kept (None for a URL)."""
+
+    target: str
+    result: LoadResult
+    file: Path | None
+
+
+def loadtest(
+    workspace: Workspace, target: str | None, *, requests: int = 1000, concurrency: int = 100, allow_remote: bool = False
+) -> LoadTested:
+    """Load-test the bundle of the files as they are (no target), a release (`system@version`) or a running service (URL)."""
+    if target and "://" in target:
+        url = urlsplit(target)
+        if url.scheme != "http" or not url.hostname:
+            raise UsageError(f"{target!r} is not an http:// address.")
+        rows = _rows(workspace, _bundle(workspace))
+        result = run_load_test(target, rows, requests=requests, concurrency=concurrency, allow_remote=allow_remote)
+        return LoadTested(target, result, None)
+    bundle = _bundle(workspace) if target is None else _release(workspace, Ref.parse(target))
+    with TrialServer(bundle, accept_weaker=workspace.project.isolation == "accept-weaker") as endpoint:
+        result = load_test_bundle(workspace, bundle, endpoint, requests=requests, concurrency=concurrency)
+    return LoadTested(target or bundle.digest, result, _file(workspace, bundle))
+
+
+def load_test_bundle(workspace: Workspace, bundle: Bundle, endpoint: Endpoint, *, requests: int, concurrency: int) -> LoadResult:
+    """Run the test against a booted bundle and keep the result under the bundle's digest."""
+    result = run_load_test(endpoint.base_url, _rows(workspace, bundle), requests=requests, concurrency=concurrency)
+    document: Mapping[str, Any] = {"format": "gonogo-load-test/1", "subject": bundle.digest, **result.to_json()}
+    write_atomic(_file(workspace, bundle), canonical_bytes(document))
+    return result
+
+
+def _file(workspace: Workspace, bundle: Bundle) -> Path:
+    path: Path = workspace.load_tests / f"{bundle.digest.removeprefix('sha256:')}.json"
+    return path
+
+
+def _bundle(workspace: Workspace) -> Bundle:
+    found = find_bundle(workspace.project, workspace.bundles)
+    return found or build_bundle(workspace.project, workspace.sandbox(), into=workspace.bundles)
+
+
+def _release(workspace: Workspace, ref: Ref) -> Bundle:
+    from gonogo.operations.verify import verify
+
+    if ref.system != workspace.project.system:
+        raise NotFoundError(f"{ref} is not a release of {workspace.project.system}.")
+    return verify(str(ref), key=None, project=workspace.project.file).bundle
+
+
+def _rows(workspace: Workspace, bundle: Bundle) -> Sequence[Mapping[str, Any]]:
+    """Real rows of the test table; they are sent, never stored."""
+    return sample_rows(bundle.schema, read_table(workspace.project.data.test), SAMPLE)

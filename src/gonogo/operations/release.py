@@ -1,0 +1,88 @@
+"""`gonogo release`: seal the bundle that has a GO, enter it in the registry, write the archive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gonogo import settings
+from gonogo.base.canonical import canonical_bytes
+from gonogo.base.names import Version
+from gonogo.operations.check import Checked, check
+from gonogo.operations.inputs import load_test_file
+from gonogo.operations.workspace import Workspace
+from gonogo.release.bundle import find_bundle
+from gonogo.release.package import package
+from gonogo.release.seal import seal
+from gonogo.release.verify import VerifiedRelease
+from gonogo.release.version import next_version
+from gonogo.verdict.approval import approve
+
+
+@dataclass(frozen=True)
+class Released:
+    """The sealed release and its archive. `known` is True when this very bundle had been released before (nothing was done)."""
+
+    release: VerifiedRelease
+    archive: Path
+    known: bool = False
+
+
+def release(workspace: Workspace, *, version: str = "auto") -> Released:
+    """Judge what is measured now, without measuring; seal it when it is GO. Raises NotApprovedError otherwise."""
+    report = check(workspace, judge_only=True)
+    approval = approve(report.verdict)
+    bundle = find_bundle(workspace.project, workspace.bundles)
+    if bundle is None:
+        # A GO names a subject, and a subject is a bundle that lies in the store.
+        from gonogo.errors import StorageError
+
+        raise StorageError(f"the bundle {approval.subject} is no longer in {workspace.bundles}.", hint="Run `gonogo check` again.")
+    registry = workspace.registry()
+    known = registry.find_digest(workspace.project.system, bundle.digest)
+    if known is not None and version in ("auto", str(known.version)):
+        from gonogo.operations.verify import verify
+
+        verified = verify(f"{workspace.project.system}@{known.version}", key=None, project=workspace.project.file)
+        return Released(verified, _archive_path(workspace, str(known.version)), known=True)
+    latest = registry.latest(workspace.project.system)
+    previous = None
+    if latest is not None:
+        from gonogo.operations.verify import verify
+
+        previous = verify(f"{workspace.project.system}@{latest.version}", key=None, project=workspace.project.file)
+    number = next_version(previous, bundle) if version == "auto" else Version.parse(version)
+    sealed = seal(
+        bundle,
+        approval,
+        version=number,
+        previous=latest.version if latest else None,
+        signer=workspace.signer(),
+        statements=_statements(workspace, report),
+        into=workspace.releases,
+        now=workspace.clock.now(),
+    )
+    archive = package(sealed.path, _archive_path(workspace, str(number)))
+    registry.register(sealed, path=sealed.path.relative_to(workspace.path), actor=settings.actor())
+    return Released(sealed, archive)
+
+
+def _archive_path(workspace: Workspace, version: str) -> Path:
+    path: Path = workspace.releases / f"{workspace.project.system}-{version}.tar.gz"
+    return path
+
+
+def _statements(workspace: Workspace, report: Checked) -> dict[str, bytes]:
+    """Everything that led to the verdict, as it will lie beside the tree."""
+    statements = {
+        "checklist.json": canonical_bytes(report.checklist.to_json()),
+        "verdict.json": canonical_bytes(report.verdict.to_json()),
+    }
+    for item, evidence in report.evidence.items():
+        statements[f"evidence/{item}.json"] = canonical_bytes(evidence.to_json())
+    for name, data in report.sign_offs.items():
+        statements[f"sign-offs/{name}"] = data
+    load_test = load_test_file(workspace, report.verdict.subject)
+    if load_test is not None and load_test.exists():
+        statements["load_test.json"] = load_test.read_bytes()
+    return statements

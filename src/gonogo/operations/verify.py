@@ -1,0 +1,37 @@
+"""`gonogo verify`: check a release with a public key alone, or a reference with the store's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gonogo.base.names import Ref
+from gonogo.errors import NotFoundError, UsageError
+from gonogo.operations.workspace import Workspace
+from gonogo.release.verify import VerifiedRelease
+from gonogo.release.verify import verify as verify_release
+from gonogo.trust.keys import PublicKey
+
+
+def verify(what: str, *, key: Path | None, project: Path) -> VerifiedRelease:
+    """Verify a folder or archive (with `key`), or a reference of this project (key optional).
+
+    Raises VerificationError naming every file that is not as it was sealed.
+    """
+    path = Path(what)
+    if path.exists():
+        if key is None:
+            raise UsageError(
+                f"{what} is a path, so the public key must be named.", hint="Add --key store.pub (from the one who sealed it)."
+            )
+        return verify_release(path, PublicKey.load(key))
+    if "@" not in what:
+        raise NotFoundError(f"there is nothing at {what}.", hint="Give a release folder, a .tar.gz, or system@version.")
+    workspace = Workspace.open(project)
+    entry = workspace.registry().resolve(Ref.parse(what))
+    public = PublicKey.load(key) if key else workspace.public_key()
+    verified = verify_release(workspace.path / entry.path, public)
+    if verified.digest != entry.digest:
+        from gonogo.errors import VerificationError
+
+        raise VerificationError(f"{what}: the folder holds {verified.digest}, the registry knows {entry.digest}.")
+    return verified

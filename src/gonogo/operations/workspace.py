@@ -1,0 +1,95 @@
+"""A project opened for work: its declarations, its store, its clock.
+
+store/
+  gonogo.db, anchor.json    the registry: events and documents (see docs/formats/registry.md)
+  keys/store.key, .pub      the key that signs events and releases
+  bundles/<digest>/         what would ship, content-addressed
+  evidence/<item>.json      what was measured
+  load_tests/<digest>.json  load tests of bundles
+  sign-offs/*.dsse.json     what people signed
+  releases/<name>-<version> sealed releases, and the same as .tar.gz
+  service/                  control socket, persisted routes
+  alarms.jsonl              what the file channel was told
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gonogo.base.clock import Clock, SystemClock
+from gonogo.base.files import storage
+
+if TYPE_CHECKING:
+    from gonogo.checklist.project import Project
+    from gonogo.model.sandbox import Sandbox
+    from gonogo.registry.registry import Registry
+    from gonogo.registry.stores.sqlite import SqliteStore
+    from gonogo.trust.keys import PublicKey
+    from gonogo.trust.signers.file import FileSigner
+
+
+class Workspace:
+    """One project and its store. Nothing is created before it is needed."""
+
+    def __init__(self, project: Project, clock: Clock | None = None) -> None:
+        self.project = project
+        self.clock: Clock = clock or SystemClock()
+        self.path = project.store
+        self._store: SqliteStore | None = None
+
+    @classmethod
+    def open(cls, path: Path) -> Workspace:
+        """Open the project file, or the `gonogo.yaml` in a folder. Raises ProjectFileError."""
+        from gonogo.checklist.project import load_project
+
+        return cls(load_project(path / "gonogo.yaml" if path.is_dir() else path))
+
+    bundles = property(lambda self: self.path / "bundles")
+    evidence = property(lambda self: self.path / "evidence")
+    load_tests = property(lambda self: self.path / "load_tests")
+    sign_offs = property(lambda self: self.path / "sign-offs")
+    releases = property(lambda self: self.path / "releases")
+    service = property(lambda self: self.path / "service")
+    alarms_file = property(lambda self: self.path / "alarms.jsonl")
+    key_file = property(lambda self: self.path / "keys" / "store.key")
+
+    def signer(self) -> FileSigner:
+        """The store's own key, made at first use."""
+        from gonogo.trust.keys import generate_key
+        from gonogo.trust.signers.file import FileSigner
+
+        if not self.key_file.exists():
+            with storage(self.key_file, "create"):
+                self.key_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            generate_key(self.key_file)
+        return FileSigner(self.key_file)
+
+    def public_key(self) -> PublicKey:
+        return self.signer().public
+
+    def store(self) -> SqliteStore:
+        """The registry's store, opened once."""
+        from gonogo.registry.stores.sqlite import SqliteStore
+
+        if self._store is None:
+            with storage(self.path, "create"):
+                self.path.mkdir(parents=True, exist_ok=True)
+            self._store = SqliteStore(self.path / "gonogo.db", self.signer(), self.clock)
+        return self._store
+
+    def registry(self) -> Registry:
+        from gonogo.registry.registry import Registry
+
+        return Registry(self.store())
+
+    def sandbox(self) -> Sandbox:
+        """The isolated child, limited by the settings."""
+        from gonogo import settings
+        from gonogo.model.sandbox import Sandbox
+
+        return Sandbox(
+            seconds=settings.number("child_seconds"),
+            memory_mib=int(settings.number("child_memory")),
+            accept_weaker=self.project.isolation == "accept-weaker",
+        )
