@@ -1,0 +1,1 @@
+"""How programs and browsers ask: a read-only HTTP door to the operations, on loopback."""

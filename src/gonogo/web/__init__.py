@@ -1,0 +1,1 @@
+"""What a person looks at: one page that says what is live and whether it is well."""
