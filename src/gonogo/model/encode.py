@@ -1,0 +1,313 @@
+"""From named values to the arrays a graph takes: requests row by row, tables column by column.
+
+Rules: every feature of the schema is there, and nothing else; a missing feature is never silently 0; null only where the schema says
+nullable (numbers become NaN, text becomes ""); NaN and infinity never; a boolean is no number, a number in quotes is no number, an int
+feature takes whole numbers only; a float feature takes what fits its graph input.
+
+The service encodes every request here, so there are two paths. The quick one looks at whole rows with a handful of C calls and gives up
+at the first doubt, without saying why. The careful one then goes value by value, and either encodes the rows or names every bad feature
+of every row. Both accept exactly the same rows (a property test holds them to it).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+
+from gonogo.base.table import Table
+from gonogo.errors import DataError
+from gonogo.model.runtime import Array
+from gonogo.model.schema import Feature, GraphInput, Schema
+
+DTYPES: dict[str, Any] = {"float32": np.float32, "float64": np.float64, "int64": np.int64, "bool": np.bool_, "string": object}
+LARGEST = {"float32": float(np.finfo(np.float32).max), "float64": float(np.finfo(np.float64).max)}
+INT64 = range(-(2**63), 2**63)
+#: Largest whole number that every smaller one is told apart from in a float32 or float64 input.
+EXACT = {"float32": 2**24, "float64": 2**53}
+NAME_SHOWN = 120  #: characters of a stranger's feature name that we repeat
+
+_FLOATS = frozenset({float, int})
+_SCALARS: dict[str, frozenset[type]] = {"float": _FLOATS, "int": frozenset({int}), "bool": frozenset({bool}), "string": frozenset({str})}
+_ENTERS: dict[str, frozenset[str]] = {
+    "float": frozenset({"float32", "float64"}),
+    "int": frozenset({"int64", "float32", "float64"}),
+    "bool": frozenset({"bool", "int64", "float32", "float64"}),
+    "string": frozenset({"string"}),
+}
+
+
+class RowErrors(DataError, ValueError):
+    """Rows that cannot be encoded. `errors` has one entry for each bad value: row (from 0), feature, problem, message.
+
+    Problems: "missing", "unknown", "type", "null", "not finite", "range", "text".
+    """
+
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        super().__init__(f"{len(errors)} value(s) cannot be used; first: row {errors[0]['row']}: {errors[0]['message']}")
+        self.errors = errors
+
+
+@dataclass(frozen=True)
+class _Block:
+    """One graph input with its features in column order."""
+
+    input: GraphInput
+    features: tuple[Feature, ...]
+    pick: Callable[[Mapping[str, Any]], tuple[Any, ...]]  #: the values of these features of one row, in column order
+    types: frozenset[type]  #: Python types that the quick path knows to be right
+    nullable: tuple[bool, ...]  #: whether null may stand, in column order
+
+
+class RowEncoder:
+    """The encoder of one schema, prepared once. Raises ValueError when the features do not cover the inputs exactly."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+        self._width = len(schema.features)
+        self._names = frozenset(schema.feature_names)
+        self._blocks = tuple(_block(graph_input, schema) for graph_input in schema.inputs)
+        if len(self._names) != self._width or sum(len(block.features) for block in self._blocks) != self._width:
+            raise ValueError("the schema's features do not cover its inputs exactly once")
+        # A block of mixed types, or whole numbers in a float input, has limits of its own for each column: not for the quick path.
+        self._quick = all(
+            len({feature.type for feature in block.features}) == 1
+            and (block.features[0].type, block.input.dtype) in _QUICK_PAIRS
+            for block in self._blocks
+        )  # fmt: skip
+
+    def encode(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
+        """Rows as one array [rows, width] for each graph input. Raises RowErrors naming every bad feature of every row."""
+        if self._quick:
+            try:
+                return self._encode_quickly(rows)
+            except (KeyError, TypeError, OverflowError, ValueError, AttributeError):
+                pass  # the careful path below says what is wrong, or finds that nothing is
+        return self._encode_carefully(rows)
+
+    def _encode_quickly(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
+        """Encode clean rows; any exception means "look closer"."""
+        width, count = self._width, len(rows)
+        if count == 0:
+            raise ValueError
+        for row in rows:
+            if len(row) != width:
+                raise ValueError
+        batch: dict[str, Array] = {}
+        for block in self._blocks:
+            values = block.pick(rows[0]) if count == 1 else tuple(chain.from_iterable(map(block.pick, rows)))
+            dtype = block.input.dtype
+            present: Sequence[Any] = values
+            if not block.types.issuperset(map(type, values)):
+                present = _present(block, values)
+            if dtype in LARGEST:
+                # The norm is at least the largest magnitude, and NaN or infinite if any value is: one call instead of three.
+                if not math.hypot(*present) <= LARGEST[dtype]:
+                    raise ValueError
+            elif dtype == "string" and not "".join(values).isascii():
+                raise ValueError
+            batch[block.input.name] = np.array(values, dtype=DTYPES[dtype]).reshape(count, len(block.features))
+        return batch
+
+    def _encode_carefully(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
+        errors: list[dict[str, Any]] = []
+        if len(rows) == 0:
+            errors.append({"row": 0, "feature": "", "problem": "missing", "message": "there are no rows"})
+        columns: list[list[list[Any]]] = [[] for _ in self._blocks]
+        for number, row in enumerate(rows):
+            if not isinstance(row, Mapping):
+                errors.append({"row": number, "feature": "", "problem": "type", "message": "a row must be an object of features"})
+                continue
+            for block, cells in zip(self._blocks, columns, strict=True):
+                cells.append([_cell(block.input, feature, row, number, errors) for feature in block.features])
+            if len(row) != self._width or not self._names.issuperset(row):
+                for name in sorted(str(name) for name in row if name not in self._names):
+                    shown = name if len(name) <= NAME_SHOWN else name[:NAME_SHOWN] + "…"
+                    errors.append(
+                        {"row": number, "feature": shown, "problem": "unknown", "message": f"{shown!r} is no feature of this model"}
+                    )
+        if errors:
+            raise RowErrors(errors)
+        return {
+            block.input.name: _array(cells, block.input, len(rows)) for block, cells in zip(self._blocks, columns, strict=True)
+        }  # fmt: skip
+
+
+_QUICK_PAIRS = frozenset(
+    {("float", "float32"), ("float", "float64"), ("int", "int64"), ("bool", "bool"), ("bool", "int64"), ("string", "string")}
+)
+_ENCODERS: dict[int, RowEncoder] = {}
+
+
+def encoder_for(schema: Schema) -> RowEncoder:
+    """The prepared encoder of a schema object. It is kept, and keeps the schema, so the object's identity is a safe key."""
+    encoder = _ENCODERS.get(id(schema))
+    if encoder is None:
+        if len(_ENCODERS) >= 64:
+            _ENCODERS.clear()
+        encoder = _ENCODERS[id(schema)] = RowEncoder(schema)
+    return encoder
+
+
+def encode_rows(schema: Schema, rows: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
+    """Rows as one array [rows, width] for each graph input. Raises RowErrors naming every bad feature of every row."""
+    return encoder_for(schema).encode(rows)
+
+
+def encode_table(schema: Schema, table: Table) -> dict[str, Array]:
+    """A table's feature columns as one array [rows, width] for each graph input; other columns are left alone.
+
+    Raises DataError naming every column that is missing or holds what the model cannot take.
+    """
+    batch = {item.name: np.empty((table.rows, item.width), dtype=DTYPES[item.dtype]) for item in schema.inputs}
+    dtypes = {item.name: item.dtype for item in schema.inputs}
+    missing = [name for name in schema.feature_names if name not in table.columns]
+    problems = [f"columns missing: {', '.join(missing)}"] if missing else []
+    for feature in schema.features:
+        if feature.name in table.columns:
+            try:
+                column = table_column(feature, dtypes[feature.input], table.columns[feature.name])
+            except ValueError as error:
+                problems.append(f"column {feature.name!r} {error}")
+            else:
+                batch[feature.input][:, feature.column] = column
+    if problems:
+        raise DataError(f"the table does not fit the model: {'; '.join(problems)}.", hint=f"The table has: {', '.join(table.columns)}.")
+    return batch
+
+
+def table_column(feature: Feature, dtype: str, column: Array) -> Array:
+    """One table column as the model takes it, of the input's dtype. Raises ValueError that continues "column x …"."""
+    if column.dtype.kind == "M":
+        raise ValueError("holds times, not a feature")
+    if feature.type == "string":
+        return _text_column(feature, column)
+    if column.dtype == object:
+        if any(value is not None for value in column):
+            raise ValueError("holds text, not numbers")
+        column = np.full(len(column), np.nan)
+    values = np.asarray(column, dtype=np.float64)
+    absent = np.isnan(values)
+    holes = int(absent.sum())
+    if holes and not (feature.nullable and dtype in LARGEST):
+        raise ValueError(f"has {holes} missing value(s), which the model does not take")
+    present = values[~absent] if holes else values
+    if not np.isfinite(present).all():
+        raise ValueError("holds an infinity")
+    if feature.type == "bool" and not np.isin(present, (0.0, 1.0)).all():
+        raise ValueError("holds other values than 0 and 1")
+    if feature.type == "int" and not (present == np.floor(present)).all():
+        raise ValueError("holds numbers that are not whole")
+    largest = float(EXACT[dtype]) if feature.type == "int" and dtype in EXACT else LARGEST.get(dtype, 2.0**63 - 1024)
+    if len(present) and np.abs(present).max() > largest:
+        raise ValueError(f"holds numbers too large for {dtype}")
+    return values.astype(DTYPES[dtype])
+
+
+def _text_column(feature: Feature, column: Array) -> Array:
+    if column.dtype != object:
+        if np.isnan(column.astype(np.float64)).all():
+            column = np.full(len(column), None, dtype=object)
+        else:
+            raise ValueError("holds numbers, but the model takes text")
+    holes = sum(value is None for value in column)
+    if holes and not feature.nullable:
+        raise ValueError(f"has {holes} missing value(s), which the model does not take")
+    return np.array(["" if value is None else value for value in column], dtype=object)
+
+
+def _block(graph_input: GraphInput, schema: Schema) -> _Block:
+    features = tuple(sorted((f for f in schema.features if f.input == graph_input.name), key=lambda feature: feature.column))
+    if graph_input.dtype not in DTYPES or [feature.column for feature in features] != list(range(graph_input.width)) or not features:
+        raise ValueError(f"the schema's features do not cover input {graph_input.name!r} exactly once")
+    for feature in features:
+        if graph_input.dtype not in _ENTERS[feature.type]:
+            raise ValueError(f"a {feature.type} feature ({feature.name!r}) cannot enter the {graph_input.dtype} input {graph_input.name!r}")
+    names = [feature.name for feature in features]
+    getter = itemgetter(*names)
+    pick = getter if len(names) > 1 else lambda row: (getter(row),)
+    types = frozenset[type]().union(*(_SCALARS[feature.type] for feature in features))
+    return _Block(graph_input, features, pick, types, tuple(feature.nullable for feature in features))
+
+
+def _present(block: _Block, values: tuple[Any, ...]) -> list[Any]:
+    """The values without the nulls, which NumPy writes as NaN. Raises ValueError for a null or type that needs a closer look."""
+    width = len(block.nullable)
+    if block.input.dtype not in LARGEST:
+        raise ValueError
+    present = [value for value in values if value is not None]
+    if not block.types.issuperset(map(type, present)):
+        raise ValueError
+    if not all(block.nullable[position % width] for position, value in enumerate(values) if value is None):
+        raise ValueError
+    return present
+
+
+def _cell(graph_input: GraphInput, feature: Feature, row: Mapping[str, Any], number: int, errors: list[dict[str, Any]]) -> Any:
+    """The value of one feature of one row, ready for its array; what is wrong with it goes to `errors`."""
+    if feature.name not in row:
+        problem, message = "missing", "is missing"
+    else:
+        value = row[feature.name]
+        if value is None and feature.nullable and feature.type == "string":
+            return ""
+        if value is None and feature.nullable and graph_input.dtype in LARGEST:
+            return math.nan
+        problem, message, value = _judge(graph_input.dtype, feature, value)
+        if not problem:
+            return value
+    errors.append({"row": number, "feature": feature.name, "problem": problem, "message": f"{feature.name!r} {message}"})
+    return None
+
+
+def _judge(dtype: str, feature: Feature, value: Any) -> tuple[str, str, Any]:
+    """(problem, message, value): the problem is "" when the value can be used."""
+    if value is None:
+        return "null", "must not be null", None
+    if feature.type == "string":
+        if not isinstance(value, str):
+            return "type", f"must be text, not {_kind(value)}", None
+        return ("", "", value) if _is_unicode(value) else ("text", "is not valid Unicode", None)
+    if feature.type == "bool":
+        return ("", "", value) if isinstance(value, bool) else ("type", f"must be true or false, not {_kind(value)}", None)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "type", f"must be a number, not {_kind(value)}", None
+    return _judge_number(dtype, feature, value)
+
+
+def _judge_number(dtype: str, feature: Feature, value: float) -> tuple[str, str, Any]:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "not finite", "must be a finite number", None
+    if feature.type == "int" and value != int(value):
+        return "type", "must be a whole number", None
+    if dtype == "int64":
+        return ("", "", int(value)) if int(value) in INT64 else ("range", "is too large for 64 bits", None)
+    if abs(value) > (EXACT[dtype] if feature.type == "int" else LARGEST[dtype]):
+        return "range", f"is too large for {dtype}", None
+    return "", "", float(value)
+
+
+def _is_unicode(text: str) -> bool:
+    """False for text with half of a surrogate pair, which has no UTF-8."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _kind(value: Any) -> str:
+    names = {bool: "a boolean", str: "text", list: "a list", dict: "an object", int: "a number", float: "a number"}
+    return names.get(type(value), type(value).__name__)
+
+
+def _array(cells: list[list[Any]], graph_input: GraphInput, rows: int) -> Array:
+    array = np.empty((rows, graph_input.width), dtype=DTYPES[graph_input.dtype])
+    if rows:
+        array[:] = cells
+    return array

@@ -1,0 +1,117 @@
+"""The outline of an ONNX file, read from its protobuf wire form without a protobuf library and without trusting it.
+
+ONNX has no magic bytes and no checksum; what can be told is whether the bytes are a whole ModelProto with a graph. It is also read here
+because an ONNX file may keep its weights in *other* files, and those would be outside every digest and signature.
+
+Field numbers: onnx.proto of the ONNX project (ModelProto, GraphProto, NodeProto, AttributeProto, TensorProto). Wire format: Protocol
+Buffers encoding, https://protobuf.dev/programming-guides/encoding/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+MAX_DEPTH = 32  #: graphs inside graphs (If, Loop, Scan); nobody nests deeper, and a stranger's file may not exhaust our stack
+
+_MODEL_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26})
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+# Where tensors hide: message → {field: message below it}. "tensor" is the leaf that may name another file.
+_BELOW: dict[str, dict[int, str]] = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph"},
+    "function": {7: "node", 11: "attribute"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+}
+
+
+class WireError(ValueError):
+    """The bytes are no protobuf message, or end in the middle of one."""
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What the outermost message says. `external` is true when a tensor's values lie in another file."""
+
+    ir_version: int
+    producer: str
+    external: bool
+
+
+def read_outline(data: bytes) -> Outline:
+    """Walk a ModelProto. Raises WireError when the bytes are truncated or are no ONNX model at all."""
+    view = memoryview(data)
+    ir_version, producer, graph = 0, "", False
+    for field, kind, start, end in _fields(view, 0, len(view)):
+        if field not in _MODEL_FIELDS:
+            raise WireError(f"field {field} does not belong to an ONNX model")
+        if field == 1 and kind == _VARINT:
+            ir_version, _ = _varint(view, start, end)
+        elif field == 2 and kind == _BYTES:
+            producer = bytes(view[start:end]).decode("utf-8", "replace")
+        elif field == 7 and kind == _BYTES:
+            graph = True
+    if not 0 < ir_version < 1000 or not graph:
+        raise WireError("there is no ONNX graph in it")
+    return Outline(ir_version, producer, _external(view, 0, len(view), "model", 0))
+
+
+def _external(view: memoryview, start: int, end: int, message: str, depth: int) -> bool:
+    if depth > MAX_DEPTH:
+        raise WireError("graphs are nested too deeply")
+    if message == "tensor":
+        # TensorProto: 13 external_data, 14 data_location (1 = EXTERNAL)
+        return any(
+            field == 13 or (field == 14 and kind == _VARINT and _varint(view, at, stop)[0] == 1)
+            for field, kind, at, stop in _fields(view, start, end)
+        )
+    below = _BELOW[message]
+    return any(
+        _external(view, at, stop, below[field], depth + 1)
+        for field, kind, at, stop in _fields(view, start, end)
+        if kind == _BYTES and field in below
+    )
+
+
+def _fields(view: memoryview, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (field, wire type, start, end of the value) for each field of the message between `start` and `end`."""
+    at = start
+    while at < end:
+        key, at = _varint(view, at, end)
+        field, kind = key >> 3, key & 7
+        if field == 0:
+            raise WireError("field 0 does not exist")
+        if kind == _VARINT:
+            _, after = _varint(view, at, end)
+            yield field, kind, at, after
+        elif kind == _BYTES:
+            size, at = _varint(view, at, end)
+            after = at + size
+            if after > end:
+                raise WireError("it ends in the middle")
+            yield field, kind, at, after
+        elif kind in (_FIXED32, _FIXED64):
+            after = at + (4 if kind == _FIXED32 else 8)
+            if after > end:
+                raise WireError("it ends in the middle")
+            yield field, kind, at, after
+        else:
+            raise WireError(f"wire type {kind} is not in use")
+        at = after
+
+
+def _varint(view: memoryview, at: int, end: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        if at >= end:
+            raise WireError("it ends in the middle")
+        byte = view[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+    raise WireError("a number is longer than ten bytes")

@@ -1,0 +1,97 @@
+"""ONNX models through ONNX Runtime, on one thread, from bytes.
+
+One thread and no spinning, because a worker owns one core and two spinning pools slow each other down. The bytes are outlined before the
+runtime sees them, so that a truncated file is called truncated, and weights outside the file are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import onnxruntime as ort
+
+from gonogo.errors import ModelError
+from gonogo.model.formats import check_onnx
+from gonogo.model.runtime import Array, GraphOutput
+from gonogo.model.schema import GraphInput
+
+_INPUTS = {
+    "tensor(float)": "float32",
+    "tensor(double)": "float64",
+    "tensor(int64)": "int64",
+    "tensor(bool)": "bool",
+    "tensor(string)": "string",
+}
+_OUTPUTS = _INPUTS | {"tensor(int32)": "int32", "tensor(float16)": "float16"}
+_SILENT = 4  # fatal only: the errors are raised, and a worker's standard error belongs to the worker
+
+
+class OnnxRuntime:
+    """Loads ONNX bytes. See `gonogo.model.runtime.Runtime`."""
+
+    name: ClassVar[str] = "onnx"
+
+    def load(self, data: bytes) -> OnnxModel:
+        """Load a model. Raises ModelError when the bytes are truncated, not ONNX, or a graph that cannot be served."""
+        check_onnx(data)
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+        options.log_severity_level = _SILENT
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+        try:
+            session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # the runtime's errors have no common root; here they become one of ours
+            raise ModelError(f"ONNX Runtime cannot load the model: {_first_line(error)}", hint="Export it again.") from error
+        return OnnxModel(session)
+
+
+class OnnxModel:
+    """A session with its description. See `gonogo.model.runtime.Loaded`."""
+
+    def __init__(self, session: Any) -> None:
+        self._run = session.run
+        self.inputs: tuple[GraphInput, ...] = tuple(_graph_input(item) for item in session.get_inputs())
+        self.outputs: tuple[GraphOutput, ...] = tuple(
+            GraphOutput(item.name, _OUTPUTS.get(item.type, item.type), _dimensions(item.shape)) for item in session.get_outputs()
+        )
+        self.metadata: Mapping[str, str] = dict(session.get_modelmeta().custom_metadata_map)
+        self._names = [output.name for output in self.outputs]
+        if not self.inputs:
+            raise ModelError("the model's graph has no inputs.")
+
+    def run(self, batch: Mapping[str, Array], outputs: Sequence[str] | None = None) -> dict[str, Any]:
+        """Compute the named outputs (default: all). Raises ModelError when the graph refuses the batch."""
+        names = self._names if outputs is None else outputs
+        try:
+            values = self._run(names, batch)
+        except Exception as error:  # as above
+            raise ModelError(f"the model cannot compute this batch: {_first_line(error)}") from error
+        return dict(zip(names, values, strict=True))
+
+
+def _graph_input(item: Any) -> GraphInput:
+    dtype = _INPUTS.get(item.type)
+    if dtype is None:
+        raise ModelError(
+            f"input {item.name!r} takes {item.type}.", hint=f"Export it with one of: {', '.join(sorted(set(_INPUTS.values())))}."
+        )
+    shape = _dimensions(item.shape)
+    if len(shape) != 2 or shape[0] is not None:
+        words = " x ".join("any" if size is None else str(size) for size in shape) or "a scalar"
+        raise ModelError(
+            f"input {item.name!r} has the shape {words}; a matrix of any number of rows is needed.",
+            hint="Export it with a free first dimension and two dimensions, [None, columns].",
+        )
+    return GraphInput(item.name, dtype, shape[1] or 0)
+
+
+def _dimensions(shape: Sequence[Any]) -> tuple[int | None, ...]:
+    return tuple(size if isinstance(size, int) and size > 0 else None for size in shape)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]
