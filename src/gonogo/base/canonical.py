@@ -27,7 +27,7 @@ def digest(value: Any) -> str:
 
 
 def parse_json(data: bytes) -> Any:
-    """Strict JSON: refuses duplicate keys and NaN. Raises ValueError."""
+    """Strict JSON: refuses duplicate keys, NaN and nesting too deep to read. Raises ValueError."""
 
     def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(pairs)
@@ -38,4 +38,7 @@ def parse_json(data: bytes) -> Any:
     def refuse(word: str) -> Any:
         raise ValueError(f"{word} is not JSON")
 
-    return json.loads(data, object_pairs_hook=no_duplicates, parse_constant=refuse)
+    try:
+        return json.loads(data, object_pairs_hook=no_duplicates, parse_constant=refuse)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None

@@ -1,0 +1,247 @@
+"""What a check may ask for by name, and the shape each of these has.
+
+The records that other rooms own are described here as Protocols; `operations` hands the real ones in through an `Inputs` object. A
+provider keeps two promises: `digest(name)` costs hashing only and names everything that `get(name)` is made from; both raise
+NotFoundError when the project does not declare the thing, and another GonogoError when it is declared and cannot be had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from gonogo.base.canonical import digest
+from gonogo.errors import DataError
+from gonogo.evidence.digests import FileDigests
+from gonogo.model.schema import Schema
+
+Numbers = np.ndarray[Any, np.dtype[Any]]
+
+#: Every input by name: the type it has, and what its digest must cover.
+INPUTS: dict[str, str] = {
+    "project": "ProjectView: the declarations of gonogo.yaml; digest over system, model, data and code declarations",
+    "people": "Mapping[role, PersonView]; digest over roles, names and the bytes of the key files",
+    "monitor": "MonitorView; digest over the declaration",
+    "source": "SourceTree: files below code.paths; digest over paths and bytes",
+    "documents": "Mapping[name, Path]; digest over names and bytes, a missing file counting as such",
+    "environment": "Path of the lock of the training or serving environment; digest of its bytes",
+    "run_record": "Mapping: the run record of the candidate; digest of its file's bytes",
+    "model_file": "Path of the declared model; digest of its bytes",
+    "train_file": "Path of the training table; digest of its bytes",
+    "test_file": "Path of the test table; digest of its bytes",
+    "train": "Table; digest of the file's bytes",
+    "validation": "Table; digest of the file's bytes",
+    "test": "Table; digest of the file's bytes",
+    "reference": "Table with the training framework's own scores; digest of the file's bytes",
+    "bundle": "BundleView; its root digest",
+    "sandbox": "SandboxPort: runs the candidate's bytes in isolation; digest over what isolation is demanded",
+    "scores_test": "Scores of the bundle's model on `test`; digest over bundle, table and target",
+    "scores_validation": "Scores of the bundle's model on `validation`; digest over bundle, table and target",
+    "endpoint": "Endpoint: the bundle served in trial mode; the bundle's root digest",
+    "load_result": "Mapping of a LoadResult; digest over the bundle and the shape of the load",
+}
+
+
+class Inputs(Protocol):
+    """Hands inputs out by name; see the module's docstring for its promises."""
+
+    def digest(self, name: str) -> str: ...
+
+    def get(self, name: str) -> Any: ...
+
+
+class CodeView(Protocol):
+    """The declared commands, each a list of words or None."""
+
+    @property
+    def tests(self) -> Sequence[str] | None: ...
+    @property
+    def lint(self) -> Sequence[str] | None: ...
+    @property
+    def format(self) -> Sequence[str] | None: ...
+
+
+class DataView(Protocol):
+    @property
+    def target(self) -> str: ...
+    @property
+    def time(self) -> str | None: ...
+    @property
+    def ignore(self) -> Sequence[str]: ...
+
+
+class ProjectView(Protocol):
+    """What checks read of a project; `checklist.project.Project` has this shape."""
+
+    @property
+    def root(self) -> Path: ...
+    @property
+    def system(self) -> str: ...
+    @property
+    def code(self) -> CodeView: ...
+    @property
+    def data(self) -> DataView: ...
+
+
+class PersonView(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def key(self) -> Path: ...
+
+
+class MonitorView(Protocol):
+    @property
+    def channels(self) -> Sequence[Any]: ...
+    @property
+    def rules(self) -> Sequence[Any]: ...
+
+
+class BundleView(Protocol):
+    """What would ship. `baseline` and `golden` are the JSON documents of those names; `digest` is the root digest of `root`."""
+
+    @property
+    def root(self) -> Path: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def schema(self) -> Schema: ...
+    @property
+    def model_path(self) -> Path: ...
+    @property
+    def baseline(self) -> Mapping[str, Any]: ...
+    @property
+    def golden(self) -> Mapping[str, Any]: ...
+
+
+class ChildResultView(Protocol):
+    @property
+    def arrays(self) -> Mapping[str, Numbers]: ...
+    @property
+    def isolation(self) -> str: ...
+
+
+class SandboxPort(Protocol):
+    """`model.sandbox.Sandbox` has this shape."""
+
+    def run(self, task: str, model: Path, arrays: Mapping[str, Numbers] | None, request: dict[str, Any]) -> ChildResultView: ...
+
+
+@dataclass(frozen=True)
+class Response:
+    """One answer: `headers` with lower-case names, `body` as bytes."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class ResponseView(Protocol):
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def body(self) -> bytes: ...
+
+
+class Endpoint(Protocol):
+    """A server of the bundle in trial mode. `request` raises UnreachableError when no answer comes."""
+
+    @property
+    def base_url(self) -> str: ...
+
+    def request(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> ResponseView: ...
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What the model says about a table.
+
+    `y` int64 [n]: the class index of each row; `scores` float64 [n, classes]; `threshold` turns the score of the last class of a
+    binary task into a label. `isolation` is what was in force while the model's bytes ran.
+    """
+
+    y: Numbers
+    scores: Numbers
+    classes: tuple[str, ...]
+    isolation: str
+    threshold: float = 0.5
+
+    @property
+    def predicted(self) -> Numbers:
+        """The class index that each row is given."""
+        if len(self.classes) == 2:
+            return np.asarray(self.scores[:, 1] >= self.threshold, dtype=np.int64)
+        return np.asarray(self.scores.argmax(axis=1), dtype=np.int64)
+
+    def usable(self) -> Scores:
+        """Itself, once it is sure that a metric over it means something. Raises DataError otherwise."""
+        if len(self.y) == 0:
+            raise DataError("there are no rows to measure on.")
+        if self.scores.shape != (len(self.y), len(self.classes)):
+            raise DataError(f"the scores have shape {self.scores.shape}, not ({len(self.y)}, {len(self.classes)}).")
+        if not np.isfinite(self.scores).all():
+            bad = int((~np.isfinite(self.scores).all(axis=1)).sum())
+            raise DataError(f"{bad} of {len(self.y)} rows have a score that is NaN or infinite.", hint="Nothing can be measured on them.")
+        if len(np.unique(self.y)) < 2:
+            raise DataError("the rows are all of one class.", hint="Quality cannot be measured on one class.")
+        return self
+
+
+#: Folders and files that tools write beside sources; they are no sources.
+NOT_SOURCE = frozenset(
+    {
+        ".git", ".hg", ".svn", ".gonogo", ".venv", "venv", ".tox", ".nox", "node_modules", "__pycache__", ".pytest_cache", ".mypy_cache",
+        ".ruff_cache", ".hypothesis", ".ipynb_checkpoints", ".DS_Store", ".coverage",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SourceTree:
+    """The project's own source files: plain files below the declared paths, sorted; links are listed apart and never followed."""
+
+    root: Path
+    files: tuple[Path, ...]
+    links: tuple[Path, ...] = ()
+
+    @classmethod
+    def read(cls, root: Path, paths: Sequence[Path]) -> SourceTree:
+        """Everything below the given files and folders. Raises DataError when one is missing or all of them hold nothing."""
+        found: set[Path] = set()
+        for path in paths:
+            start = root / path
+            if not start.exists():
+                raise DataError(f"the source path {path} is not there.", hint="Mend `code.paths` in gonogo.yaml.")
+            found |= {start} if start.is_file() else _below(start)
+        links = {path for path in found if path.is_symlink()}
+        if not found - links:
+            raise DataError(f"there is no source file below {', '.join(str(path) for path in paths) or 'nothing'}.")
+        return cls(root, tuple(sorted(found - links)), tuple(sorted(links)))
+
+    def digest(self, digests: FileDigests) -> str:
+        """Over the path and bytes of every file and the target of every link."""
+        files = {_name(path, self.root): digests.digest(path) for path in self.files}
+        links = {_name(path, self.root): "link:" + str(path.readlink()) for path in self.links}
+        return digest({**files, **links})
+
+
+def _below(folder: Path) -> set[Path]:
+    found: set[Path] = set()
+    for entry in folder.iterdir():
+        if entry.name in NOT_SOURCE or entry.name.startswith(".coverage.") or entry.name.endswith((".pyc", ".egg-info")):
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            found |= _below(entry)
+        elif entry.is_file() or entry.is_symlink():
+            found.add(entry)
+    return found
+
+
+def _name(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
