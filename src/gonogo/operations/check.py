@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from gonogo.base.canonical import canonical_bytes
 from gonogo.base.files import write_atomic
-from gonogo.checklist.items import Checklist
+from gonogo.checklist.items import Checklist, Item
 from gonogo.checklist.load import load_pack
 from gonogo.errors import GonogoError, KeyFileError, NotFoundError, VerificationError
 from gonogo.evidence.collect import collect, current_inputs
@@ -56,7 +56,7 @@ def check(workspace: Workspace, *, only: frozenset[str] = frozenset(), judge_onl
     if unknown:
         raise NotFoundError(f"{checklist.title} has no item {', '.join(sorted(unknown))}.", hint="`gonogo check` lists the items.")
     store = EvidenceStore(workspace.evidence)
-    previous, notes = store.load(checklist)
+    previous = store.read_all(item.id for item in checklist.items if item.check)
     with ProjectInputs(workspace, build=not judge_only, progress=progress) as inputs:
         if judge_only:
             evidence = previous
@@ -66,7 +66,7 @@ def check(workspace: Workspace, *, only: frozenset[str] = frozenset(), judge_onl
             )
         now = current_inputs(checklist, inputs)
         subject = inputs.subject
-        notes = [*notes, *inputs.notes]
+        notes = [*store.notes, *inputs.notes]
     signed, envelopes, problems = _sign_offs(workspace)
     verdict = judge(
         checklist,
@@ -79,10 +79,20 @@ def check(workspace: Workspace, *, only: frozenset[str] = frozenset(), judge_onl
             item: Answer(override.applies, override.reason) for item, override in project.items.items() if override.applies is not None
         },
         now=workspace.clock.now(),
-        notes=tuple([*notes, *problems]),
+        notes=(*notes, *problems),
     )
     write_atomic(workspace.path / "verdict.json", canonical_bytes(verdict.to_json()))
     return Checked(verdict, checklist, evidence, envelopes)
+
+
+def _counted(checklist: Checklist, progress: Progress) -> Callable[[Item, str], None]:
+    """Progress of the collection as "which item, how many of how many"."""
+    order = [item.id for item in checklist.items if item.check]
+
+    def tell(item: Item, step: str) -> None:
+        progress(f"{item.id}: {step}", order.index(item.id) + (step != "measuring"), len(order))
+
+    return tell
 
 
 def _sign_offs(workspace: Workspace) -> tuple[list[SignOff], dict[str, bytes], list[str]]:

@@ -15,11 +15,12 @@ from typing import Any
 
 from gonogo.base.canonical import digest, parse_json
 from gonogo.base.table import Table, read_table
-from gonogo.base.tree import file_digest
 from gonogo.candidate.run_record import read_run
 from gonogo.errors import DataError, GonogoError, NotFoundError
+from gonogo.evidence.digests import FileDigests
 from gonogo.evidence.inputs import Scores, SourceTree
 from gonogo.model.encode import encode_table
+from gonogo.model.predict import score_matrix
 from gonogo.model.rows import class_indices
 from gonogo.operations.workspace import Workspace
 from gonogo.release.bundle import Bundle, build_bundle, find_bundle
@@ -46,7 +47,7 @@ class ProjectInputs:
         self._open = ExitStack()
         self._digests: dict[str, str] = {}
         self._values: dict[str, Any] = {}
-        self._files: dict[Path, str] = {}
+        self._files = FileDigests()
 
     def __enter__(self) -> ProjectInputs:
         return self
@@ -85,12 +86,10 @@ class ProjectInputs:
 
     def _file_digest(self, path: Path | None, what: str) -> str:
         if path is None:
-            raise DataError(f"{what} is not declared.", hint=f"Add it to {self.project.file.name}.")
-        if path not in self._files:
-            if not path.is_file():
-                raise DataError(f"{what} {path} is not there.", hint=f"Mend the path in {self.project.file.name}.")
-            self._files[path] = file_digest(path)
-        return self._files[path]
+            raise NotFoundError(f"{what} is not declared.", hint=f"Add it to {self.project.file.name}.")
+        if not path.is_file():
+            raise DataError(f"{what} {path} is not there.", hint=f"Mend the path in {self.project.file.name}.")
+        return self._files.digest(path)
 
     def _digest_train(self) -> str:
         return self._file_digest(self.project.data.train, "data.train")
@@ -100,6 +99,20 @@ class ProjectInputs:
 
     def _digest_test(self) -> str:
         return self._file_digest(self.project.data.test, "data.test")
+
+    def _digest_train_file(self) -> str:
+        return self._digest_train()
+
+    def _digest_test_file(self) -> str:
+        return self._digest_test()
+
+    def _get_train_file(self) -> Path | None:
+        self._digest_train()
+        return self.project.data.train
+
+    def _get_test_file(self) -> Path | None:
+        self._digest_test()
+        return self.project.data.test
 
     def _get_train(self) -> Table:
         return self._table(self.project.data.train, "data.train")
@@ -157,14 +170,17 @@ class ProjectInputs:
 
     def _digest_people(self) -> str:
         people = self.project.people.items()
-        return digest({role: {"name": p.name, "key": file_digest(p.key) if p.key.is_file() else "missing"} for role, p in people})
+        return digest({role: {"name": p.name, "key": self._or_missing(p.key)} for role, p in people})
 
     def _get_people(self) -> Any:
         return self.project.people
 
     def _digest_documents(self) -> str:
         paths = self.project.documents.items()
-        return digest({name: file_digest(path) if path.is_file() else "missing" for name, path in paths})
+        return digest({name: self._or_missing(path) for name, path in paths})
+
+    def _or_missing(self, path: Path) -> str:
+        return self._files.digest(path) if path.is_file() else "missing"
 
     def _get_documents(self) -> Mapping[str, Path]:
         return self.project.documents
@@ -179,10 +195,10 @@ class ProjectInputs:
 
     @cached_property
     def _source(self) -> SourceTree:
-        return SourceTree.of(self.project.root, self.project.code.paths)
+        return SourceTree.read(self.project.root, self.project.code.paths)
 
     def _digest_source(self) -> str:
-        return self._source.digest
+        return self._source.digest(self._files)
 
     def _get_source(self) -> SourceTree:
         return self._source
@@ -222,10 +238,10 @@ class ProjectInputs:
         return self._bundle
 
     def _digest_scores_test(self) -> str:
-        return digest({"bundle": self.digest("bundle"), "rows": self.digest("test")})
+        return digest({"bundle": self.digest("bundle"), "rows": self.digest("test"), "target": self.project.data.target})
 
     def _digest_scores_validation(self) -> str:
-        return digest({"bundle": self.digest("bundle"), "rows": self.digest("validation")})
+        return digest({"bundle": self.digest("bundle"), "rows": self.digest("validation"), "target": self.project.data.target})
 
     def _get_scores_test(self) -> Scores:
         return self._scores(self.get("test"))
@@ -236,14 +252,15 @@ class ProjectInputs:
     def _scores(self, table: Table) -> Scores:
         """Scores of the bundle's own model bytes on a table, from the isolated child."""
         schema = self._bundle.schema
-        result = self.workspace.sandbox().scores(schema, self._bundle.model_path, encode_table(schema, table))
-        time = self.project.data.time
+        result = self.workspace.sandbox().run(
+            "predict", self._bundle.model_path, encode_table(schema, table), {"outputs": [schema.score_output]}
+        )
         return Scores(
             y=class_indices(schema, table.column(self.project.data.target)),
-            scores=result.scores,
+            scores=score_matrix(schema, result.arrays[schema.score_output], table.rows),
             classes=schema.classes,
             isolation=result.isolation,
-            time=table.columns.get(time) if time else None,
+            threshold=schema.threshold,
         )
 
     def _digest_endpoint(self) -> str:
@@ -268,7 +285,7 @@ class ProjectInputs:
 
             self.progress(f"load test: {LOAD_REQUESTS} requests", 0, 1)
             load_test_bundle(self.workspace, self._bundle, self.get("endpoint"), requests=LOAD_REQUESTS, concurrency=LOAD_CONCURRENCY)
-        return file_digest(file)
+        return self._files.digest(file)
 
     def _get_load_result(self) -> Mapping[str, Any]:
         self._digest_load_result()

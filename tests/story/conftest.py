@@ -1,0 +1,191 @@
+"""The reference system, prepared and trained once for all stories, and the command line as a user types it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SYSTEM = ROOT / "systems" / "late_arrivals"
+LEFT_OUT = shutil.ignore_patterns("data", "models", "late_30", ".gonogo", "__pycache__", "keys", "demo.py", ".pytest_cache", ".ruff_cache")
+
+
+@dataclass
+class User:
+    """Somebody at a terminal in a project's folder, with keys of their own."""
+
+    folder: Path
+    keys: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def environ(self) -> dict[str, str]:
+        return {**os.environ, "GONOGO_KEYS": str(self.keys), "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore", **self.environment}
+
+    def gonogo(self, *words: str, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "gonogo", *words],
+            cwd=self.folder,
+            env=self.environ(),
+            capture_output=True,
+            text=True,
+            timeout=170,
+            check=False,
+        )
+        assert expect is None or done.returncode == expect, f"gonogo {' '.join(words)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def json(self, *words: str, expect: int | None = 0) -> Any:
+        return json.loads(self.gonogo(*words, "--json", expect=expect).stdout)
+
+    def python(self, *words: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, *words], cwd=self.folder, env=self.environ(), capture_output=True, text=True, timeout=170, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        log = open(self.folder / f"{words[0]}.log", "ab")  # noqa: SIM115 - as long as the process
+        return subprocess.Popen(
+            [sys.executable, "-m", "gonogo", *words], cwd=self.folder, env=self.environ(), stdout=log, stderr=log, start_new_session=True
+        )
+
+    def outcomes(self, document: Any) -> dict[str, str]:
+        return {item["item"]: item["outcome"] for item in document["items"]}
+
+
+@dataclass
+class Service:
+    """A running `gonogo serve`."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+
+    def get(self, path: str) -> Any:
+        with urllib.request.urlopen(self.url + path, timeout=5) as answer:
+            return json.loads(answer.read())
+
+    def predict(self, features: Any) -> tuple[int, dict[str, Any]]:
+        request = urllib.request.Request(
+            self.url + "/predict", json.dumps({"features": features}).encode(), {"Content-Type": "application/json"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read())
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def serve(user: User, *words: str) -> Service:
+    port = free_port()
+    process = user.start("serve", *words, "--port", str(port))
+    service = Service(process, f"http://127.0.0.1:{port}")
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise AssertionError((user.folder / "serve.log").read_text())
+        try:
+            service.get("/health")
+            return service
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+    service.stop()
+    raise AssertionError("the service did not answer: " + (user.folder / "serve.log").read_text())
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`systems/late_arrivals` with its tables and its models of 1.0.0 (in `models`), 1.1.0 and 1.2.0 (in `later`); made once a run."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "late_arrivals"
+    shared.parent.mkdir(parents=True, exist_ok=True)
+    with open(shared.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "ready").exists():
+            shutil.rmtree(shared, ignore_errors=True)
+            shutil.copytree(SYSTEM, shared, ignore=LEFT_OUT)
+            user = User(shared, shared)
+            user.python("prepare.py")
+            user.python("train.py")
+            user.python("train.py", "--trees", "60", "--depth", "12", "--out", "later/1.1.0")
+            user.python("train.py", "--trees", "60", "--depth", "12", "--season-correction", "--out", "later/1.2.0")
+            (shared / "ready").touch()
+    return shared
+
+
+@pytest.fixture
+def user(trained: Path, tmp_path: Path) -> User:
+    """A user in a fresh copy of the trained system, whose two people have keys."""
+    folder = tmp_path / "late_arrivals"
+    shutil.copytree(trained, folder)
+    somebody = User(folder, tmp_path / "keys")
+    text = (folder / "gonogo.yaml").read_text()
+    (folder / "gonogo.yaml").write_text("\n".join(pace(line) for line in text.splitlines()) + "\n")
+    somebody.gonogo("key", "new", "ana", "--role", "technical-lead")
+    somebody.gonogo("key", "new", "ben", "--role", "product-owner")
+    return somebody
+
+
+def pace(line: str) -> str:
+    """Stages of a second: the statistics stay, only the least time of a stage is shorter."""
+    return line.split("min_seconds:")[0] + "min_seconds: 1" if "min_seconds:" in line else line
+
+
+def take_model(user: User, version: str) -> None:
+    """Put the model of a later recipe in place, as training it would."""
+    for path in (user.folder / "later" / version).iterdir():
+        shutil.copy(path, user.folder / "models" / path.name)
+
+
+def go(user: User) -> None:
+    """Measure and sign, so that the next check is a GO."""
+    user.gonogo("check", expect=1)
+    user.gonogo("sign", "technical-lead")
+    user.gonogo("sign", "product-owner")
+
+
+@pytest.fixture
+def released(user: User) -> User:
+    """A user who has released 1.0.0."""
+    go(user)
+    user.gonogo("release")
+    return user
+
+
+@pytest.fixture
+def service(released: User) -> Iterator[Service]:
+    """1.0.0 in service."""
+    running = serve(released, "late-arrivals@1.0.0")
+    yield running
+    running.stop()
