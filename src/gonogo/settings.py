@@ -36,6 +36,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("breaker_window", 5.0, "s", "window of the breaker"),
     Setting("breaker_share", 0.5, "share", "share of bad answers at which the breaker takes an arm off"),
     Setting("start_seconds", 30.0, "s", "longest a release may take to start"),
+    Setting("ack_seconds", 2.0, "s", "a worker that does not take over a new table for this long is replaced"),
+    Setting("silence_seconds", 5.0, "s", "a worker that says nothing for this long is replaced"),
     Setting("lease_seconds", 5.0, "s", "a controller that is silent for this long may be replaced"),
     Setting("tick_seconds", 0.2, "s", "how often a rollout's controller looks"),
     Setting("keys", "~/.config/gonogo/keys", "folder", "where `gonogo key new` puts private keys"),

@@ -1,0 +1,441 @@
+"""The supervisor: owns the public listening socket, keeps each release's processes alive, and puts routing tables in force.
+
+    controller ──control.sock──▶ supervisor ──control channel──▶ workers of the stable release ──unix socket──▶ workers of the other arm
+                                     │ owns                             ▲ accept, answer, forward
+    clients ─────────────────▶ public listener ─────────────────────────┘
+
+Rules it keeps:
+1. No request passes through it. It may die; the workers then end (their control channel ends), and its successor starts from the table
+   on disk, the stable release first.
+2. A table is on disk before it is in force and before anybody is answered; it counts as in force only when no process routes by an
+   older one any more. A process that does not take it over in time is ended: then it routes nothing at all.
+3. The accepting role is handed over make-before-break: the new stable release accepts before the old one is told to leave. The
+   listening socket itself stays open in this process throughout, so that nobody is refused or reset.
+4. Only the safe direction is taken without a controller: an arm that a worker's breaker took off is taken off everywhere, under a new
+   epoch. That is done first and written afterwards, for a full disk must not keep a bad arm in service.
+5. Trouble of an arm that does not accept never delays a table: a hung canary is not waited for.
+6. Counters only grow while this process lives; `boot_id` names its life.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import uuid
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gonogo import settings
+from gonogo.base.clock import Clock, SystemClock, stamp
+from gonogo.base.names import Ref
+from gonogo.errors import ConflictError, GonogoError, StorageError, UnreachableError, UsageError
+from gonogo.service.control_server import ControlServer
+from gonogo.service.crew import Crew
+from gonogo.service.fleet import Fleet, Resolve
+from gonogo.service.places import SoleOwner, listen_public, make_private, service_folder, socket_folder
+from gonogo.service.process import WORKER_COMMAND, Changes, WorkerProcess
+from gonogo.service.routing import WHOLE, Arm, RoutingTable
+from gonogo.service.table_file import ServiceState, TableFile, check_token, fence
+
+_log = logging.getLogger(__name__)
+
+_LEFTOVER_SECONDS = 1.0  # what a killed supervisor left behind may take to go by itself
+_TICK_SECONDS = 1.0
+
+
+class Supervisor:
+    """One service. `processes` is the number of worker processes per release."""
+
+    def __init__(
+        self,
+        store: Path,
+        resolve: Resolve,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        processes: int = 1,
+        command: Sequence[str] = WORKER_COMMAND,
+        clock: Clock | None = None,
+    ) -> None:
+        self.folder = service_folder(store)
+        self.sockets = socket_folder(self.folder)
+        self.boot_id = uuid.uuid4().hex
+        self._host, self._port = host, port
+        self._clock = clock or SystemClock()
+        self._changes = Changes()
+        self._lock = asyncio.Lock()  # one decision about the table at a time; never held while workers are waited for
+        self._owner = SoleOwner(self.folder / "supervisor.lock")
+        self._file = TableFile(self.folder / "route.json")
+        self._state: ServiceState | None = None
+        self._saved: ServiceState | None = None  # what the file holds
+        self._unsaved = ""  # why the state in force is not on disk; "" when it is
+        self._public: socket.socket | None = None
+        self._fleet = Fleet(self.folder, self.sockets, resolve, self, self._changes, size=processes, command=command)
+        self._control = ControlServer(self)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # ---- life
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of the public listener, once started."""
+        if self._public is None:
+            raise UsageError("The service has not been started.")
+        name = self._public.getsockname()
+        return str(name[0]), int(name[1])
+
+    @property
+    def url(self) -> str:
+        host, port = self.address
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    @property
+    def state(self) -> ServiceState:
+        if self._state is None:
+            raise UnreachableError("The service has no table yet: it is starting.", hint="Repeat in a moment.")
+        return self._state
+
+    async def start(self, initial: str | None = None) -> None:
+        """Take over the store, bind, start the stable release, then the others. `initial` is the release of a service that has no table.
+
+        Raises ConflictError (another supervisor, or the stored table has another stable release), AddressInUseError, UsageError
+        (nothing to serve), StorageError (damaged table) and what starting the initial release raises.
+        """
+        make_private(self.folder)
+        make_private(self.sockets)
+        self._owner.take()
+        stored = await asyncio.to_thread(self._file.load)
+        first = _choose_first(stored, initial)
+        await self._fleet.end_leftovers(_LEFTOVER_SECONDS)
+        self._public = listen_public(self._host, self._port)
+        self._launch(self._housekeep())
+        if stored is None:
+            await self._begin(first)
+            await self._control.listen(self.sockets / "control.sock")
+        else:
+            self._state = replace(stored, table=self._with_sockets(stored.table)).with_running(first)
+            await self._control.listen(self.sockets / "control.sock")
+            await self._recover()
+
+    async def _begin(self, release: str) -> None:
+        """The first table of a store is written only when its release runs."""
+        await self._fleet.prepare(release)
+        await self._fleet.await_first(self._enlist(release))
+        table = RoutingTable(epoch=1, token=0, arms=(Arm(release, WHOLE, str(self._fleet.socket_path(release))),), stable=release)
+        await self._adopt(ServiceState(table, token=0, running=(release,)))
+        await self._await_force(table.epoch)
+
+    async def _recover(self) -> None:
+        table = self.state.table
+        await self.prepare(table.stable)
+        crew = self._enlist(table.stable)
+        if not await self._changes.until(lambda: bool(crew.ready_workers), settings.number("start_seconds")):
+            _log.warning("%s is not ready yet: %s", table.stable, crew.problem)
+        for release in self.state.running:
+            if release in self._fleet.crews:
+                continue
+            try:
+                await self.prepare(release)
+                self._enlist(release)
+            except GonogoError as error:
+                self._fleet.problems[release] = str(error)
+                _log.warning("%s cannot be started: %s", release, error)
+
+    async def serve(self, initial: str | None = None, *, announce: Callable[[str], None] = lambda url: None) -> None:
+        """Start, call `announce` with the address, run until SIGTERM or SIGINT, then drain. A second signal ends at once."""
+        asked = asyncio.Event()
+
+        def ask() -> None:
+            if asked.is_set():
+                for worker in self._fleet.workers:
+                    worker.kill("its process was ended at once, as asked")
+            asked.set()
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, ask)
+        try:
+            starting = asyncio.ensure_future(self.start(initial))
+            asking = asyncio.ensure_future(asked.wait())
+            await asyncio.wait((starting, asking), return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+                announce(self.url)
+            else:
+                starting.cancel()
+            await asking
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Stop accepting, let the workers finish, the stable release first since it still needs the others; leave nothing running."""
+        await self._control.close()
+        stable = self._state.table.stable if self._state else ""
+        drain = settings.number("drain_seconds")
+        if stable in self._fleet.crews:
+            await self._fleet.crews[stable].stop(drain)
+        await asyncio.gather(*(crew.stop(drain) for crew in self._fleet.crews.values()))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for release in list(self._fleet.crews):
+            self._fleet.dismiss(release)
+        if self._public is not None:
+            self._public.close()
+        self._owner.release()
+
+    # ---- verbs of the control API: all idempotent
+
+    async def prepare(self, release: str, token: int | None = None) -> dict[str, Any]:
+        """Find a release and check that it may be served. Raises what `resolve` raises."""
+        _check_release(release)
+        await self._see(token)
+        return {"release": release, "already": not await self._fleet.prepare(release)}
+
+    async def start_release(self, release: str, token: int | None = None) -> dict[str, Any]:
+        """Start a release's processes and wait until one is ready. Raises ChildError with the worker's own reason."""
+        await self.prepare(release, token)
+        crew = self._fleet.crews.get(release)
+        if crew is not None and crew.leaving:
+            await self._changes.until(lambda: self._fleet.crews.get(release) is not crew, settings.number("drain_seconds"))
+            crew = self._fleet.crews.get(release)
+        already = crew is not None and bool(crew.ready_workers)
+        if crew is None:
+            crew = self._enlist(release)
+            await self._fleet.await_first(crew)
+        else:
+            await self._fleet.await_return(crew)
+        async with self._lock:
+            await self._save(self.state.with_running(release))
+        return {"release": release, "already": already, "pid": crew.ready_workers[0].pid, "digest": crew.digest}
+
+    async def observe(self) -> dict[str, Any]:
+        """What is in force, what runs and what was counted, with counters as fresh as the workers give them."""
+        await self._fleet.refresh_counters()
+        state = self.state
+        table = state.table
+        known = dict.fromkeys((*(arm.release for arm in table.arms), *state.running, *self._fleet.crews))
+        return {
+            **self._fleet.totals(),
+            "epoch": table.epoch,
+            "token": state.token,
+            "op_id": next(iter(reversed(list(state.ops or ()))), None),
+            "table": table.to_json(),
+            "in_force": self._in_force(table.epoch),
+            "releases": {release: {**self._fleet.describe(release), "weight_bp": table.weight(release)} for release in known},
+            "tripped": [trip.to_json() for trip in state.trips],
+            "unsaved": self._unsaved,
+            "boot_id": self.boot_id,
+            "time": stamp(self._clock.now()),
+            "url": self.url,
+        }
+
+    async def route(self, table: Mapping[str, Any], op_id: str, token: int) -> dict[str, Any]:
+        """Put a table in force. Answers when no process routes by an older one.
+
+        Raises UsageError (no table), FencedError (stale epoch or token), ConflictError (a release that is to get more traffic does not
+        run), StorageError (not written: then nothing changed) and UnreachableError (written, but not in force yet: repeat it).
+        """
+        try:
+            wanted = self._with_sockets(replace(RoutingTable.from_json(table), token=token))
+        except ValueError as error:
+            raise UsageError(f"This is no routing table: {error}.") from error
+        if not op_id:
+            raise UsageError("A table needs an op_id, so that it can be repeated safely.")
+        async with self._lock:
+            already = fence(self.state, wanted, op_id) == "already"
+            if not already:
+                self._check_runs(wanted)
+                await self._adopt(self.state.routed(wanted, op_id))
+            epoch = self.state.did(op_id) or wanted.epoch
+        await self._await_force(epoch)
+        return {"already": already, "epoch": epoch, "current": self.state.table.epoch}
+
+    async def stop_release(self, release: str, token: int | None = None) -> dict[str, Any]:
+        """Stop a release that gets no traffic. Raises ConflictError for one that does."""
+        _check_release(release)
+        await self._see(token)
+        async with self._lock:
+            table = self.state.table
+            if release == table.stable or table.weight(release):
+                raise ConflictError(f"{release} answers traffic and cannot be stopped.", hint="Route its traffic elsewhere first.")
+            crew = self._fleet.crews.get(release)
+            if crew is None or crew.leaving:
+                return {"release": release, "already": True}
+            await self._save(self.state.without_running(release))
+            stopping = asyncio.ensure_future(crew.stop(settings.number("drain_seconds")))
+        await stopping
+        self._fleet.dismiss(release)
+        return {"release": release, "already": False}
+
+    async def prune(self, token: int | None = None) -> dict[str, Any]:
+        """Stop and forget every release that is no arm of the table."""
+        await self._see(token)
+        arms = {arm.release for arm in self.state.table.arms}
+        gone = [release for release in self._fleet.crews if release not in arms]
+        for release in gone:
+            await self.stop_release(release)
+        for release in self._fleet.prepared():
+            if release not in arms:
+                self._fleet.forget(release)
+        return {"pruned": gone}
+
+    # ---- what workers report
+
+    def worker_changed(self, worker: WorkerProcess) -> None:
+        crew = self._fleet.crews.get(worker.release)
+        if crew is not None:
+            crew.worker_changed()
+        if self._state is not None:
+            self._push()
+        self._changes.notify()
+
+    def worker_tripped(self, worker: WorkerProcess, release: str, epoch: int, reason: str) -> None:
+        self._launch(self._take_off(release, epoch, reason))
+
+    async def _take_off(self, release: str, epoch: int, reason: str) -> None:
+        """Rule 4."""
+        async with self._lock:
+            table = self.state.table
+            if release == table.stable or not table.weight(release):
+                return
+            self._state = self.state.tripped(release, epoch, reason, stamp(self._clock.now()))
+            self._push()
+            _log.warning("%s was taken off: %s", release, reason)
+            try:
+                await self._save(self._state)
+            except StorageError as error:
+                self._unsaved = str(error)
+
+    # ---- tables
+
+    def _with_sockets(self, table: RoutingTable) -> RoutingTable:
+        return replace(table, arms=tuple(replace(arm, socket=str(self._fleet.socket_path(arm.release))) for arm in table.arms))
+
+    def _check_runs(self, table: RoutingTable) -> None:
+        """Whoever is to get more traffic than now must run. Traffic may always go back to the stable release."""
+        present = self.state.table
+        for arm in table.arms:
+            promoted = arm.release == table.stable != present.stable
+            more = arm.release != table.stable and arm.weight_bp > present.weight(arm.release)
+            if (promoted or more) and not self._fleet.runs(arm.release):
+                raise ConflictError(f"{arm.release} is not running and cannot get traffic.", hint="Start it first.")
+
+    async def _adopt(self, state: ServiceState) -> None:
+        """Rule 2: write, then put in force."""
+        await self._save(state)
+        self._push()
+
+    async def _save(self, state: ServiceState) -> None:
+        if state != self._saved:
+            await asyncio.to_thread(self._file.save, state)
+        self._state = self._saved = state
+        self._unsaved = ""
+
+    async def _see(self, token: int | None) -> None:
+        """Fence a verb that carries no table. Raises FencedError."""
+        if token is None or self._state is None:
+            return
+        async with self._lock:
+            check_token(self.state, token)
+            if token > self.state.token:
+                await self._save(self.state.seen(token))
+
+    def _push(self) -> None:
+        """Send the table to everybody who may have it by now. Rule 3: whoever accepts keeps the old one until a successor accepts."""
+        table = self.state.table
+        document, epoch = table.to_json(), table.epoch
+        stable = self._fleet.crews.get(table.stable)
+        successors = stable.ready_workers if stable else []
+        for worker in successors:
+            worker.tell_table(document, epoch, accept=True)
+        handed_over = any(worker.acked == (epoch, True) for worker in successors)
+        for worker in self._fleet.workers:
+            if worker.release == table.stable or not worker.ready:
+                continue
+            if handed_over or not (worker.sent and worker.sent[1]):
+                worker.tell_table(document, epoch, accept=False)
+
+    def _late(self, epoch: int) -> list[WorkerProcess]:
+        """Who may still route by a table older than `epoch`."""
+        return [worker for worker in self._fleet.workers if worker.ready and worker.routes and (worker.acked or (-1, False))[0] < epoch]
+
+    def _in_force(self, epoch: int) -> bool:
+        return not self._late(epoch)
+
+    async def _await_force(self, epoch: int) -> None:
+        seconds = settings.number("ack_seconds")
+        if await self._changes.until(lambda: self._in_force(epoch), seconds):
+            return
+        for worker in self._late(epoch):
+            if worker.sent and worker.sent[0] >= epoch:
+                worker.kill(f"its process did not take over table {epoch} within {seconds:g} s")
+        if not await self._changes.until(lambda: self._in_force(epoch), seconds):
+            late = ", ".join(sorted({worker.release for worker in self._late(epoch)}))
+            raise UnreachableError(
+                f"The table of epoch {epoch} is stored, but {late} has not taken it over.", hint="Repeat with the same op_id."
+            )
+
+    def _enlist(self, release: str) -> Crew:
+        if self._public is None:
+            raise UsageError("The service has not been started.")
+        return self._fleet.enlist(release, self._public)
+
+    async def _housekeep(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            if not self._unsaved:
+                continue
+            async with self._lock:
+                try:
+                    await self._save(self.state)
+                except StorageError as error:
+                    self._unsaved = str(error)
+
+    def _launch(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("the supervisor met an error: %r", error, exc_info=error)
+
+
+def run(
+    store: Path,
+    resolve: Resolve,
+    initial: str | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    processes: int = 1,
+    announce: Callable[[str], None] = lambda url: None,
+) -> None:
+    """Run a service in this process until SIGTERM or SIGINT. Raises what `Supervisor.start` raises."""
+    supervisor = Supervisor(store, resolve, host=host, port=port, processes=processes)
+    asyncio.run(supervisor.serve(initial, announce=announce))
+
+
+def _choose_first(stored: ServiceState | None, initial: str | None) -> str:
+    if stored is None:
+        if initial is None:
+            raise UsageError("Nothing is in service yet.", hint="Name the release to begin with: gonogo serve SYSTEM@VERSION.")
+        return _check_release(initial)
+    if initial is not None and initial != stored.table.stable:
+        raise ConflictError(
+            f"{stored.table.stable} is in service here, not {initial}.",
+            hint="Start the service without naming a release, and move the traffic by a rollout.",
+        )
+    return stored.table.stable
+
+
+def _check_release(release: str) -> str:
+    if Ref.parse(release).is_pointer:
+        raise UsageError(f"{release!r} is a pointer, not a release.", hint="Name the version, such as credit-risk@1.2.0.")
+    return release
