@@ -18,7 +18,7 @@ from typing import Protocol
 
 from gonogo.base.names import POINTERS, Ref, Version
 from gonogo.errors import ConflictError, NotApprovedError, NotFoundError, UsageError, VerificationError
-from gonogo.registry.fold import KINDS, POINTER_MOVED, RELEASE_REGISTERED, ReleaseEntry, RegistryState, fold, move_body, release_body
+from gonogo.registry.fold import KINDS, POINTER_MOVED, RELEASE_REGISTERED, RegistryState, ReleaseEntry, fold, move_body, release_body
 from gonogo.registry.store import Store, Transaction
 from gonogo.release.verify import VerifiedRelease
 

@@ -1,0 +1,121 @@
+"""The run record: what was trained how, on which bytes, with what. The one thing of ours that a training script calls.
+
+    gonogo.record_run("models/run.json", params={"trees": 40}, metrics={"roc_auc": 0.97},
+                      data={"train": "data/train.parquet", "model": "models/forest.onnx"}, seed=17)
+
+The record is written by the training side and is a claim: metrics are measured again from the model's bytes, and digests are compared
+with the files that are there. It holds no rows, no absolute path and nothing of the environment but names and versions of packages.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from gonogo.base.canonical import canonical_bytes, parse_json
+from gonogo.base.clock import parse_stamp, stamp
+from gonogo.base.files import write_atomic
+from gonogo.base.tree import file_digest
+from gonogo.candidate.ledger import append_run
+from gonogo.errors import DataError, UsageError
+
+FORMAT = "gonogo-run/1"
+LEDGER = "runs.jsonl"
+KEYS = frozenset(
+    "format params metrics data seed notes features framework version python packages started finished".split()  # in writing order
+)
+
+
+def record_run(
+    path: str | os.PathLike[str],
+    *,
+    params: Mapping[str, Any],
+    metrics: Mapping[str, float],
+    data: Mapping[str, str | os.PathLike[str]],
+    seed: int | None,
+    notes: str | None = None,
+    features: Sequence[str] | None = None,
+    framework: str | None = None,
+    version: str | None = None,
+    started: datetime | None = None,
+) -> dict[str, Any]:
+    """Write the record of a run to `path` and a line to `runs.jsonl` beside it, and give the record back.
+
+    `data` names files (tables, and the model itself): each is entered with its digest and its path relative to the record. `version` is
+    the training code's (a commit, say). Raises DataError when a file is not there, UsageError when a value is no JSON (NaN, say).
+    """
+    place = Path(path)
+    record: dict[str, Any] = {
+        "format": FORMAT,
+        "params": dict(params),
+        "metrics": dict(metrics),
+        "data": {name: _file(Path(file), place, name) for name, file in data.items()},
+        "seed": seed,
+        "notes": notes or "",
+        "features": None if features is None else list(features),
+        "framework": framework or "",
+        "version": version or "",
+        "python": platform.python_version(),
+        "packages": _packages(),
+        "started": "" if started is None else stamp(started),
+        "finished": stamp(datetime.now(UTC)),
+    }
+    try:
+        text = canonical_bytes(record)
+    except ValueError as error:
+        raise UsageError(f"the run cannot be recorded: {error}.", hint="Give plain numbers and texts; leave out what is NaN.") from error
+    write_atomic(place, text + b"\n")
+    append_run(place.with_name(LEDGER), record)
+    return record
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """Read a record. Raises DataError when it is missing, damaged or of another format."""
+    try:
+        record = parse_json(path.read_bytes())
+    except FileNotFoundError:
+        raise DataError(f"there is no run record at {path}.", hint="Call gonogo.record_run at the end of the training script.") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"the run record {path} cannot be read: {error}.", hint="Train again, or remove it.") from error
+    try:
+        check_run(record)
+    except ValueError as error:
+        raise DataError(f"the run record {path} is malformed: {error}.", hint="Train again, or remove it.") from error
+    return dict(record)
+
+
+def check_run(record: Any) -> None:
+    """Raises ValueError unless the value is a record of this format, with every key and of the right types."""
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise ValueError(f"not a {FORMAT} document")
+    if record.keys() != KEYS:
+        raise ValueError(f"unexpected or missing keys: {', '.join(sorted(record.keys() ^ KEYS))}")
+    maps, texts = ("params", "metrics", "data", "packages"), ("notes", "framework", "version", "python", "started", "finished")
+    wrong = [key for key in maps if not isinstance(record[key], dict)] + [key for key in texts if not isinstance(record[key], str)]
+    if wrong:
+        raise ValueError(f"wrong type: {', '.join(wrong)}")
+    for name, entry in record["data"].items():
+        if not isinstance(entry, dict) or entry.keys() != {"path", "digest"} or not all(isinstance(text, str) for text in entry.values()):
+            raise ValueError(f"data.{name} needs a path and a digest")
+    if record["features"] is not None and not all(isinstance(name, str) for name in record["features"]):
+        raise ValueError("features must be a list of names")
+    parse_stamp(record["finished"])
+
+
+def _file(file: Path, place: Path, name: str) -> dict[str, str]:
+    if not file.is_file():
+        raise DataError(f"the run's file {name!r} is not at {file}.", hint="Write it before recording the run.")
+    return {"path": Path(os.path.relpath(file, place.parent)).as_posix(), "digest": file_digest(file)}
+
+
+def _packages() -> dict[str, str]:
+    """Name → version of every distribution that this process has really imported something of."""
+    loaded = {module.partition(".")[0] for module in sys.modules}
+    owners = {owner for module, names in metadata.packages_distributions().items() if module in loaded for owner in names}
+    return {name: metadata.version(name) for name in sorted(owners)}
