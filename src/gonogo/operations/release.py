@@ -8,8 +8,10 @@ from pathlib import Path
 from gonogo import settings
 from gonogo.base.canonical import canonical_bytes
 from gonogo.base.names import Version
+from gonogo.errors import StorageError
 from gonogo.operations.check import Checked, check
 from gonogo.operations.inputs import load_test_file
+from gonogo.operations.verify import verify
 from gonogo.operations.workspace import Workspace
 from gonogo.release.bundle import find_bundle
 from gonogo.release.package import package
@@ -34,23 +36,17 @@ def release(workspace: Workspace, *, version: str = "auto") -> Released:
     approval = approve(report.verdict)
     bundle = find_bundle(workspace.project, workspace.bundles)
     if bundle is None:
-        # A GO names a subject, and a subject is a bundle that lies in the store.
-        from gonogo.errors import StorageError
-
         raise StorageError(f"the bundle {approval.subject} is no longer in {workspace.bundles}.", hint="Run `gonogo check` again.")
     registry = workspace.registry()
-    known = registry.find_digest(workspace.project.system, bundle.digest)
+    system = workspace.project.system
+    earlier = sorted((e for e in registry.state().releases.values() if e.system == system), key=lambda entry: entry.version)
+    known = next((entry for entry in earlier if entry.digest == bundle.digest), None)
     if known is not None and version in ("auto", str(known.version)):
-        from gonogo.operations.verify import verify
-
-        verified = verify(f"{workspace.project.system}@{known.version}", key=None, project=workspace.project.file)
-        return Released(verified, _archive_path(workspace, str(known.version)), known=True)
-    latest = registry.latest(workspace.project.system)
-    previous = None
-    if latest is not None:
-        from gonogo.operations.verify import verify
-
-        previous = verify(f"{workspace.project.system}@{latest.version}", key=None, project=workspace.project.file)
+        return Released(
+            verify(known.ref, key=None, project=workspace.project.file), _archive_path(workspace, str(known.version)), known=True
+        )
+    latest = earlier[-1] if earlier else None
+    previous = verify(latest.ref, key=None, project=workspace.project.file) if latest else None
     number = next_version(previous, bundle) if version == "auto" else Version.parse(version)
     sealed = seal(
         bundle,
@@ -63,7 +59,7 @@ def release(workspace: Workspace, *, version: str = "auto") -> Released:
         now=workspace.clock.now(),
     )
     archive = package(sealed.path, _archive_path(workspace, str(number)))
-    registry.register(sealed, path=sealed.path.relative_to(workspace.path), actor=settings.actor())
+    registry.register(sealed, sealed.verdict_digest, actor=settings.actor())
     return Released(sealed, archive)
 
 

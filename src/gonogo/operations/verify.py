@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gonogo.base.names import Ref
-from gonogo.errors import NotFoundError, UsageError
+from gonogo.errors import NotFoundError, UsageError, VerificationError
 from gonogo.operations.workspace import Workspace
 from gonogo.release.verify import VerifiedRelease
 from gonogo.release.verify import verify as verify_release
@@ -29,9 +29,7 @@ def verify(what: str, *, key: Path | None, project: Path) -> VerifiedRelease:
     workspace = Workspace.open(project)
     entry = workspace.registry().resolve(Ref.parse(what))
     public = PublicKey.load(key) if key else workspace.public_key()
-    verified = verify_release(workspace.path / entry.path, public)
-    if verified.digest != entry.digest:
-        from gonogo.errors import VerificationError
-
-        raise VerificationError(f"{what}: the folder holds {verified.digest}, the registry knows {entry.digest}.")
+    verified = verify_release(workspace.registry().place(entry), public)
+    if verified.release_digest != entry.release_digest:
+        raise VerificationError(f"{what}: the folder holds another release than the registry knows.", hint="Restore it from a backup.")
     return verified

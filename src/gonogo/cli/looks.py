@@ -1,0 +1,49 @@
+"""A rollout as it goes, on the terminal: one line a change, and one that is drawn over while it waits."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from gonogo.cli.door import show_json
+
+WIDTH = 20
+
+
+@contextmanager
+def show_looks(as_json: bool) -> Iterator[Callable[[Any], None]]:
+    """A callback for every look of the controller; silent in JSON mode."""
+    last = ""
+    live = sys.stdout.isatty()
+
+    def look(seen: Any) -> None:
+        nonlocal last
+        filled = round(WIDTH * seen.weight_bp / 10000)
+        bar = "█" * filled + "░" * (WIDTH - filled)
+        head = f"{seen.phase:<19} {bar} {seen.weight_bp / 100:>6.2f} %"
+        text = f"{head}  new {seen.bad_new}/{seen.n_new} bad, old {seen.bad_old}/{seen.n_old}  log e: harm {seen.log_e_harm:+.1f}, safe {seen.log_e_safe:+.1f}"
+        if live:
+            click.echo(("\n" if head != last and last else "\r\033[K") + text, nl=False)
+        elif head != last:
+            click.echo(text)
+        last = head
+
+    yield look if not as_json else (lambda seen: None)
+    if live and last and not as_json:
+        click.echo()
+
+
+def show_end(rolled: Any, as_json: bool) -> int:
+    """Say how it ended; returns the exit code."""
+    if as_json:
+        show_json(rolled.to_json())
+    else:
+        color = "green" if rolled.completed else "red"
+        click.echo(f"{click.style(rolled.state, fg=color)}  {rolled.old or 'nothing'} → {rolled.new}: {rolled.reason}")
+        for line in rolled.figures:
+            click.echo(f"  {line}")
+    return 0 if rolled.completed else 1

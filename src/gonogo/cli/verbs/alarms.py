@@ -1,0 +1,32 @@
+"""`gonogo alarms`"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from gonogo.cli.door import JSON, PROJECT, show_json, verb
+
+COLORS = {"FIRING": "red", "PENDING": "yellow", "UNKNOWN": "yellow", "RECOVERING": "yellow", "OK": "green"}
+
+
+@click.command("alarms", epilog="Example: gonogo alarms")
+@PROJECT
+@JSON
+@verb
+def command(project: Path, as_json: bool) -> None:
+    """List the alarms. Exit code 1 when one is firing."""
+    from gonogo.operations.status import status
+    from gonogo.operations.workspace import Workspace
+
+    alarms = status(Workspace.open(project))["alarms"]
+    if as_json:
+        show_json({"alarms": alarms})
+    elif not alarms:
+        click.echo("No rule has been evaluated yet: is the service running?")
+    else:
+        for alarm in alarms:
+            click.echo(f"{click.style(alarm['state'].ljust(11), fg=COLORS.get(alarm['state']))} {alarm['rule']:<22} {alarm['text']}")
+    sys.exit(1 if any(alarm["state"] == "FIRING" for alarm in alarms) else 0)

@@ -1,0 +1,48 @@
+"""`gonogo serve`"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gonogo.cli.door import JSON, PROJECT, show_json, verb
+
+if TYPE_CHECKING:
+    from gonogo.operations.workspace import Workspace
+
+
+@click.command("serve", epilog="Example: gonogo serve credit-risk@1.0.0 --dashboard 8401")
+@click.argument("reference", metavar="[REF]", required=False)
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(min=0, max=65535), default=8400, show_default=True, help="0 takes a free one")
+@click.option("--processes", type=click.IntRange(min=1, max=64), default=1, show_default=True, help="worker processes per release")
+@click.option("--dashboard", type=click.IntRange(min=0, max=65535), help="serve the status page on this port of this machine")
+@PROJECT
+@JSON
+@verb
+def command(reference: str | None, host: str, port: int, processes: int, dashboard: int | None, project: Path, as_json: bool) -> None:
+    """Answer predictions until stopped (Ctrl-C). REF is needed once: the first release to put into production."""
+    from gonogo.operations.serve import serve
+    from gonogo.operations.workspace import Workspace
+
+    def announce(release: str, url: str) -> None:
+        if as_json:
+            show_json({"release": release, "url": url})
+        else:
+            click.echo(f"{release} answers at {url}/predict")
+
+    def door(workspace: Workspace) -> ExitStack:
+        stack = ExitStack()
+        if dashboard is not None:
+            from gonogo.http.door import Door
+            from gonogo.operations.status import log_document, status
+
+            opened = stack.enter_context(Door(lambda: status(workspace), lambda: log_document(workspace), port=dashboard))
+            if not as_json:
+                click.echo(f"dashboard at {opened.url}")
+        return stack
+
+    serve(Workspace.open(project), reference, host=host, port=port, processes=processes, door=door, announce=announce)

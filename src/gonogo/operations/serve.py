@@ -1,0 +1,88 @@
+"""`gonogo serve`: the service of a system in this process: supervisor, watch, and the read-only dashboard.
+
+The first release is put into production here, by naming it. From then on production moves by rollouts only; `serve` takes up what is in
+production, and after a crash the routes that were in force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from gonogo import settings
+from gonogo.base.names import Ref
+from gonogo.errors import ConflictError, UsageError
+from gonogo.operations.status import status
+from gonogo.operations.verify import verify
+from gonogo.operations.watch import Watching
+from gonogo.operations.workspace import Workspace
+from gonogo.service.supervisor import run
+from gonogo.trust.keys import PublicKey
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def serve(
+    workspace: Workspace,
+    reference: str | None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8400,
+    processes: int = 1,
+    door: Callable[[Workspace], ExitStack] = lambda workspace: ExitStack(),
+    announce: Callable[[str, str], None] = lambda release, url: None,
+) -> None:
+    """Serve until SIGTERM or SIGINT. `announce` is told the release and the address once it answers.
+
+    Raises ConflictError when another release is in production than the one named, UsageError when there is nothing to serve or the
+    host is not this machine, AddressInUseError when the port is taken.
+    """
+    if host not in LOOPBACK:
+        raise UsageError(f"{host} is not this machine, and requests are not authenticated yet.", hint="Serve on 127.0.0.1 behind a front.")
+    initial, first = _initial(workspace, reference)
+
+    def resolve(name: str) -> tuple[Path, PublicKey]:
+        verified = verify(name, key=None, project=workspace.project.file)
+        return verified.path, workspace.public_key()
+
+    with ExitStack() as running:
+
+        def announced(url: str) -> None:
+            if first is not None:
+                _put_first(workspace, first)
+            running.enter_context(Watching(workspace))
+            running.enter_context(door(workspace))
+            announce(status(workspace)["production"]["release"], url)
+
+        run(workspace.path, resolve, initial, host=host, port=port, processes=processes, announce=announced)
+
+
+def _initial(workspace: Workspace, reference: str | None) -> tuple[str | None, Ref | None]:
+    """What to begin with, and the reference to put into production once it answers (None when production stands already)."""
+    registry = workspace.registry()
+    system = workspace.project.system
+    production = registry.state().pointers.get((system, "production"))
+    if production is None:
+        if reference is None:
+            raise UsageError(f"nothing of {system} is in production yet.", hint=f"Name the first release: gonogo serve {system}@VERSION.")
+        entry = registry.resolve(Ref.parse(reference))
+        return f"{system}@{entry.version}", Ref(system, str(entry.version))
+    live = f"{system}@{production}"
+    if reference is not None and str(registry.resolve(Ref.parse(reference)).version) != str(production):
+        raise ConflictError(f"{live} is in production, not {reference}.", hint=f"Move the traffic: gonogo rollout start {reference}.")
+    return (None if (workspace.service / "route.json").exists() else live), None
+
+
+def _put_first(workspace: Workspace, first: Ref) -> None:
+    registry = workspace.registry()
+    entry = registry.resolve(first)
+    registry.move_pointer(
+        first.system,
+        "production",
+        entry.version,
+        verdict_digest=entry.verdict_digest,
+        expected=None,
+        reason="first release, put into service",
+        actor=settings.actor(),
+    )
