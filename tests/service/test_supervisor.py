@@ -1,0 +1,239 @@
+"""The supervisor with real worker processes: what it promises a controller."""
+
+import asyncio
+import os
+import socket
+import stat
+from pathlib import Path
+from runpy import run_path
+
+import pytest
+
+from gonogo.errors import ChildError, ConflictError, FencedError, NotFoundError, UnreachableError, UsageError
+from gonogo.service.control import ControlClient
+from gonogo.service.routing import Arm, RoutingTable
+
+_supervised = run_path(str(Path(__file__).with_name("supervised.py")))
+OLD, NEW, Traffic, put_release, wait_gone = (_supervised[name] for name in ("OLD", "NEW", "Traffic", "put_release", "wait_gone"))
+service = _supervised["service"]
+
+
+@pytest.fixture
+def two(service):
+    """A service with the old release in place and the new one ready to be started."""
+    put_release(service.store, OLD)
+    put_release(service.store, NEW)
+    return service.start()
+
+
+def test_the_first_release_serves_alone_at_epoch_1(two):
+    seen = two.client.observe()
+    assert (seen["epoch"], seen["table"]["stable"], seen["in_force"]) == (1, OLD, True)
+    assert seen["releases"][OLD]["healthy"]
+    assert seen["releases"][OLD]["weight_bp"] == 10_000
+
+    async def story():
+        async with Traffic(two.port, 4) as traffic:
+            await traffic.answered(40)
+        assert set(traffic.answers) == {OLD}
+        assert not traffic.failures
+
+    asyncio.run(story())
+
+
+def test_a_started_release_is_warm_without_traffic_until_it_is_routed(two):
+    started = two.client.start(NEW)
+    assert started["already"] is False
+    assert two.client.start(NEW) == {**started, "already": True}
+
+    async def story():
+        async with Traffic(two.port, 8) as traffic:
+            await traffic.answered(100)
+            assert set(traffic.answers) == {OLD}
+            await asyncio.to_thread(two.route, (OLD, 50), (NEW, 50))
+            await traffic.answered(200)
+        assert set(traffic.answers) == {OLD, NEW}
+        assert not traffic.failures
+
+    asyncio.run(story())
+    counters = two.client.observe()["counters"]
+    assert counters["1"][OLD]["n"] >= 100
+    assert counters["2"][NEW]["n"] > 0
+
+
+def test_hundred_hand_overs_under_fifty_connections_fail_nobody(two):
+    two.client.start(NEW)
+
+    async def story():
+        async with Traffic(two.port, 50) as traffic:
+            for turn in range(100):
+                stable = NEW if turn % 2 == 0 else OLD
+                await asyncio.to_thread(two.route, (stable, 100), (OLD if stable == NEW else NEW, 0), stable=stable)
+                await traffic.answered(20)
+        assert not traffic.failures
+        assert min(traffic.answers[OLD], traffic.answers[NEW]) > 100
+
+    asyncio.run(story())
+    assert two.client.observe()["epoch"] == 101
+
+
+def test_a_table_that_was_answered_is_on_disk_and_the_same_operation_changes_nothing_twice(two):
+    two.client.start(NEW)
+    first = two.route((OLD, 95), (NEW, 5), token=3, op="rollout-7:shift:1")
+    assert first == {"already": False, "epoch": 2, "current": 2}
+    stored = (two.store / "service" / "route.json").read_bytes()
+    assert b"rollout-7:shift:1" in stored
+    again = two.client.route(two.client.observe()["table"], "rollout-7:shift:1", 3)
+    assert again == {"already": True, "epoch": 2, "current": 2}
+    assert (two.store / "service" / "route.json").read_bytes() == stored
+
+
+@pytest.mark.parametrize(("epoch", "token"), [(1, 9), (0, 9), (3, 4)], ids=["same epoch", "older epoch", "older token"])
+def test_a_controller_that_was_replaced_is_fenced(two, epoch, token):
+    two.client.start(NEW)
+    two.client.prepare(NEW, token=5)
+    table = RoutingTable(epoch, token, (Arm(OLD, 9000), Arm(NEW, 1000)), OLD)
+    with pytest.raises(FencedError):
+        two.client.route(table.to_json(), "late", token)
+    seen = two.client.observe()
+    assert (seen["epoch"], seen["token"], len(seen["table"]["arms"])) == (1, 5, 1)
+
+
+def test_verbs_of_a_replaced_controller_are_fenced_too(two):
+    two.client.start(NEW, token=5)
+    for verb in (two.client.prepare, two.client.start, two.client.stop):
+        with pytest.raises(FencedError):
+            verb(NEW, token=4)
+    with pytest.raises(FencedError):
+        two.client.prune(token=4)
+    assert two.client.observe()["releases"][NEW]["alive"]
+
+
+def test_traffic_is_never_given_to_a_release_that_does_not_run(two):
+    with pytest.raises(ConflictError, match="not running"):
+        two.route((OLD, 95), (NEW, 5))
+    with pytest.raises(ConflictError, match="not running"):
+        two.route((OLD, 0), (NEW, 100), stable=NEW)
+    assert two.client.observe()["epoch"] == 1
+
+
+def test_a_release_with_traffic_cannot_be_stopped_and_one_without_can(two):
+    two.client.start(NEW)
+    two.route((OLD, 95), (NEW, 5))
+    for release in (OLD, NEW):
+        with pytest.raises(ConflictError, match="answers traffic"):
+            two.client.stop(release)
+    two.route((OLD, 100), (NEW, 0))
+    pid = two.pid(NEW)
+    assert two.client.stop(NEW) == {"release": NEW, "already": False}
+    wait_gone([pid])
+    assert two.client.stop(NEW)["already"]
+    assert not two.client.observe()["releases"][NEW]["alive"]
+
+
+def test_prune_stops_what_is_no_arm(two):
+    two.client.start(NEW)
+    pid = two.pid(NEW)
+    assert two.client.prune() == {"pruned": [NEW]}
+    assert two.client.prune() == {"pruned": []}
+    wait_gone([pid])
+
+
+def test_what_a_stopped_release_counted_stays_counted(two):
+    two.client.start(NEW)
+    two.route((OLD, 50), (NEW, 50))
+
+    async def story():
+        async with Traffic(two.port, 4) as traffic:
+            await traffic.answered(100)
+
+    asyncio.run(story())
+    two.route((OLD, 0), (NEW, 100), stable=NEW)
+    before = two.client.observe()["counters"]["2"]
+    two.client.stop(OLD)
+    after = two.client.observe()["counters"]["2"]
+    assert before[OLD]["n"] + before[NEW]["n"] >= 100
+    assert all(after[release]["n"] >= before[release]["n"] for release in (OLD, NEW))
+
+
+def test_a_release_that_cannot_start_says_why_and_leaves_nothing(two):
+    put_release(two.store, NEW, start="fail")
+    with pytest.raises(ChildError, match="its bundle is broken"):
+        two.client.start(NEW)
+    assert NEW not in two.client.observe()["releases"]
+    put_release(two.store, NEW)
+    assert two.client.start(NEW)["already"] is False
+
+
+def test_unknown_releases_and_pointers_are_refused(two):
+    with pytest.raises(NotFoundError, match="late-arrivals@9"):
+        two.client.prepare("late-arrivals@9.0.0")
+    with pytest.raises(UsageError, match="pointer"):
+        two.client.prepare("late-arrivals@production")
+    with pytest.raises(UsageError):
+        two.client.start("../../etc")
+
+
+@pytest.mark.parametrize(
+    "table", [{}, {"format": "gonogo-route/1"}, RoutingTable(2, 0, (Arm(OLD, 10_000),), OLD).to_json() | {"arms": []}], ids=str
+)
+def test_what_is_no_table_is_refused(two, table):
+    with pytest.raises(UsageError):
+        two.client.route(table, "op", 0)
+
+
+def test_a_second_supervisor_on_the_same_store_is_refused(two):
+    kind, text = two.refused(port=0)
+    assert kind == "ConflictError"
+    assert str(two.process.pid) in text
+    assert two.client.observe()["releases"][OLD]["healthy"]
+
+
+def test_a_port_that_is_taken_is_named(service):
+    put_release(service.store, OLD)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        kind, text = service.refused(port=port)
+    assert kind == "AddressInUseError"
+    assert str(port) in text
+    assert "--port" in text
+
+
+def test_a_first_release_that_does_not_start_is_no_service(service):
+    put_release(service.store, OLD, start="fail")
+    kind, text = service.refused()
+    assert (kind, "its bundle is broken" in text) == ("ChildError", True)
+    assert not (service.store / "service" / "route.json").exists()
+
+
+def test_a_stored_service_is_not_started_with_another_release(two):
+    two.end()
+    kind, text = two.refused(NEW)
+    assert kind == "ConflictError"
+    assert OLD in text
+
+
+def test_the_end_of_the_supervisor_is_the_end_of_everything(two):
+    two.client.start(NEW)
+    pids = [two.pid(OLD), two.pid(NEW)]
+    assert two.end() == 0
+    wait_gone(pids)
+    with pytest.raises(UnreachableError):
+        two.client.observe()
+
+
+def test_the_control_socket_is_private(two):
+    path = two.client.path
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_a_store_deep_in_the_file_system_is_served_too(service, tmp_path):
+    service.store = tmp_path / ("deep" * 20) / ("deeper" * 10)
+    service.client = ControlClient.of_store(service.store)
+    put_release(service.store, OLD)
+    service.start()
+    assert service.client.observe()["releases"][OLD]["healthy"]
+    assert len(os.fsencode(service.client.path)) < 104
