@@ -63,6 +63,39 @@ class Models:
         ]
         return self.finish(nodes, inputs, [helper.make_tensor_value_info("probability", TensorProto.FLOAT, [None, 1])])
 
+    def endless(self) -> bytes:
+        """A loop of 2**62 rounds, then the logistic of one feature: it loads at once and never answers."""
+        body = helper.make_graph(
+            [helper.make_node("Identity", ["go"], ["going"]), helper.make_node("Add", ["before", "before"], ["after"])],
+            "body",
+            [
+                helper.make_tensor_value_info("round", TensorProto.INT64, []),
+                helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+                helper.make_tensor_value_info("before", TensorProto.FLOAT, [None, 1]),
+            ],
+            [
+                helper.make_tensor_value_info("going", TensorProto.BOOL, []),
+                helper.make_tensor_value_info("after", TensorProto.FLOAT, [None, 1]),
+            ],
+        )
+        tensors = [numpy_helper.from_array(np.array(2**62, dtype=np.int64), "rounds"), numpy_helper.from_array(np.array(True), "yes")]
+        nodes = [helper.make_node("Loop", ["rounds", "yes", "x"], ["z"], body=body), helper.make_node("Sigmoid", ["z"], ["p"])]
+        inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 1])]
+        return self.finish(nodes, inputs, [helper.make_tensor_value_info("p", TensorProto.FLOAT, [None, 1])], tensors)
+
+    def greedy(self, gibibytes: int = 64) -> bytes:
+        """A model that wants much more memory than anybody has to give, once it is asked to compute."""
+        tensors = [numpy_helper.from_array(np.array([gibibytes << 28, 1], dtype=np.int64), "shape")]
+        nodes = [
+            helper.make_node("Slice", ["x", "from", "to"], ["one"]),
+            helper.make_node("Expand", ["one", "shape"], ["large"]),
+            helper.make_node("ReduceMax", ["large"], ["most"], keepdims=1),
+            helper.make_node("Add", ["x", "most"], ["p"]),
+        ]
+        tensors += [numpy_helper.from_array(np.array([at], dtype=np.int64), name) for name, at in (("from", 0), ("to", 1))]
+        inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 1])]
+        return self.finish(nodes, inputs, [helper.make_tensor_value_info("p", TensorProto.FLOAT, [None, 1])], tensors)
+
     def finish(
         self,
         nodes: list[onnx.NodeProto],
