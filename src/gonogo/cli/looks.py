@@ -25,7 +25,8 @@ def show_looks(as_json: bool) -> Iterator[Callable[[Any], None]]:
         filled = round(WIDTH * seen.weight_bp / 10000)
         bar = "█" * filled + "░" * (WIDTH - filled)
         head = f"{seen.phase:<19} {bar} {seen.weight_bp / 100:>6.2f} %"
-        text = f"{head}  new {seen.bad_new}/{seen.n_new} bad, old {seen.bad_old}/{seen.n_old}  log e: harm {seen.log_e_harm:+.1f}, safe {seen.log_e_safe:+.1f}"
+        counts = f"new {seen.bad_new}/{seen.n_new} bad, old {seen.bad_old}/{seen.n_old}"
+        text = f"{head}  {counts}  log e: harm {seen.log_e_harm:+.1f}, safe {seen.log_e_safe:+.1f}"
         if live:
             click.echo(("\n" if head != last and last else "\r\033[K") + text, nl=False)
         elif head != last:
