@@ -16,7 +16,14 @@ from typing import Any
 from gonogo.errors import UsageError
 
 CATALOGUE: dict[str, dict[str, str]] = {
-    "checks": {},
+    "checks": {
+        "data_contract": "gonogo.evidence.checks.data_contract:DataContract",
+        "data_quality": "gonogo.evidence.checks.data_quality:DataQuality",
+        "labels": "gonogo.evidence.checks.labels:Labels",
+        "leakage": "gonogo.evidence.checks.leakage:Leakage",
+        "overlap": "gonogo.evidence.checks.overlap:Overlap",
+        "temporal_split": "gonogo.evidence.checks.temporal_split:TemporalSplit",
+    },
     "runtimes": {
         "onnx": "gonogo.model.runtimes.onnx:OnnxRuntime",
     },
