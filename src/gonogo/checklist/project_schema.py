@@ -1,0 +1,246 @@
+"""The JSON Schema of gonogo.yaml. The loader obeys it, `gonogo schema` prints it, docs/formats/project-file.md explains it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def _text(description: str, **more: Any) -> dict[str, Any]:
+    return {"type": "string", "minLength": 1, "description": description, **more}
+
+
+def _path(description: str, example: str) -> dict[str, Any]:
+    return {"type": "string", "pattern": r"^[^\x00]*\S[^\x00]*$", "description": description, "examples": [example]}
+
+
+def _object(description: str, properties: dict[str, Any], required: tuple[str, ...] = ()) -> dict[str, Any]:
+    found: dict[str, Any] = {"type": "object", "description": description, "properties": properties, "additionalProperties": False}
+    return {**found, "required": list(required)} if required else found
+
+
+def _number(description: str, default: float, kind: str = "number", **limits: Any) -> dict[str, Any]:
+    return {"type": kind, "description": description, "default": default, **limits}
+
+
+#: How long, as seconds or with a unit; also used by packs.
+DURATION: dict[str, Any] = {
+    "anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?(s|min|h|d)$"}],
+    "examples": ["30 d"],
+}
+#: A share strictly between 0.5 and 1, as a number or in per cent; also used by packs.
+CONFIDENCE: dict[str, Any] = {
+    "anyOf": [
+        {"type": "number", "minimum": 0.5, "exclusiveMaximum": 1},
+        {"type": "string", "pattern": r"^(5[0-9]|[6-9][0-9])(\.[0-9]+)? ?%$"},
+    ],
+    "examples": ["95%"],
+}
+#: One requirement or several; also used by packs.
+REQUIRE: dict[str, Any] = {
+    "anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1}],
+    "examples": ["roc_auc > 0.95"],
+}
+
+
+def _model() -> dict[str, Any]:
+    return _object(
+        "the model that would ship",
+        {
+            "path": _path("the ONNX file", "models/forest.onnx"),
+            "task": {
+                "type": "string",
+                "enum": ["binary-classification", "multiclass-classification"],
+                "description": "what it predicts",
+            },
+            "features": {
+                "type": "array",
+                "items": _text("a column's name"),
+                "minItems": 1,
+                "uniqueItems": True,
+                "description": "the columns in the order of the model, when neither the model nor the table says so",
+            },
+            "positive": {
+                "anyOf": [{"type": "string", "minLength": 1}, {"type": "integer"}],
+                "description": "the class whose probability is the score of a binary task; default: the last one",
+                "examples": ["1"],
+            },
+            "threshold": _number("score at which a binary task says positive", 0.5, exclusiveMinimum=0, exclusiveMaximum=1),
+            "reference": _path(
+                "scores of the training framework for rows of the test table: columns row (from 0) and score", "models/reference.csv"
+            ),
+        },
+        ("path", "task"),
+    )
+
+
+def _data() -> dict[str, Any]:
+    return _object(
+        "the labelled tables (.csv or .parquet) that the gate measures on",
+        {
+            "train": _path("what the model was trained on; baseline and leakage checks need it", "data/train.parquet"),
+            "validation": _path("what it was tuned on", "data/validation.parquet"),
+            "test": _path("what neither training nor tuning has seen", "data/test.parquet"),
+            "target": _text("the column that holds the class", examples=["default"]),
+            "time": _text("the column that orders the rows in time", examples=["issue_date"]),
+            "ignore": {
+                "type": "array",
+                "items": _text("a column's name"),
+                "uniqueItems": True,
+                "description": "columns that are no features",
+            },
+        },
+        ("test", "target"),
+    )
+
+
+def _code() -> dict[str, Any]:
+    return _object(
+        "the sources, and the commands that judge them",
+        {
+            "paths": {
+                "type": "array",
+                "items": _path("a file or folder", "src"),
+                "minItems": 1,
+                "uniqueItems": True,
+                "description": "sources to digest and to scan for secrets; default: the whole project",
+            },
+            "tests": _text("runs the tests; no shell", examples=["python -m pytest tests"]),
+            "lint": _text("prints one finding a line and exits 0 without findings; no shell", examples=["ruff check src"]),
+            "format": _text("exits 0 when the sources are formatted; no shell", examples=["ruff format --check src"]),
+        },
+    )
+
+
+def _people() -> dict[str, Any]:
+    person = _object(
+        "who has the role",
+        {"name": _text("the person's name", examples=["Ana"]), "key": _path("the person's public key", "keys/ana.pub")},
+        ("name", "key"),
+    )
+    return {"type": "object", "description": "who signs, by role of the pack", "additionalProperties": person}
+
+
+def _rollout() -> dict[str, Any]:
+    return _object(
+        "how traffic moves to a new release",
+        {
+            "target": _text("where releases run", default="local"),
+            "steps": {
+                "type": "array",
+                "items": {"type": "integer", "minimum": 1, "maximum": 100},
+                "minItems": 1,
+                "description": "share of the new release after each step in per cent, growing, the last one 100",
+                "default": [5, 25, 100],
+                "examples": ["[5, 25, 100]"],
+            },
+            "min_seconds": _number("shortest time of a step", 10, minimum=0),
+            "deadline_seconds": _number("longest time of a step; no decision by then rolls back", 600, exclusiveMinimum=0),
+            "hold_back_percent": _number("share that stays on the old release during the watch", 0, minimum=0, maximum=5),
+            "alpha": _number("chance of rolling back a release that is no worse", 0.01, exclusiveMinimum=0, maximum=0.5),
+            "beta": _number("chance of passing a release that is worse by the margin", 0.05, exclusiveMinimum=0, maximum=0.5),
+            "margin": _number("more share of errors than the old release that is too much", 0.01, exclusiveMinimum=0, exclusiveMaximum=1),
+            "d": _number("more share of errors than the old release that is tolerated", 0.001, minimum=0, exclusiveMaximum=1),
+        },
+    )
+
+
+def _monitor() -> dict[str, Any]:
+    rule = _object(
+        "one alarm",
+        {
+            "name": _text("the alarm's name", pattern="^[a-z0-9][a-z0-9-]{0,62}$", examples=["error-share"]),
+            "signal": _text("what is watched", examples=["error_rate"]),
+            "above": _number("rings above this", 0.05),
+            "clear": _number("is over below this; default: above", 0.05),
+            "for": {**DURATION, "description": "how long it must stay above", "default": 30},
+            "min_n": _number("fewest samples to judge; fewer are UNKNOWN", 100, "integer", minimum=1),
+            "level": {"type": "string", "enum": ["page", "ticket"], "default": "page", "description": "whom it wakes"},
+        },
+        ("name", "signal", "above"),
+    )
+    return _object(
+        "what is watched in service, and who is told",
+        {
+            "channels": {
+                "type": "array",
+                "items": _text("a channel's name"),
+                "uniqueItems": True,
+                "description": "where alarms are told",
+                "default": ["file"],
+                "examples": ["[file]"],
+            },
+            "rules": {
+                "type": "array",
+                "items": rule,
+                "minItems": 1,
+                "description": "alarms instead of the three that come ready-made: error share, latency, drift",
+            },
+        },
+    )
+
+
+def _items() -> dict[str, Any]:
+    override = _object(
+        "what this project has otherwise",
+        {
+            "require": {**REQUIRE, "description": "requirements instead of the pack's"},
+            "confidence": {**CONFIDENCE, "description": "the bound at this confidence must meet the requirement"},
+            "max_age": {**DURATION, "description": "older evidence is STALE"},
+            "options": {
+                "type": "object",
+                "properties": {},
+                "additionalProperties": {
+                    "anyOf": [
+                        {"type": "string"}, {"type": "number"}, {"type": "boolean"},
+                        {"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]}},
+                    ]
+                },
+                "description": "options of the check, each instead of the pack's",
+            },
+            "applies": {"type": "boolean", "description": "whether a conditional item applies; false leaves an optional one out"},
+            "reason": _text("why it applies or does not; needed with `applies`"),
+        },
+    )  # fmt: skip
+    return {"type": "object", "description": "answers and overrides, by item id", "additionalProperties": override}
+
+
+def project_schema() -> dict[str, Any]:
+    """The schema as a JSON value (draft 2020-12)."""
+    documents = {
+        "type": "object",
+        "description": "documents, by name: readme, runbook, api, card, …",
+        "additionalProperties": _path("the file", "README.md"),
+    }
+    properties = {
+        "system": {
+            "type": "string",
+            "pattern": "^[a-z0-9][a-z0-9-]{0,62}$",
+            "description": "the system's name: lower-case letters, digits and hyphens, 63 at most",
+            "examples": ["credit-risk"],
+        },
+        "pack": _text("a pack of the product, or a path to one", default="starter", examples=["random-forest-api"]),
+        "model": _model(),
+        "data": _data(),
+        "documents": documents,
+        "code": _code(),
+        "people": _people(),
+        "rollout": _rollout(),
+        "monitor": _monitor(),
+        "items": _items(),
+        "environment": _path("a lock of the packages that the training used (requirements with exact versions)", "requirements.lock"),
+        "isolation": {
+            "type": "string",
+            "enum": ["required", "accept-weaker"],
+            "default": "required",
+            "description": "whether a machine without isolation for the model's own bytes is an error",
+        },
+        "store": _path("where gonogo keeps what it makes; default .gonogo", ".gonogo"),
+        "run_record": _path("what gonogo.record_run wrote; default run.json beside the model", "models/run.json"),
+    }
+    return {
+        "$schema": DRAFT,
+        "title": "gonogo.yaml",
+        **_object("a model project", properties, ("system", "model", "data")),
+    }
