@@ -1,0 +1,250 @@
+"""`gonogo rollout`: plan, drive, command and show rollouts of one system on its local target."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gonogo import settings
+from gonogo.base.names import Ref
+from gonogo.errors import NotFoundError
+from gonogo.operations.workspace import Workspace
+from gonogo.registry.fold import ReleaseEntry
+from gonogo.registry.store import Transaction
+from gonogo.rollout import journal
+from gonogo.rollout.command import ask
+from gonogo.rollout.journal import Rollout
+from gonogo.rollout.look import Look
+from gonogo.rollout.machine import Phase
+from gonogo.rollout.plan import Kind, Plan
+from gonogo.rollout.run import Controller
+from gonogo.rollout.targets.local import LocalTarget
+
+ANSWER_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One look, as a door shows it: counts of the present stage, natural logarithms of the e-values."""
+
+    phase: str
+    weight_bp: int
+    n_new: int = 0
+    bad_new: int = 0
+    n_old: int = 0
+    bad_old: int = 0
+    log_e_harm: float = 0.0
+    log_e_safe: float = 0.0
+
+
+@dataclass(frozen=True)
+class Rolled:
+    """How a rollout stands or ended. `completed`: the new release is in production."""
+
+    id: str
+    state: str
+    old: str | None
+    new: str
+    reason: str
+    completed: bool
+    figures: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "state": self.state,
+            "old": self.old,
+            "new": self.new,
+            "reason": self.reason,
+            "completed": self.completed,
+            "figures": list(self.figures),
+        }
+
+
+def controller(workspace: Workspace) -> Controller:
+    """A controller for this system: its store, the supervisor of this machine, the registry's pointer."""
+    system = workspace.project.system
+    return Controller(
+        workspace.store(),
+        LocalTarget(workspace.service),
+        system,
+        move_pointer=PointerMover(workspace),
+        actor=settings.actor(),
+        answers=lambda release: _answers(workspace, release),
+        clock=workspace.clock,
+    )
+
+
+class PointerMover:
+    """Moves `production` to the new release of a plan, in the rollout's own transaction."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._registry = workspace.registry()
+
+    def __call__(self, tx: Transaction, plan: Plan, actor: str, reason: str) -> None:
+        new = Ref.parse(plan.new)
+        old = Ref.parse(plan.old) if plan.old else None
+        state = self._registry.state(tx)
+        versions = {str(entry.version): entry.version for entry in state.releases.values() if entry.system == plan.system}
+        self._registry.move_pointer(
+            plan.system,
+            "production",
+            versions[new.target],
+            verdict_digest=plan.new_verdict,
+            expected=versions[old.target] if old else None,
+            reason=f"{plan.kind}: {reason}",
+            actor=actor,
+            tx=tx,
+        )
+
+
+def start(workspace: Workspace, reference: str, *, look: Callable[[Seen], None] = lambda seen: None) -> Rolled:
+    """Roll out `reference` from what is in production, and drive it to its end."""
+    driver = controller(workspace)
+    driver.start(plan(workspace, reference))
+    return rolled(driver.drive(_telling(look)))
+
+
+def resume(workspace: Workspace, *, take_over: bool = False, look: Callable[[Seen], None] = lambda seen: None) -> Rolled:
+    """Lift a pause; and where no controller is alive, become it and drive to the end."""
+    driver = controller(workspace)
+    system, store = workspace.project.system, workspace.store()
+    current = journal.active(store, system)
+    if current and journal.load(store, current).state.paused:
+        ask(driver, store, system, "resume", actor=settings.actor(), progress=_telling(look))
+        return _wait_for_end(workspace, driver, look)
+    driver.resume(take_over=take_over)
+    return rolled(driver.drive(_telling(look)))
+
+
+def abort(workspace: Workspace, *, reason: str, look: Callable[[Seen], None] = lambda seen: None) -> Rolled:
+    """Abort the active rollout and see it back."""
+    driver = controller(workspace)
+    ask(driver, workspace.store(), workspace.project.system, "abort", actor=settings.actor(), reason=reason, progress=_telling(look))
+    return _wait_for_end(workspace, driver, look)
+
+
+def pause(workspace: Workspace, *, reason: str) -> dict[str, Any]:
+    return _ask(workspace, "pause", reason)
+
+
+def promote(workspace: Workspace, *, reason: str) -> dict[str, Any]:
+    return _ask(workspace, "promote", reason)
+
+
+def _ask(workspace: Workspace, verb: str, reason: str) -> dict[str, Any]:
+    rollout = ask(controller(workspace), workspace.store(), workspace.project.system, verb, actor=settings.actor(), reason=reason)
+    return {"verb": verb, **rolled(rollout).to_json()}
+
+
+def _wait_for_end(workspace: Workspace, driver: Controller, look: Callable[[Seen], None]) -> Rolled:
+    """See a rollout to its end: another process drives it, or, when that one dies, this one."""
+    store, system = workspace.store(), workspace.project.system
+    import time
+
+    while journal.active(store, system):
+        if driver.driver() is None:
+            driver.resume()
+            return rolled(driver.drive(_telling(look)))
+        time.sleep(settings.number("tick_seconds"))
+    latest = journal.latest(store, system)
+    if latest is None:
+        raise NotFoundError(f"there has been no rollout of {system}.")
+    return rolled(latest)
+
+
+def plan(workspace: Workspace, reference: str, *, kind: Kind = "canary") -> Plan:
+    """What a rollout to `reference` will do, from the project's `rollout` section and the registry."""
+    project, registry = workspace.project, workspace.registry()
+    system = project.system
+    state = registry.state()
+    production = state.pointers.get((system, "production"))
+    if production is None:
+        raise NotFoundError(f"nothing of {system} is in production yet.", hint=f"Put the first release there: gonogo serve {reference}")
+    old: ReleaseEntry = state.releases[(system, production)]
+    new = registry.resolve(Ref.parse(reference))
+    declared = project.rollout
+    return Plan(
+        system,
+        new.ref,
+        new.digest,
+        old.ref,
+        old.digest,
+        kind=kind,
+        steps=tuple(declared.steps),
+        min_seconds=declared.min_seconds,
+        deadline_seconds=declared.deadline_seconds,
+        alpha=declared.alpha,
+        beta=declared.beta,
+        margin=declared.margin,
+        d=declared.d,
+        hold_back_bp=round(declared.hold_back_percent * 100),
+        new_verdict=new.verdict_digest,
+        old_verdict=old.verdict_digest,
+    )
+
+
+def view(workspace: Workspace) -> dict[str, Any] | None:
+    """The newest rollout with its looks, or None."""
+    store = workspace.store()
+    latest = journal.latest(store, workspace.project.system)
+    if latest is None:
+        return None
+    return {**rolled(latest).to_json(), "finished": latest.state.ended, "looks": journal.looks(store, latest.id)}
+
+
+def rolled(rollout: Rollout) -> Rolled:
+    """A rollout's record for a door."""
+    return Rolled(
+        id=rollout.id,
+        state=str(rollout.state.phase),
+        old=rollout.plan.old,
+        new=rollout.plan.new,
+        reason=rollout.state.reason,
+        completed=rollout.state.phase is Phase.COMPLETED,
+        figures=tuple(
+            f"at {booked.weight_bp / 100:g} %: {booked.canary.n} requests to {rollout.plan.new}, {booked.canary.bad} bad; "
+            f"{booked.stable.n} to {rollout.plan.old}, {booked.stable.bad} bad"
+            for booked in rollout.booked()
+            if booked.canary.n or booked.stable.n
+        ),
+    )
+
+
+def _telling(look: Callable[[Seen], None]) -> Callable[[Look], None]:
+    def tell(seen: Look) -> None:
+        state, new = seen.rollout.state, seen.rollout.plan.new
+        weights = seen.observation.weights if seen.observation else seen.rollout.weights
+        analysis = seen.analysis
+        if analysis is None:
+            look(Seen(str(state.phase), weights.get(new, 0)))
+            return
+        look(
+            Seen(
+                str(state.phase),
+                weights.get(new, 0),
+                analysis.canary.n,
+                analysis.canary.bad,
+                analysis.stable.n,
+                analysis.stable.bad,
+                analysis.log_e_harm,
+                analysis.log_e_safe,
+            )  # fmt: skip
+        )
+
+    return tell
+
+
+def _answers(workspace: Workspace, release: str) -> str:
+    """Ask the public port, as a client would, whether this release answers now; "" or what is wrong."""
+    try:
+        url = LocalTarget(workspace.service).url()
+        with urllib.request.urlopen(f"{url}/health", timeout=ANSWER_SECONDS) as answer:  # noqa: S310 - our own service, on loopback
+            said = json.loads(answer.read())
+    except (OSError, urllib.error.URLError, ValueError) as error:
+        return f"the service does not answer: {error}"
+    return "" if said.get("release") == release else f"the service answers as {said.get('release')}, not {release}"
