@@ -1,4 +1,4 @@
-"""A stand-in for `gonogo.service.worker`: speaks the control channel and answers, without a model. Behaviour comes from the folder's name."""
+"""A stand-in for `gonogo.service.worker`: speaks the control channel and answers, without a model."""
 
 import argparse
 import asyncio
@@ -9,7 +9,36 @@ import socket
 import sys
 from pathlib import Path
 
-from gonogo.service.http import HttpServer, Limits
+from gonogo.service.http import HttpConnection, HttpServer, Limits
+
+
+class Accepting(HttpServer):
+    async def listen(self, listening):
+        self.leaving = False
+        if self._listener is None:
+            self._listener = listening
+            asyncio.get_running_loop().add_reader(listening.fileno(), self._accept)
+        if self._sweeper is None:
+            self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+
+    def stop_listening(self):
+        self.leaving = True
+        if self._listener is not None:
+            asyncio.get_running_loop().remove_reader(self._listener.fileno())
+            self._listener = None
+
+    def _accept(self):
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            return
+        connection.setblocking(False)
+        task = asyncio.ensure_future(asyncio.get_running_loop().connect_accepted_socket(lambda: HttpConnection(self), connection))
+        TASKS.add(task)
+        task.add_done_callback(TASKS.discard)
+
+
+TASKS = set()
 
 
 async def main() -> None:
@@ -66,7 +95,7 @@ async def main() -> None:
             book["n"] += 1
             answer_private(exchange)
         else:
-            asyncio.ensure_future(forward(exchange, arm))
+            TASKS.add(asyncio.ensure_future(forward(exchange, arm)))
 
     def answer_private(exchange) -> None:
         status = behaviour.get("answer", 200)
@@ -75,7 +104,7 @@ async def main() -> None:
     def fault(error) -> None:
         print(error, file=sys.stderr)
 
-    public, private = HttpServer(answer_public, Limits(), on_fault=fault), HttpServer(answer_private, Limits(), on_fault=fault)
+    public, private = Accepting(answer_public, Limits(), on_fault=fault), HttpServer(answer_private, Limits(), on_fault=fault)
     public_socket, private_socket = socket.socket(fileno=args.public_fd), socket.socket(fileno=args.unix_fd)
     await private.listen(private_socket)
     say(kind="ready", release=release, digest="sha256:" + release, pid=os.getpid())
@@ -99,7 +128,7 @@ async def main() -> None:
                 await public.listen(public_socket)
             elif public.listening:
                 public.stop_listening()
-                asyncio.ensure_future(drain())
+                TASKS.add(asyncio.ensure_future(drain()))
             say(kind="ack", epoch=table["epoch"], accept=message["accept"])
         elif message["kind"] == "snapshot":
             say(kind="counters", snapshot={"counters": counts})

@@ -182,9 +182,9 @@ class Crew:
             if now - looked > 4 * _LOOK_SECONDS:
                 worker.heard = max(worker.heard, now - self._silence_seconds / 2)
             looked = now
-            if worker.state == "ready" and worker.silent_for(now) > self._silence_seconds:
+            if worker.silent_for(now) > self._silence_seconds:  # one that leaves still reports until its last answer is out
                 worker.kill(f"its process did not answer for {self._silence_seconds:g} s")
-            elif worker.state == "ready" and worker.silent_for(now) > self._silence_seconds / 2:
+            elif worker.silent_for(now) > self._silence_seconds / 2:
                 worker.say({"kind": "snapshot"})
         await worker.gone()
         self.problem = worker.message

@@ -1,0 +1,250 @@
+"""What the supervisor survives: kills, hangs and damage, at any of its processes and files."""
+
+import asyncio
+import os
+import signal
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from runpy import run_path
+
+import pytest
+
+from gonogo.errors import ChildError, FencedError, StorageError, UnreachableError
+from gonogo.service.routing import Arm, RoutingTable
+
+_supervised = run_path(str(Path(__file__).parents[1] / "service" / "supervised.py"))
+OLD, NEW, Traffic, put_release, wait_gone = (_supervised[name] for name in ("OLD", "NEW", "Traffic", "put_release", "wait_gone"))
+service = _supervised["service"]
+
+
+@pytest.fixture
+def split(service):
+    """A service with half of its traffic on each of two releases."""
+    put_release(service.store, OLD)
+    put_release(service.store, NEW)
+    service.start(GONOGO_SILENCE_SECONDS="1", GONOGO_ACK_SECONDS="1")
+    service.client.start(NEW)
+    service.route((OLD, 50), (NEW, 50), token=3, op="rollout:shift:1")
+    return service
+
+
+def test_a_killed_supervisor_leaves_no_worker_behind(split):
+    pids = [split.pid(OLD), split.pid(NEW)]
+    split.kill()
+    wait_gone(pids)
+    with pytest.raises(UnreachableError):
+        split.client.observe()
+
+
+def test_a_killed_supervisor_comes_back_with_the_same_table_fence_and_memory(split):
+    before = split.client.observe()
+    split.kill()
+    split.start(None)
+    after = split.until(lambda seen: seen["releases"][NEW]["healthy"])
+    assert {**after["table"]} == {**before["table"]}
+    assert (after["token"], after["op_id"]) == (before["token"], before["op_id"])
+    assert after["boot_id"] != before["boot_id"]
+    assert split.client.route(before["table"], "rollout:shift:1", 3)["already"]
+    with pytest.raises(FencedError):
+        split.client.route({**before["table"], "epoch": 9}, "other", 2)
+
+    async def story():
+        async with Traffic(split.port, 4) as traffic:
+            await traffic.answered(100)
+        assert set(traffic.answers) == {OLD, NEW}
+
+    asyncio.run(story())
+
+
+def test_a_supervisor_killed_while_its_worker_hangs_ends_that_worker_when_it_returns(split):
+    pid = split.pid(NEW)
+    os.kill(pid, signal.SIGSTOP)
+    split.kill()
+    split.start(None)
+    wait_gone([pid])
+    split.until(lambda seen: seen["releases"][NEW]["healthy"])
+
+
+def test_a_supervisor_killed_while_it_routes_stands_before_or_after_the_table_never_between(split):
+    epoch = split.client.observe()["epoch"]
+    for turn in range(4):
+        table = RoutingTable(epoch + 1, 3, (Arm(OLD, 9_000 - turn), Arm(NEW, 1_000 + turn)), OLD)
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(split.client.route, table.to_json(), f"turn:{turn}", 3)
+            time.sleep(0.002 * turn)
+            split.kill()
+            answered = answer.exception() is None
+        split.start(None)
+        found = split.until(lambda seen: seen["releases"][NEW]["healthy"])
+        assert found["epoch"] in (epoch, epoch + 1)
+        assert not answered or found["epoch"] == epoch + 1
+        again = split.client.route(table.to_json(), f"turn:{turn}", 3)
+        assert again["already"] == (found["epoch"] == epoch + 1)
+        epoch = split.client.observe()["epoch"]
+        assert split.client.observe()["table"]["arms"][1]["weight_bp"] == 1_000 + turn
+
+
+@pytest.mark.parametrize("release", [OLD, NEW], ids=["stable", "canary"])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
+def test_a_dead_or_hung_worker_is_replaced_and_nothing_is_counted_twice_or_lost(split, release, how):
+    async def story():
+        async with Traffic(split.port, 4) as traffic:
+            await traffic.answered(200)
+
+    asyncio.run(story())
+    before = split.client.observe()
+    victim = before["releases"][release]["pid"]
+    os.kill(victim, how)
+    after = split.until(lambda seen: seen["releases"][release]["healthy"] and seen["releases"][release]["pid"] != victim)
+    wait_gone([victim])
+    assert after["releases"][release]["restarts"] == 1
+    assert after["boot_id"] == before["boot_id"]
+    assert after["counters"] == before["counters"]
+    asyncio.run(story())
+    assert split.client.observe()["counters"]["2"][OLD]["n"] > before["counters"]["2"][OLD]["n"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
+def test_a_dead_or_hung_canary_fails_nobody_and_goes_to_zero_without_a_controller(split, how):
+    async def story():
+        async with Traffic(split.port, 50) as traffic:
+            await traffic.answered(300)
+            os.kill(await asyncio.to_thread(split.pid, NEW), how)
+            await asyncio.to_thread(split.until, lambda seen: seen["tripped"])
+            await traffic.answered(300)
+        assert not traffic.failures
+        assert traffic.answers[NEW] > 0
+
+    asyncio.run(story())
+    seen = split.client.observe()
+    [trip] = seen["tripped"]
+    assert (trip["release"], trip["epoch"], trip["adopted"], trip["actor"]) == (NEW, 2, 3, "dataplane")
+    assert (seen["epoch"], seen["table"]["arms"][1]["weight_bp"], seen["table"]["arms"][0]["weight_bp"]) == (3, 0, 10_000)
+    assert seen["table"]["tripped"] == [NEW]
+    with pytest.raises(FencedError, match="epoch 3"):
+        split.client.route({**seen["table"], "epoch": 3}, "promote", 3)
+
+
+def test_a_hung_canary_does_not_hold_up_the_way_back(split):
+    os.kill(split.pid(NEW), signal.SIGSTOP)
+    assert split.route((OLD, 100), (NEW, 0), token=3)["epoch"] == 3
+    assert split.client.observe()["in_force"]
+
+
+def test_traffic_can_go_back_while_the_stable_release_is_down(split):
+    os.kill(split.pid(OLD), signal.SIGKILL)
+    assert split.route((OLD, 100), (NEW, 0), token=3)["epoch"] == 3
+    split.until(lambda seen: seen["releases"][OLD]["healthy"])
+
+
+def test_a_hung_stable_release_is_not_a_reason_to_stay_with_it(split):
+    victim = split.pid(OLD)
+    os.kill(victim, signal.SIGSTOP)
+    split.route((OLD, 0), (NEW, 100), stable=NEW, token=3)
+    wait_gone([victim])
+
+    async def story():
+        async with Traffic(split.port, 4) as traffic:
+            await traffic.answered(50)
+        assert set(traffic.answers) == {NEW}
+
+    asyncio.run(story())
+
+
+def test_a_release_that_keeps_dying_is_restarted_ever_more_slowly_and_harms_nobody(split):
+    put_release(split.store, NEW, start="fail")
+    os.kill(split.pid(NEW), signal.SIGKILL)
+
+    async def story():
+        async with Traffic(split.port, 8) as traffic:
+            seen = await asyncio.to_thread(split.until, lambda seen: seen["releases"][NEW]["restarts"] >= 3)
+            await traffic.answered(100)
+        assert not traffic.failures
+        assert "broken" in seen["releases"][NEW]["problem"]
+
+    asyncio.run(story())
+    put_release(split.store, NEW)
+    split.until(lambda seen: seen["releases"][NEW]["healthy"])
+
+
+DAMAGE = {
+    "empty": lambda data: b"",
+    "truncated": lambda data: data[: len(data) // 2],
+    "edited": lambda data: data.replace(b"5000", b"4000", 1),
+    "garbage": lambda data: b"\x00" * 100,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_table_is_never_taken_for_a_table_or_for_none(split, damage):
+    split.end()
+    path = split.store / "service" / "route.json"
+    path.write_bytes(damage(path.read_bytes()))
+    kind, text = split.refused(None)
+    assert kind == "StorageError"
+    assert "route.json" in text
+
+
+def test_a_half_written_table_beside_the_real_one_is_ignored(split):
+    before = split.client.observe()["table"]
+    split.kill()
+    (split.store / "service" / ".route.json.1.part").write_bytes(b'{"state":')
+    split.start(None)
+    assert split.client.observe()["table"] == before
+
+
+def test_a_table_that_cannot_be_written_changes_nothing(split):
+    folder = split.store / "service"
+    (folder / "route.json").rename(folder / "kept.json")
+    (folder / "route.json").mkdir()  # stands for any file system that refuses: root may write anywhere else
+    with pytest.raises(StorageError):
+        split.route((OLD, 0), (NEW, 100), stable=NEW, token=3)
+    assert (split.client.observe()["epoch"], split.client.observe()["table"]["stable"]) == (2, OLD)
+    (folder / "route.json").rmdir()
+    assert split.route((OLD, 80), (NEW, 20), token=3)["epoch"] == 3
+
+
+def test_a_control_channel_that_carries_garbage_ends_only_that_release(split):
+    split.route((OLD, 100), (NEW, 0), token=3)
+    split.client.stop(NEW)
+    put_release(split.store, NEW, start="garbage")
+    with pytest.raises(ChildError, match="no message"):
+        split.client.start(NEW)
+    assert split.client.observe()["releases"][OLD]["healthy"]
+
+
+NONSENSE = {
+    "no http": b"GARBAGE\r\n\r\n",
+    "no json": b"POST /route HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\n{[}",
+    "no object": b"POST /route HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n[]",
+    "no such verb": b"GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("request_bytes", NONSENSE.values(), ids=NONSENSE)
+def test_nonsense_on_the_control_socket_is_refused_and_changes_nothing(split, request_bytes):
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(split.client.path))
+        client.sendall(request_bytes)
+        head = client.recv(65536)
+    assert head.split()[1] in (b"400", b"404")
+    assert split.client.observe()["epoch"] == 2
+
+
+def test_a_promotion_to_a_release_that_dies_in_the_same_moment_can_be_taken_back(split):
+    os.kill(split.pid(NEW), signal.SIGSTOP)  # lately heard, so it counts as running; it will never take the table over
+    epoch = split.client.observe()["epoch"]
+    table = RoutingTable(epoch + 1, 3, (Arm(OLD, 0), Arm(NEW, 10_000)), NEW)
+    with suppress(UnreachableError):  # it depends on how fast its successor is
+        split.client.route(table.to_json(), "promote", 3)
+    assert split.route((OLD, 100), (NEW, 0), token=3)["epoch"] == epoch + 2
+
+    async def story():
+        async with Traffic(split.port, 4) as traffic:
+            await traffic.answered(50)
+        assert set(traffic.answers) == {OLD}
+
+    asyncio.run(story())
