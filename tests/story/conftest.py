@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import fcntl
+import http.client
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,6 +70,25 @@ class User:
     def outcomes(self, document: Any) -> dict[str, str]:
         return {item["item"]: item["outcome"] for item in document["items"]}
 
+    def take_model(self, version: str) -> None:
+        """Put the model of a later recipe in place, as training it would."""
+        for path in (self.folder / "later" / version).iterdir():
+            shutil.copy(path, self.folder / "models" / path.name)
+
+    def go(self) -> None:
+        """Measure and sign, so that the next check is a GO."""
+        self.gonogo("check", expect=1)
+        self.gonogo("sign", "technical-lead")
+        self.gonogo("sign", "product-owner")
+
+    def serve(self, *words: str) -> Service:
+        """`gonogo serve` on a free port, once it answers."""
+        return serve(self, *words)
+
+    def traffic(self, url: str, *, connections: int) -> Traffic:
+        """December's flights on keep-alive connections, until stopped."""
+        return Traffic(url, self.folder / "data" / "live.parquet", connections)
+
 
 @dataclass
 class Service:
@@ -97,6 +119,62 @@ class Service:
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
+
+
+class Traffic:
+    """Clients in threads of this process; every request is counted, by release and by what went wrong."""
+
+    def __init__(self, url: str, table: Path, connections: int) -> None:
+        import duckdb
+
+        columns = "* EXCLUDE (late, scheduled)"
+        cursor = duckdb.sql(f"SELECT {columns} FROM '{table}' USING SAMPLE 500 ROWS (reservoir, 17)")
+        rows = [dict(zip(cursor.columns, row, strict=True)) for row in cursor.fetchall()]
+        self.bodies = [json.dumps({"features": row}) for row in rows]
+        self.host = url.removeprefix("http://")
+        self.answers: Counter[str] = Counter()
+        self.failures: Counter[str] = Counter()
+        self.last: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._client, args=(number,), daemon=True) for number in range(connections)]
+
+    def __enter__(self) -> Traffic:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout=20)
+
+    @property
+    def requests(self) -> int:
+        return self.answers.total() + self.failures.total()
+
+    def _client(self, number: int) -> None:
+        connection = http.client.HTTPConnection(self.host, timeout=10)
+        position = number * 7
+        while not self._stop.is_set():
+            position += 1
+            try:
+                connection.request("POST", "/predict", self.bodies[position % len(self.bodies)], {"Content-Type": "application/json"})
+                answer = connection.getresponse()
+                body = answer.read()
+                what = answer.getheader("x-gonogo-release") if answer.status == 200 else None
+                trouble = "" if what else f"{answer.status} {body[:200]!r}"
+            except (OSError, http.client.HTTPException) as error:
+                what, trouble = None, repr(error)
+                connection.close()
+            with self._lock:
+                if what:
+                    self.answers[what] += 1
+                    self.last[what] = time.monotonic()
+                else:
+                    self.failures[trouble] += 1
+            self._stop.wait(0.005)
+        connection.close()
 
 
 def free_port() -> int:
@@ -159,26 +237,13 @@ def user(trained: Path, tmp_path: Path) -> User:
 
 def pace(line: str) -> str:
     """Stages of a second: the statistics stay, only the least time of a stage is shorter."""
-    return line.split("min_seconds:")[0] + "min_seconds: 1" if "min_seconds:" in line else line
-
-
-def take_model(user: User, version: str) -> None:
-    """Put the model of a later recipe in place, as training it would."""
-    for path in (user.folder / "later" / version).iterdir():
-        shutil.copy(path, user.folder / "models" / path.name)
-
-
-def go(user: User) -> None:
-    """Measure and sign, so that the next check is a GO."""
-    user.gonogo("check", expect=1)
-    user.gonogo("sign", "technical-lead")
-    user.gonogo("sign", "product-owner")
+    return line.split("min_seconds:", maxsplit=1)[0] + "min_seconds: 1" if "min_seconds:" in line else line
 
 
 @pytest.fixture
 def released(user: User) -> User:
     """A user who has released 1.0.0."""
-    go(user)
+    user.go()
     user.gonogo("release")
     return user
 

@@ -7,9 +7,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from gonogo.release.verify import verify
 
 from gonogo.errors import VerificationError
-from gonogo.release.verify import verify
 from gonogo.trust.keys import PublicKey
 
 pytestmark = [pytest.mark.xdist_group("story")]
@@ -49,7 +49,9 @@ def test_one_changed_byte_of_the_model_makes_what_rests_on_it_stale_and_voids_th
     measured = released.json("check", expect=1)
     after = released.outcomes(measured)
     assert measured["verdict"] == "NO-GO"
-    signatures = [item for item, outcome in released.outcomes(released.json("check", "--judge-only", expect=1)).items() if outcome == "STALE"]
+    signatures = [
+        item for item, outcome in released.outcomes(released.json("check", "--judge-only", expect=1)).items() if outcome == "STALE"
+    ]
     assert len(signatures) == 2, after
 
 

@@ -1,0 +1,136 @@
+"""Traffic moves in judged steps; a fault that only shows in service is caught; going back costs no request."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+pytestmark = [pytest.mark.xdist_group("story"), pytest.mark.timeout(300)]
+
+
+def ship(user, version: str, *, expect: int) -> dict:
+    user.take_model(version)
+    user.go()
+    return user.json("ship", expect=expect)
+
+
+def test_a_better_release_is_rolled_out_and_one_that_breaks_in_service_is_taken_back_without_a_failed_request(released, service) -> None:
+    with released.traffic(service.url, connections=16) as traffic:
+        shipped = ship(released, "1.1.0", expect=0)
+        assert shipped["rollout"]["state"] == "COMPLETED"
+        assert released.json("status")["production"]["version"] == "1.1.0"
+
+        broken = ship(released, "1.2.0", expect=1)
+        assert broken["rollout"]["state"] == "ROLLED_BACK", broken
+        status = released.json("status")
+        assert status["production"]["version"] == "1.1.0"
+        time.sleep(0.5)
+    assert traffic.failures == {}
+    assert set(traffic.answers) == {"late-arrivals@1.0.0", "late-arrivals@1.1.0", "late-arrivals@1.2.0"}
+    assert traffic.requests > 1000
+    bad = [arm for arm in status["service"]["arms"] if arm["release"] == "late-arrivals@1.2.0"]
+    assert not bad or bad[0]["weight_bp"] == 0
+    assert released.json("log", "--verify")["chain"] == "intact"
+    kinds = [event["kind"] for event in released.json("log")["events"]]
+    assert kinds.count("pointer_moved") == 2  # 1.0.0 at first, then 1.1.0; 1.2.0 never got there
+
+
+@pytest.mark.parametrize("after", [0.2, 1.0, 2.5])
+def test_a_controller_that_is_killed_is_resumed_to_the_same_end_with_the_chain_intact(released, service, after: float) -> None:
+    released.take_model("1.1.0")
+    released.go()
+    released.gonogo("release")
+    with released.traffic(service.url, connections=8) as traffic:
+        controller = released.start("rollout", "start", "late-arrivals@1.1.0")
+        time.sleep(1.0 + after)
+        os.killpg(controller.pid, signal.SIGKILL)
+        controller.wait()
+        before = released.json("rollout", "status")
+        ended = released.json("rollout", "resume", expect=None) if before and not before["finished"] else before
+    assert ended["state"] == "COMPLETED", ended
+    assert traffic.failures == {}
+    assert released.json("status")["production"]["version"] == "1.1.0"
+    assert released.json("log", "--verify")["chain"] == "intact"
+
+
+def test_a_second_controller_is_refused_and_the_first_goes_on(released, service) -> None:
+    released.take_model("1.1.0")
+    released.go()
+    released.gonogo("release")
+    with released.traffic(service.url, connections=8):
+        first = released.start("rollout", "start", "late-arrivals@1.1.0")
+        while not released.json("rollout", "status"):
+            time.sleep(0.1)
+        second = released.gonogo("rollout", "start", "late-arrivals@1.1.0", expect=1)
+        assert "rollout" in second.stderr
+        assert first.wait(timeout=120) == 0
+    assert released.json("status")["production"]["version"] == "1.1.0"
+
+
+def test_pause_holds_the_share_promote_skips_the_judge_and_abort_wins(released, service) -> None:
+    released.take_model("1.1.0")
+    released.go()
+    released.gonogo("release")
+    with released.traffic(service.url, connections=4):
+        first = released.start("rollout", "start", "late-arrivals@1.1.0")
+        while not released.json("rollout", "status"):
+            time.sleep(0.1)
+        released.gonogo("rollout", "pause", "--reason", "coffee")
+        seen = released.json("rollout", "status")
+        time.sleep(2)
+        assert released.json("rollout", "status")["state"] == seen["state"]
+        released.gonogo("rollout", "abort", "--reason", "changed my mind")
+        first.wait(timeout=60)
+        assert released.json("rollout", "status")["state"] in ("ROLLED_BACK", "CANCELLED")
+        assert released.json("status")["production"]["version"] == "1.0.0"
+
+        again = released.start("rollout", "start", "late-arrivals@1.1.0")
+        while released.json("rollout", "status")["state"] != "ANALYZING":
+            time.sleep(0.1)
+        released.gonogo("rollout", "promote", "--reason", "verified by hand")
+        assert again.wait(timeout=60) == 0
+    assert released.json("status")["production"]["version"] == "1.1.0"
+
+
+def test_twenty_rollbacks_in_a_row_under_fifty_connections_fail_no_request(released, service) -> None:
+    released.take_model("1.1.0")
+    released.go()
+    released.gonogo("release")
+    with released.traffic(service.url, connections=50) as traffic:
+        released.gonogo("rollout", "start", "late-arrivals@1.1.0")
+        for _ in range(20):
+            left = released.json("status")["production"]["release"]
+            done = released.json("rollback")
+            assert done["completed"]
+            assert released.json("status")["production"]["release"] != left
+            assert "ms from the command" in done["figures"][0]
+    assert traffic.failures == {}
+    assert released.json("log", "--verify")["chain"] == "intact"
+
+
+def test_a_failing_canary_goes_to_zero_although_the_controller_is_dead(released, service) -> None:
+    released.take_model("1.2.0")
+    released.go()
+    released.gonogo("release")
+    with released.traffic(service.url, connections=16) as traffic:
+        controller = released.start("rollout", "start", "late-arrivals@1.1.0")
+        while released.json("rollout", "status") is None or released.json("rollout", "status")["state"] != "ANALYZING":
+            time.sleep(0.05)
+        os.killpg(controller.pid, signal.SIGSTOP)
+        canary = [arm for arm in released.json("status")["service"]["arms"] if arm["release"].endswith("1.1.0")]
+        os.kill(canary[0]["pid"], signal.SIGSTOP)
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            arms = {arm["release"]: arm["weight_bp"] for arm in released.json("status")["service"]["arms"]}
+            if arms.get("late-arrivals@1.1.0", 0) == 0:
+                break
+            time.sleep(0.2)
+        os.killpg(controller.pid, signal.SIGKILL)
+        assert arms.get("late-arrivals@1.1.0", 0) == 0
+        assert arms["late-arrivals@1.0.0"] == 10000
+        ended = released.json("rollout", "resume", expect=1)
+    assert ended["state"] == "ROLLED_BACK"
+    assert traffic.failures == {}
