@@ -43,6 +43,14 @@ REQUIRE: dict[str, Any] = {
     "examples": ["roc_auc > 0.95"],
 }
 
+_PLAIN: list[dict[str, Any]] = [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]
+#: Options of a check: words, numbers, truth values, and lists of them; also used by packs.
+OPTIONS: dict[str, Any] = {
+    "type": "object",
+    "properties": {},
+    "additionalProperties": {"anyOf": [*_PLAIN, {"type": "array", "items": {"anyOf": _PLAIN}}]},
+}
+
 
 def _model() -> dict[str, Any]:
     return _object(
@@ -188,17 +196,7 @@ def _items() -> dict[str, Any]:
             "require": {**REQUIRE, "description": "requirements instead of the pack's"},
             "confidence": {**CONFIDENCE, "description": "the bound at this confidence must meet the requirement"},
             "max_age": {**DURATION, "description": "older evidence is STALE"},
-            "options": {
-                "type": "object",
-                "properties": {},
-                "additionalProperties": {
-                    "anyOf": [
-                        {"type": "string"}, {"type": "number"}, {"type": "boolean"},
-                        {"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]}},
-                    ]
-                },
-                "description": "options of the check, each instead of the pack's",
-            },
+            "options": {**OPTIONS, "description": "options of the check, each instead of the pack's"},
             "applies": {"type": "boolean", "description": "whether a conditional item applies; false leaves an optional one out"},
             "reason": _text("why it applies or does not; needed with `applies`"),
         },

@@ -1,0 +1,181 @@
+"""Packs: from YAML to checklists, with a project's overrides applied and visible.
+
+A pack is a folder with `pack.yaml` and `gate.yaml`. The packs of the product lie in `packs/`; a project may name a folder of its own.
+
+Rules, each an error with file, line and column:
+  - an item is satisfied by a check or by a sign-off, by exactly one of them;
+  - a check's item has at least one requirement, every requirement parses, and none is an equality when a confidence is demanded;
+  - ids are unique, checks and roles are known, the checklist is not empty;
+  - an override names an item of the pack, and a mandatory item cannot be declared not applicable.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gonogo.base.catalogue import CATALOGUE, names
+from gonogo.base.yaml_source import Path_, YamlSource, load_yaml
+from gonogo.checklist.expression import ExpressionError, parse
+from gonogo.checklist.items import Checklist, Item, Pack
+from gonogo.checklist.pack_schema import GATE, PACK
+from gonogo.checklist.project import ItemOverride, Project, duration, share
+from gonogo.checklist.shape import check_shape
+from gonogo.errors import NotFoundError
+
+PACKS = Path(__file__).parent / "packs"
+
+
+def bundled_packs() -> list[Pack]:
+    """Every pack that comes with the product, by name."""
+    return [load_pack(folder.name) for folder in sorted(PACKS.iterdir()) if (folder / "pack.yaml").is_file()]
+
+
+def load_pack(name_or_path: str | Path, project: Project | None = None) -> Pack:
+    """Load a pack by name, or from a folder (relative to the project), and apply the project's overrides.
+
+    Raises NotFoundError for an unknown name, ProjectFileError for a mistake in the pack or in the project's overrides and people.
+    """
+    folder = _folder(str(name_or_path), project)
+    about, gate = load_yaml(folder / "pack.yaml"), load_yaml(folder / "gate.yaml")
+    check_shape(about, PACK)
+    check_shape(gate, GATE)
+    roles: dict[str, str] = about.data["roles"]
+    items = tuple(_items(gate, roles))
+    if not items:
+        raise gate.error(("sections",), "the checklist is empty, so it would demand nothing.", hint="Add an item.")
+    checklist = Checklist(id=gate.data["id"], title=gate.data["title"], version=gate.data["version"], date=gate.data["date"], items=items)
+    pack = Pack(name=about.data["name"], title=about.data["title"], gate=checklist, roles=roles)
+    return _for_project(pack, project) if project else pack
+
+
+def _folder(name: str, project: Project | None) -> Path:
+    if (PACKS / name / "pack.yaml").is_file() and "/" not in name:
+        return PACKS / name
+    folder = project.root / name if project else Path(name)
+    if (folder / "pack.yaml").is_file():
+        return folder
+    known = sorted(path.parent.name for path in PACKS.glob("*/pack.yaml"))
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"Packs: {', '.join(known)}; or the path of a folder that holds a pack.yaml."
+    message = f"no pack is called {name!r}, and it is no folder with a pack.yaml."
+    if project:
+        raise project.source.error(("pack",), message, hint=hint)
+    raise NotFoundError(message, hint=hint)
+
+
+def _items(gate: YamlSource, roles: Mapping[str, str]) -> Iterator[Item]:
+    seen: set[str] = set()
+    for section_index, section in enumerate(gate.data["sections"]):
+        for index, entry in enumerate(section["items"]):
+            at: Path_ = ("sections", section_index, "items", index)
+            if entry["id"] in seen:
+                raise gate.error((*at, "id"), f"two items are called {entry['id']!r}.", hint="Rename one.")
+            seen.add(entry["id"])
+            yield _item(gate, at, section["title"], entry, roles)
+
+
+def _item(gate: YamlSource, at: Path_, section: str, entry: Mapping[str, Any], roles: Mapping[str, str]) -> Item:
+    name = entry["id"]
+    check, role = entry.get("check"), entry.get("sign_off")
+    if (check is None) == (role is None):
+        both = "both a check and a sign_off" if check else "neither a check nor a sign_off"
+        raise gate.error(at, f"{name} has {both}.", hint="An item is satisfied by exactly one of them.")
+    if role is not None and role not in roles:
+        raise gate.error((*at, "sign_off"), f"{name}: the pack has no role {role!r}.", hint=_did_you_mean(role, list(roles)))
+    for key in ("options", "require", "confidence", "max_age"):
+        if role is not None and key in entry:
+            raise gate.error((*at, key), f"{name}: `{key}` belongs to items with a check.", hint="Remove it.")
+    if check is not None and check not in CATALOGUE["checks"] and check not in names("checks"):
+        raise gate.error((*at, "check"), f"{name}: no check is called {check!r}.", hint=_did_you_mean(check, names("checks")))
+    require = _listed(entry.get("require", ()))
+    confidence = share(entry["confidence"]) if "confidence" in entry else None
+    if check is not None:
+        _check_requirements(gate, (*at, "require"), name, require, confidence)
+    return Item(
+        id=name,
+        section=section,
+        statement=entry["statement"],
+        kind=entry.get("kind", "mandatory"),
+        check=check,
+        options=dict(entry.get("options", {})),
+        require=require,
+        confidence=confidence,
+        max_age=duration(entry["max_age"]) if "max_age" in entry else None,
+        sign_off=role,
+        why=entry.get("why", ""),
+        remedy=entry.get("remedy", ""),
+        rows=tuple(entry.get("rows", ())),
+    )
+
+
+def _listed(require: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    return (require,) if isinstance(require, str) else tuple(require)
+
+
+def _check_requirements(source: YamlSource, at: Path_, name: str, require: tuple[str, ...], confidence: float | None) -> None:
+    if not require:
+        raise source.error(at, f"{name} has no requirement, so its check could never fail.", hint="Add `require: FACT > NUMBER`.")
+    for index, text in enumerate(require):
+        where = (*at, index) if (*at, index) in source.positions else at
+        try:
+            requirement = parse(text)
+        except ExpressionError as error:
+            raise source.error(
+                where, f"{name}: {text!r} is no requirement: {error} (character {error.position + 1}).", hint="For example: roc_auc > 0.95"
+            ) from None
+        if confidence is not None and requirement.operator in ("==", "!=", "in"):
+            raise source.error(
+                where, f"{name}: {requirement.operator} cannot be held with confidence.", hint="Put it into an item without `confidence`."
+            )
+
+
+def _for_project(pack: Pack, project: Project) -> Pack:
+    """The pack with the project's overrides; what differs is named in `Checklist.overrides`."""
+    source = project.source
+    known = [item.id for item in pack.gate.items]
+    for name in project.items:
+        if name not in known:
+            raise source.error(("items", name), f"{pack.gate.title} has no item {name!r}.", hint=_did_you_mean(name, known))
+    for role in project.people:
+        if role not in pack.roles:
+            raise source.error(("people", role), f"the pack {pack.name} has no role {role!r}.", hint=_did_you_mean(role, list(pack.roles)))
+    items = tuple(_overridden(item, project.items[item.id], source) if item.id in project.items else item for item in pack.gate.items)
+    changed = {
+        new.id: tuple(key for key in project.items[new.id].keys if getattr(new, key) != getattr(old, key))
+        for new, old in zip(items, pack.gate.items, strict=True)
+        if new != old
+    }
+    return replace(pack, gate=replace(pack.gate, items=items, overrides=changed))
+
+
+def _overridden(item: Item, override: ItemOverride, source: YamlSource) -> Item:
+    at: Path_ = ("items", item.id)
+    if override.applies is not None and item.kind == "mandatory":
+        raise source.error(
+            (*at, "applies"), f"{item.id} is mandatory: it always applies.", hint="Meet it, or choose a pack that does not ask for it."
+        )
+    if override.applies is False and override.keys:
+        raise source.error((*at, override.keys[0]), f"{item.id} does not apply and is changed at once.", hint="Keep one of the two.")
+    if override.keys and item.check is None:
+        raise source.error((*at, override.keys[0]), f"{item.id} is a sign-off; `{override.keys[0]}` belongs to checks.", hint="Remove it.")
+    require = item.require if override.require is None else override.require
+    confidence = item.confidence if override.confidence is None else override.confidence
+    if override.keys:
+        place = (*at, "require") if override.require is not None else (*at, "confidence")
+        _check_requirements(source, place, item.id, require, confidence)
+    return replace(
+        item,
+        require=require,
+        confidence=confidence,
+        max_age=item.max_age if override.max_age is None else override.max_age,
+        options={**item.options, **override.options},
+    )
+
+
+def _did_you_mean(word: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known) or 'none'}."

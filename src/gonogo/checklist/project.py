@@ -1,0 +1,361 @@
+"""gonogo.yaml as a record: what a model project declares about itself.
+
+Rules: the file has the shape of `project_schema.py`, and what a schema cannot say is checked here; every error has file, line and column.
+Paths are absolute in the record (relative ones start at the file's folder) and relative again when shown or digested, so that a project
+has the same digest on every machine. Nothing but the file itself is read.
+
+    project = load_project(Path("gonogo.yaml"))
+    project.data.test                           # an absolute path
+    project.shown(project.data.test)            # "data/test.parquet"
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from gonogo.base.canonical import digest
+from gonogo.base.catalogue import CATALOGUE, names
+from gonogo.base.yaml_source import Path_, YamlSource, load_yaml
+from gonogo.checklist.project_schema import project_schema
+from gonogo.checklist.shape import check_shape
+from gonogo.errors import ProjectFileError
+
+Command = tuple[str, ...]
+FORMAT = "gonogo-project/1"
+_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+@dataclass(frozen=True)
+class ModelDeclaration:
+    """The model. `reference` is a table of the training framework's own scores: columns row (from 0) and score."""
+
+    path: Path
+    task: Literal["binary-classification", "multiclass-classification"]
+    features: tuple[str, ...] | None = None
+    positive: str | None = None
+    threshold: float = 0.5
+    reference: Path | None = None
+
+
+@dataclass(frozen=True)
+class DataDeclaration:
+    """The labelled tables. `ignore` are columns that are no features."""
+
+    test: Path
+    target: str
+    train: Path | None = None
+    validation: Path | None = None
+    time: str | None = None
+    ignore: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CodeDeclaration:
+    """Sources to digest and scan; commands as argument lists, never given to a shell."""
+
+    paths: tuple[Path, ...]
+    tests: Command | None = None
+    lint: Command | None = None
+    format: Command | None = None
+
+
+@dataclass(frozen=True)
+class Person:
+    name: str
+    key: Path
+
+
+@dataclass(frozen=True)
+class RolloutDeclaration:
+    """How traffic moves. Steps in per cent; alpha, beta, margin and d as in `rollout/judge.py`."""
+
+    target: str = "local"
+    steps: tuple[int, ...] = (5, 25, 100)
+    min_seconds: float = 10.0
+    deadline_seconds: float = 600.0
+    hold_back_percent: float = 0.0
+    alpha: float = 0.01
+    beta: float = 0.05
+    margin: float = 0.01
+    d: float = 0.001
+
+
+@dataclass(frozen=True)
+class RuleDeclaration:
+    """One alarm: `signal` above `above` for `for_seconds`, judged from `min_n` samples on; over when it is below `clear`."""
+
+    name: str
+    signal: str
+    above: float
+    clear: float
+    for_seconds: float = 30.0
+    min_n: int = 100
+    level: Literal["page", "ticket"] = "page"
+
+
+#: The three alarms that S4 asks for (rows S4-11f, S4-11g, S4-11h): errors > 5 %, P95 > 1 s (in ms), drift (PSI).
+READY_MADE_RULES = (
+    RuleDeclaration("error-share", "error_rate", above=0.05, clear=0.03),
+    RuleDeclaration("latency-p95", "latency", above=1000.0, clear=800.0),
+    RuleDeclaration("drift", "psi", above=0.2, clear=0.1, for_seconds=60.0, min_n=500, level="ticket"),
+)
+
+
+@dataclass(frozen=True)
+class MonitorDeclaration:
+    channels: tuple[str, ...] = ("file",)
+    rules: tuple[RuleDeclaration, ...] = READY_MADE_RULES
+
+
+@dataclass(frozen=True)
+class ItemOverride:
+    """What a project says about one item; None and empty mean that it says nothing."""
+
+    require: tuple[str, ...] | None = None
+    confidence: float | None = None
+    max_age: float | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    applies: bool | None = None
+    reason: str = ""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys that change the item's content; an answer (applies, reason) changes nothing in it."""
+        given = {"require": self.require, "confidence": self.confidence, "max_age": self.max_age, "options": self.options or None}
+        return tuple(key for key, value in given.items() if value is not None)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A loaded gonogo.yaml. `root` is its folder; `source` knows where each value stands."""
+
+    root: Path
+    file: Path
+    system: str
+    pack: str
+    model: ModelDeclaration
+    data: DataDeclaration
+    documents: Mapping[str, Path]
+    code: CodeDeclaration
+    people: Mapping[str, Person]
+    rollout: RolloutDeclaration
+    monitor: MonitorDeclaration
+    items: Mapping[str, ItemOverride]
+    environment: Path | None
+    isolation: Literal["required", "accept-weaker"]
+    store: Path
+    run_record: Path | None
+    source: YamlSource = field(repr=False, compare=False)
+
+    def shown(self, path: Path) -> str:
+        """A path as people and records see it: relative to the project when it lies in it, with forward slashes."""
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else os.path.relpath(path, self.root)
+
+    def to_json(self) -> dict[str, Any]:
+        """Every declaration, the same on every machine: paths relative, the folder itself left out."""
+        parts = ("model", "data", "documents", "code", "people", "rollout", "monitor", "items", "environment", "run_record")
+        plain = {name: self._plain(getattr(self, name)) for name in parts}
+        return {"format": FORMAT, "system": self.system, "pack": self.pack, "isolation": self.isolation, **plain}
+
+    def digest(self, *parts: str) -> str:
+        """The digest of all declarations, or of the named parts, such as `digest("data", "model")`."""
+        everything = self.to_json()
+        return digest({name: everything[name] for name in parts} if parts else everything)
+
+    def _plain(self, value: Any) -> Any:
+        if isinstance(value, Path):
+            return self.shown(value)
+        if hasattr(value, "__dataclass_fields__"):
+            return {name: self._plain(getattr(value, name)) for name in value.__dataclass_fields__}
+        if isinstance(value, Mapping):
+            return {str(key): self._plain(inner) for key, inner in value.items()}
+        if isinstance(value, tuple | list):
+            return [self._plain(inner) for inner in value]
+        return value
+
+
+def load_project(path: Path) -> Project:
+    """Read gonogo.yaml (or the one in a folder). Raises ProjectFileError with line, column and, for unknown keys, a did-you-mean."""
+    file = path / "gonogo.yaml" if path.is_dir() else path
+    source = load_yaml(file)
+    check_shape(source, project_schema())
+    return _Reader(source, file).project()
+
+
+def duration(value: float | str) -> float:
+    """Seconds from a number of seconds or a text such as "30 d", "12 h", "5 min", "10 s". Expects what the schema allows."""
+    if not isinstance(value, str):
+        return float(value)
+    digits = value.rstrip("abcdefghijklmnopqrstuvwxyz ")
+    return float(digits) * _SECONDS[value[len(digits) :].strip()]
+
+
+def share(value: float | str) -> float:
+    """A share from a number or a text such as "95%"."""
+    return float(value.rstrip("% ")) / 100 if isinstance(value, str) else float(value)
+
+
+class _Reader:
+    """From data of the right shape to records."""
+
+    def __init__(self, source: YamlSource, file: Path) -> None:
+        self.source = source
+        self.data: dict[str, Any] = source.data
+        self.file = file
+        self.root = file.resolve().parent
+
+    def project(self) -> Project:
+        model = self.model()
+        return Project(
+            root=self.root,
+            file=self.file,
+            system=self.data["system"],
+            pack=self.data.get("pack", "starter"),
+            model=model,
+            data=self.tables(),
+            documents={name: self.root / value for name, value in self.data.get("documents", {}).items()},
+            code=self.code(),
+            people={role: Person(entry["name"], self.root / entry["key"]) for role, entry in self.data.get("people", {}).items()},
+            rollout=self.rollout(),
+            monitor=self.monitor(),
+            items={item: self.override(item, entry) for item, entry in self.data.get("items", {}).items()},
+            environment=self.path(self.data, "environment"),
+            isolation=self.data.get("isolation", "required"),
+            store=self.root / self.data.get("store", ".gonogo"),
+            run_record=self.run_record(model.path),
+            source=self.source,
+        )
+
+    def path(self, section: Mapping[str, Any], key: str) -> Path | None:
+        return self.root / section[key] if key in section else None
+
+    def model(self) -> ModelDeclaration:
+        section = self.data["model"]
+        features = section.get("features")
+        positive = section.get("positive")
+        for key in ("positive", "threshold"):
+            if key in section and section["task"] != "binary-classification":
+                raise self.error(("model", key), f"model.{key} is for binary tasks only.", "Remove it.")
+        return ModelDeclaration(
+            path=self.root / section["path"],
+            task=section["task"],
+            features=tuple(features) if features else None,
+            positive=None if positive is None else str(positive),
+            threshold=float(section.get("threshold", 0.5)),
+            reference=self.path(section, "reference"),
+        )
+
+    def tables(self) -> DataDeclaration:
+        section = self.data["data"]
+        target, ignore = section["target"], tuple(section.get("ignore", ()))
+        features = self.data["model"].get("features", ())
+        if target in ignore:
+            raise self.error(("data", "ignore"), f"the target {target!r} cannot be ignored.", "Remove it from data.ignore.")
+        for name in features:
+            if name == target:
+                raise self.error(("model", "features"), f"the target {name!r} cannot be a feature.", "Remove it from model.features.")
+            if name in ignore:
+                raise self.error(("data", "ignore"), f"{name!r} is a feature and ignored at once.", "Remove it from one of them.")
+        return DataDeclaration(
+            test=self.root / section["test"],
+            target=target,
+            train=self.path(section, "train"),
+            validation=self.path(section, "validation"),
+            time=section.get("time"),
+            ignore=ignore,
+        )
+
+    def code(self) -> CodeDeclaration:
+        section = self.data.get("code", {})
+        paths = tuple(self.root / value for value in section.get("paths", ["."]))
+        return CodeDeclaration(paths, *(self.command(section, key) for key in ("tests", "lint", "format")))
+
+    def command(self, section: Mapping[str, Any], key: str) -> Command | None:
+        if key not in section:
+            return None
+        try:
+            words = tuple(shlex.split(section[key]))
+        except ValueError as error:
+            raise self.error(("code", key), f"code.{key} is no command: {error}.", "Close the quotes.") from None
+        if not words:
+            raise self.error(("code", key), f"code.{key} is empty.", "Remove it, or write a command.")
+        return words
+
+    def rollout(self) -> RolloutDeclaration:
+        section = dict(self.data.get("rollout", {}))
+        steps = tuple(section.pop("steps", (5, 25, 100)))
+        target = section.pop("target", "local")
+        found = RolloutDeclaration(target=target, steps=steps, **{key: float(value) for key, value in section.items()})
+        if list(steps) != sorted(set(steps)) or steps[-1] != 100:
+            raise self.error(("rollout", "steps"), f"steps {list(steps)} must grow and end with 100.", "For example: [5, 25, 100]")
+        if found.deadline_seconds <= found.min_seconds:
+            raise self.error(
+                ("rollout", "deadline_seconds"),
+                f"the deadline of a step ({found.deadline_seconds:g} s) must be longer than its shortest time ({found.min_seconds:g} s).",
+                "Raise rollout.deadline_seconds.",
+            )
+        if found.d >= found.margin:
+            raise self.error(("rollout", "d"), f"d ({found.d:g}) must be smaller than margin ({found.margin:g}).", "Lower rollout.d.")
+        self.known(("rollout", "target"), "targets", target)
+        return found
+
+    def monitor(self) -> MonitorDeclaration:
+        section = self.data.get("monitor", {})
+        channels = tuple(section.get("channels", ("file",)))
+        for index, channel in enumerate(channels):
+            self.known(("monitor", "channels", index), "channels", channel)
+        if "rules" not in section:
+            return MonitorDeclaration(channels)
+        rules: list[RuleDeclaration] = []
+        for index, entry in enumerate(section["rules"]):
+            at = ("monitor", "rules", index)
+            self.known((*at, "signal"), "signals", entry["signal"])
+            above = float(entry["above"])
+            clear = float(entry.get("clear", above))
+            if clear > above:
+                raise self.error((*at, "clear"), f"clear ({clear:g}) must not lie above {above:g}.", "Lower it.")
+            if entry["name"] in {rule.name for rule in rules}:
+                raise self.error((*at, "name"), f"two rules are called {entry['name']!r}.", "Rename one.")
+            seconds = duration(entry.get("for", 30.0))
+            rules.append(
+                RuleDeclaration(entry["name"], entry["signal"], above, clear, seconds, entry.get("min_n", 100), entry.get("level", "page"))
+            )
+        return MonitorDeclaration(channels, tuple(rules))
+
+    def override(self, item: str, entry: Mapping[str, Any]) -> ItemOverride:
+        if "applies" in entry and "reason" not in entry:
+            raise self.error(("items", item), f"{item}: an answer needs a reason.", "Add `reason: …` beside `applies`.")
+        require = entry.get("require")
+        return ItemOverride(
+            require=None if require is None else (require,) if isinstance(require, str) else tuple(require),
+            confidence=share(entry["confidence"]) if "confidence" in entry else None,
+            max_age=duration(entry["max_age"]) if "max_age" in entry else None,
+            options=dict(entry.get("options", {})),
+            applies=entry.get("applies"),
+            reason=entry.get("reason", ""),
+        )
+
+    def run_record(self, model: Path) -> Path | None:
+        declared = self.path(self.data, "run_record")
+        beside = model.parent / "run.json"
+        return declared or (beside if beside.is_file() else None)
+
+    def known(self, path: Path_, kind: str, name: str) -> None:
+        """Raise unless the catalogue knows the name; third parties are asked only when it is none of ours."""
+        if name in CATALOGUE[kind]:
+            return
+        import difflib
+
+        every = names(kind)
+        if name not in every:
+            near = difflib.get_close_matches(name, every, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(every) or 'none'}."
+            raise self.error(path, f"no {kind.removesuffix('s')} is called {name!r}.", hint)
+
+    def error(self, path: Path_, message: str, hint: str) -> ProjectFileError:
+        return self.source.error(path, message, hint=hint)
