@@ -14,7 +14,8 @@ Rules it keeps:
 * A pause stops progress only. Whatever protects (abort, a failed analysis, a tripped guard) acts in a paused rollout as well.
 * ROLLING_BACK has no "give up": a refused or overtaken route is sent again under a higher epoch, and the rollout is marked degraded.
 * An event that does not fit a state changes nothing. A person's command that does not fit is refused, with the reason.
-* `first` and `revert` rollouts go from SMOKE straight to PROMOTING.
+* A `revert` goes from SMOKE straight to PROMOTING.
+* After COMPLETED both releases stay arms of the table, the old one with no share, so that it is kept warm for the way back.
 
 `transition` returns the operations to send; the controller stores them with the new state in one transaction and sends them after.
 Operations of an end state are for cleaning up: their failure is recorded and changes nothing. Operations still open stay open while
@@ -112,21 +113,20 @@ OpKind = Literal["prepare", "start", "route", "stop", "prune"]
 
 @dataclass(frozen=True)
 class Op:
-    """One thing to ask of the data plane. `weights` are basis points by release; `keep` are the releases that prune leaves alone."""
+    """One thing to ask of the data plane. `weights` are basis points by release."""
 
     kind: OpKind
     release: str = ""
     epoch: int = 0
     stable: str = ""
     weights: Mapping[str, int] | None = None
-    keep: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "weights": None if self.weights is None else dict(self.weights), "keep": list(self.keep)}
+        return {**asdict(self), "weights": None if self.weights is None else dict(self.weights)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Op:
-        return cls(**{**data, "keep": tuple(data["keep"])})
+        return cls(**data)
 
 
 Step = tuple[State, tuple[Op, ...]]
@@ -180,7 +180,7 @@ def _before_traffic(plan: Plan, state: State, event: Happened) -> Step:
         return state, ()
     if state.phase is Phase.PLANNED and what is What.BEGUN:
         # What a revert leaves may be hanging: nothing is asked of it.
-        releases = [release for release in (plan.old if plan.kind == "canary" else None, plan.new) if release]
+        releases = (plan.new,) if plan.kind == "revert" else (plan.old, plan.new)
         ops = [op for release in releases for op in (Op("prepare", release), Op("start", release))]
         return _moved(state, phase=Phase.PREPARING, reason=event.reason), tuple(ops)
     if state.phase is Phase.PREPARING and what is What.DONE:
@@ -202,8 +202,7 @@ def _with_traffic(plan: Plan, state: State, event: Happened) -> Step:
     if what is What.PASSED and phase is Phase.ANALYZING and not state.paused:
         return _advance(plan, state, event.reason)
     if what is What.HEALTHY and phase is Phase.FINALIZING and not state.paused:
-        keep = tuple(release for release in (plan.new, plan.old) if release)
-        return _moved(state, phase=Phase.COMPLETED, reason=event.reason), (Op("prune", keep=keep),)
+        return _moved(state, phase=Phase.COMPLETED, reason=event.reason), (Op("prune"),)
     return state, ()
 
 
@@ -212,8 +211,7 @@ def _going_back(plan: Plan, state: State, event: Happened) -> Step:
     if phase is Phase.ROLLING_BACK and what is What.DONE:
         return _moved(state, phase=Phase.VERIFYING_ROLLBACK), ()
     if phase is Phase.VERIFYING_ROLLBACK and what is What.HEALTHY:
-        # The first release of a system has been stopped by the rollback itself.
-        ops = (Op("stop", plan.new),) if plan.old and plan.kind != "revert" else ()
+        ops = (Op("stop", plan.new),) if plan.kind != "revert" else ()
         return _moved(state, phase=Phase.ROLLED_BACK, degraded=False), ops
     if what in (What.REFUSED, What.OVERTAKEN):
         return _roll_back(plan, replace(state, degraded=True), state.reason)
@@ -229,12 +227,12 @@ def _advance(plan: Plan, state: State, reason: str) -> Step:
 def _shift(plan: Plan, state: State, stage: int, reason: str) -> Step:
     """To the judged stage with this number, or past the last one to all traffic."""
     epoch = state.epoch + 1
-    if stage < len(plan.stages) and plan.old:
+    if stage < len(plan.stages):
         weight = plan.stages[stage]
         weights = {plan.old: WHOLE - weight, plan.new: weight}
         route = Op("route", epoch=epoch, stable=plan.old, weights=weights)
         return _moved(state, phase=Phase.SHIFTING, stage=stage, epoch=epoch, reason=reason), (route,)
-    route = Op("route", epoch=epoch, stable=plan.new, weights={plan.new: WHOLE})
+    route = Op("route", epoch=epoch, stable=plan.new, weights={plan.new: WHOLE, plan.old: 0})
     return _moved(state, phase=Phase.PROMOTING, stage=len(plan.stages), epoch=epoch, reason=reason), (route,)
 
 
@@ -250,9 +248,7 @@ def _roll_back(plan: Plan, state: State, reason: str) -> Step:
 
 
 def _back(plan: Plan, epoch: int) -> tuple[Op, ...]:
-    if plan.old is None:
-        return (Op("stop", plan.new),)
-    return (Op("route", epoch=epoch, stable=plan.old, weights={plan.old: WHOLE}),)
+    return (Op("route", epoch=epoch, stable=plan.old, weights={plan.old: WHOLE, plan.new: 0}),)
 
 
 def _moved(state: State, **changes: Any) -> State:

@@ -5,8 +5,8 @@ Rules it keeps:
 * Whatever decides (weights, error guarantees, times) is in the plan, and nothing else is asked while the rollout runs.
 * A plan names both releases by reference, by the root digest of their bundle and by the digest of their GO verdict.
 
-Three kinds: `canary` moves traffic in judged steps; `first` puts a system's first release into service, with nothing to compare it to;
-`revert` goes back by hand, to a release that was judged before, and so without another analysis.
+Two kinds: `canary` moves traffic in judged steps; `revert` goes back by hand, to a release that was judged before, and so without
+another analysis. A system's first release needs no rollout, having nothing to be compared to: the service starts with it.
 
     >>> plan = Plan("shop", "shop@1.1.0", "sha256:b", "shop@1.0.0", "sha256:a", steps=(5, 25, 100))
     >>> plan.stages
@@ -28,7 +28,7 @@ from gonogo.errors import UsageError
 FORMAT = "gonogo-rollout-plan/1"
 WHOLE = 10_000  #: all traffic, in basis points
 
-Kind = Literal["canary", "first", "revert"]
+Kind = Literal["canary", "revert"]
 AtDeadline = Literal["rollback", "hold"]
 
 
@@ -47,8 +47,8 @@ class Plan:
     system: str
     new: str
     new_digest: str
-    old: str | None = None
-    old_digest: str = ""
+    old: str
+    old_digest: str
     kind: Kind = "canary"
     steps: tuple[int, ...] = (5, 25, 100)
     min_seconds: float = 10.0
@@ -65,7 +65,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         check_system_name(self.system)
-        for reference in (self.new, *((self.old,) if self.old else ())):
+        for reference in (self.new, self.old):
             ref = Ref.parse(reference)
             if ref.system != self.system or ref.is_pointer:
                 raise UsageError(f"{reference!r} is not a release of {self.system}.", hint="Name it as system@version.")
@@ -74,12 +74,12 @@ class Plan:
         self._check_numbers()
 
     def _check_releases(self) -> None:
-        if not self.new_digest or (self.old and not self.old_digest):
+        if not self.new_digest or not self.old_digest:
             raise UsageError("a plan names every release with its digest.")
         if self.new == self.old:
             raise UsageError(f"{self.new} is in service already.", hint="Name another release.")
-        if (self.kind == "first") != (self.old is None):
-            raise UsageError(f"a rollout of kind {self.kind!r} {'has no' if self.kind == 'first' else 'needs an'} old release.")
+        if self.kind not in ("canary", "revert"):
+            raise UsageError(f"{self.kind!r} is no kind of rollout.", hint="Known: canary, revert.")
 
     def _check_steps(self) -> None:
         steps = self.steps

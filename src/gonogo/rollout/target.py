@@ -12,7 +12,7 @@ What every target promises (`tests/contracts/test_target_contract.py` holds ever
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -47,24 +47,25 @@ class ArmCounts:
 
 @dataclass(frozen=True)
 class Observation:
-    """What a target says of itself. `counters` is by epoch, then by release. `raw` is everything it said, for the monitor."""
+    """What a target says of itself. `weights` has the releases with a share; `tripped` are the arms that the data plane took off under
+    the present table, with why; `counters` is by epoch, then by release. `raw` is everything it said, for the monitor."""
 
     boot_id: str
     epoch: int
     token: int
     stable: str
     weights: Mapping[str, int]
-    tripped: tuple[str, ...]
+    tripped: Mapping[str, str]
     releases: Mapping[str, ReleaseState]
     counters: Mapping[int, Mapping[str, ArmCounts]]
     raw: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
-    def release(self, reference: str | None) -> ReleaseState:
+    def release(self, reference: str) -> ReleaseState:
         """A release that the target does not know is not alive."""
-        return self.releases.get(reference or "", ReleaseState(alive=False, healthy=False))
+        return self.releases.get(reference, ReleaseState(alive=False, healthy=False))
 
-    def arm(self, epoch: int, reference: str | None) -> ArmCounts:
-        return self.counters.get(epoch, {}).get(reference or "", ArmCounts())
+    def arm(self, epoch: int, reference: str) -> ArmCounts:
+        return self.counters.get(epoch, {}).get(reference, ArmCounts())
 
 
 class Target(Protocol):
@@ -81,11 +82,10 @@ class Target(Protocol):
     def route(self, route: Route, *, op_id: str, token: int) -> None: ...
 
     def stop(self, release: str, *, op_id: str, token: int) -> None:
-        """Let the release finish what it has in hand, and end it. Refused for a release with a share of the traffic, unless it is the
-        only one."""
+        """Let the release finish what it has in hand, and end it. Refused for a release with a share of the traffic."""
 
-    def prune(self, keep: Sequence[str], *, op_id: str, token: int) -> None:
-        """End every release that has no share of the traffic and is not in `keep`."""
+    def prune(self, *, op_id: str, token: int) -> None:
+        """End every release that is no arm of the table. An arm without a share stays, and stays warm."""
 
 
 def read_observation(data: Mapping[str, Any]) -> Observation:
@@ -103,13 +103,19 @@ def read_observation(data: Mapping[str, Any]) -> Observation:
             token=int(data["token"]),
             stable=str(table.get("stable", "")),
             weights={str(arm["release"]): int(arm["weight_bp"]) for arm in table.get("arms", ()) if arm["weight_bp"]},
-            tripped=tuple(sorted({*map(str, table.get("tripped", ())), *map(str, data.get("tripped") or ())})),
+            tripped={str(release): _why(data, str(release)) for release in table.get("tripped", ())},
             releases={str(name): _release(state) for name, state in data["releases"].items()},
             counters=counters,
             raw=data,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FaultError(f"the target's observation cannot be read: {error!r}.", hint="Is it of this version of gonogo?") from error
+
+
+def _why(data: Mapping[str, Any], release: str) -> str:
+    """The newest reason that the data plane gave for taking an arm off."""
+    reasons = [str(trip["reason"]) for trip in data.get("tripped") or () if trip["release"] == release]
+    return reasons[-1] if reasons else "no reason was given"
 
 
 def _release(state: Mapping[str, Any]) -> ReleaseState:

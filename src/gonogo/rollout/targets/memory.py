@@ -4,16 +4,19 @@ It keeps the promises of `gonogo.rollout.target` and nothing more is known of it
 is assigned by the weights of the table and goes bad with the probability given for its release. With `path` it keeps its state in a
 file, so that it lives on when the process that asks it dies, as a real one would; `effects` then tells what really happened.
 
-    >>> target = MemoryTarget(requests=1000, errors={"shop@1.1.0": 0.2})
-    >>> target.prepare("shop@1.0.0", op_id="a", token=1); target.start("shop@1.0.0", op_id="b", token=1)
-    >>> target.route(Route(1, "shop@1.0.0", {"shop@1.0.0": 10_000}), op_id="c", token=1)
+    >>> target = MemoryTarget(serving="shop@1.0.0", requests=1000, errors={"shop@1.1.0": 0.2})
     >>> target.observe().arm(1, "shop@1.0.0")
     ArmCounts(n=1000, bad=0)
+    >>> target.prepare("shop@1.1.0", op_id="a", token=1)
+    >>> target.start("shop@1.1.0", op_id="b", token=1)
+    >>> target.route(Route(2, "shop@1.0.0", {"shop@1.0.0": 9_500, "shop@1.1.0": 500}), op_id="c", token=1)
+    >>> target.effects
+    ['prepare shop@1.1.0', 'start shop@1.1.0', 'route 2 shop@1.0.0=9500 shop@1.1.0=500']
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +31,17 @@ from gonogo.rollout.target import Observation, Route, read_observation
 
 
 class MemoryTarget:
-    """See the module. `errors` is the share of bad answers by release; `digest` gives the digest a release would serve. `broken` are
-    releases that never become healthy; `unreachable` makes every verb raise UnreachableError while it is true."""
+    """See the module.
+
+    `serving` is in service from the beginning, under epoch 1; `errors` is the share of bad answers by release; `digest` gives the digest
+    that a release serves. `broken` are releases that never become healthy; `unreachable` makes every verb raise UnreachableError while
+    it is true.
+    """
 
     def __init__(
         self,
         *,
+        serving: str = "",
         requests: int = 0,
         errors: Mapping[str, float] | None = None,
         seed: int = 17,
@@ -53,6 +61,11 @@ class MemoryTarget:
         }  # fmt: skip
         if path is not None and path.exists():
             self._state = parse_json(path.read_bytes())
+        elif serving:
+            self._state["releases"][serving] = {"alive": True, "healthy": True, "digest": digest(serving)}
+            self._state["table"] = {"arms": [{"release": serving, "weight_bp": WHOLE}], "stable": serving, "tripped": []}
+            self._state["epoch"] = 1
+            self._save()
 
     @property
     def effects(self) -> list[str]:
@@ -85,37 +98,36 @@ class MemoryTarget:
             raise FencedError(f"epoch {route.epoch} is not above the table's, {self._state['epoch']}.")
         if sum(route.weights.values()) != WHOLE or route.stable not in route.weights:
             raise UsageError(f"no routing table: {dict(route.weights)} with stable {route.stable!r}.")
-        for release in route.weights:
-            if not self._known(release)["alive"]:
+        for release, weight in route.weights.items():
+            if weight and not self._known(release)["alive"]:
                 raise ConflictError(f"{release} is not running, so it gets no traffic.")
         arms = [{"release": release, "weight_bp": weight} for release, weight in route.weights.items()]
-        self._state.update(epoch=route.epoch, table={"arms": arms, "stable": route.stable, "tripped": []}, tripped=[])
+        self._state.update(epoch=route.epoch, table={"arms": arms, "stable": route.stable, "tripped": []})
         self._done(op_id, " ".join([f"route {route.epoch}", *(f"{release}={weight}" for release, weight in route.weights.items())]))
 
     def stop(self, release: str, *, op_id: str, token: int) -> None:
         if self._fresh(op_id, token):
-            weights = self._weights()
-            if release in weights and len(weights) > 1:
-                raise ConflictError(f"{release} still has {weights[release]} basis points of the traffic.")
-            if release in weights:
-                self._state["table"] = None
+            weight = self._weights().get(release, 0)
+            if weight:
+                raise ConflictError(f"{release} still has {weight} basis points of the traffic.")
             self._end(release)
             self._done(op_id, f"stop {release}")
 
-    def prune(self, keep: Sequence[str], *, op_id: str, token: int) -> None:
+    def prune(self, *, op_id: str, token: int) -> None:
         if self._fresh(op_id, token):
-            for release in sorted(self._state["releases"].keys() - set(keep) - self._weights().keys()):
+            for release in sorted(self._state["releases"].keys() - self._weights().keys()):
                 self._end(release)
             self._done(op_id, "prune")
 
     # -- what a rehearsal does to it --------------------------------------------------------------------------------------
 
     def trip(self, release: str) -> None:
-        """The breaker takes an arm off, as the data plane does by itself: its share goes to the stable arm."""
+        """The breaker takes an arm off, as the data plane does by itself: its share goes to the stable arm, under a new epoch."""
         table = self._state["table"]
-        arms = [{"release": table["stable"], "weight_bp": WHOLE}]
+        arms = [{"release": table["stable"], "weight_bp": WHOLE}, {"release": release, "weight_bp": 0}]
         self._state["table"] = {**table, "arms": arms, "tripped": [release]}
-        self._state["tripped"] = [release]
+        self._state["tripped"].append({"release": release, "epoch": self._state["epoch"], "reason": "the breaker opened"})
+        self._state["epoch"] += 1
         self._save()
 
     def meddle(self, weights: Mapping[str, int], stable: str) -> None:
