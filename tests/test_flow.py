@@ -62,3 +62,13 @@ def test_the_nine_stages_stand_in_the_order_of_the_flow() -> None:
     assert [room.name for room in flow.STAGES] == [
         "checklist", "evidence", "verdict", "candidate", "release", "registry", "service", "rollout", "monitor",
     ]  # fmt: skip
+
+
+def test_the_map_in_the_documents_is_the_one_in_the_code() -> None:
+    from click.testing import CliRunner
+
+    from gonogo.cli import main
+
+    root = Path(__file__).resolve().parents[1]
+    printed = CliRunner().invoke(main, ["flow", "--markdown"]).output
+    assert (root / "docs" / "map.md").read_text(encoding="utf-8") == printed

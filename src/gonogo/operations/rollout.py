@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import urllib.error
+import time
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from typing import Any
 
 from gonogo import settings
 from gonogo.base.names import Ref
-from gonogo.errors import NotFoundError
+from gonogo.errors import GonogoError, NotFoundError
 from gonogo.operations.workspace import Workspace
 from gonogo.registry.fold import ReleaseEntry
 from gonogo.registry.store import Transaction
@@ -23,6 +23,7 @@ from gonogo.rollout.machine import Phase
 from gonogo.rollout.plan import Kind, Plan
 from gonogo.rollout.run import Controller
 from gonogo.rollout.targets.local import LocalTarget
+from gonogo.service.control import ControlClient
 
 ANSWER_SECONDS = 2.0
 
@@ -70,7 +71,7 @@ def controller(workspace: Workspace) -> Controller:
     system = workspace.project.system
     return Controller(
         workspace.store(),
-        LocalTarget(workspace.service),
+        LocalTarget(ControlClient.of_store(workspace.path)),
         system,
         move_pointer=PointerMover(workspace),
         actor=settings.actor(),
@@ -144,8 +145,6 @@ def _ask(workspace: Workspace, verb: str, reason: str) -> dict[str, Any]:
 def _wait_for_end(workspace: Workspace, driver: Controller, look: Callable[[Seen], None]) -> Rolled:
     """See a rollout to its end: another process drives it, or, when that one dies, this one."""
     store, system = workspace.store(), workspace.project.system
-    import time
-
     while journal.active(store, system):
         if driver.driver() is None:
             driver.resume()
@@ -233,7 +232,7 @@ def _telling(look: Callable[[Seen], None]) -> Callable[[Look], None]:
                 analysis.stable.bad,
                 analysis.log_e_harm,
                 analysis.log_e_safe,
-            )  # fmt: skip
+            )
         )
 
     return tell
@@ -242,9 +241,9 @@ def _telling(look: Callable[[Seen], None]) -> Callable[[Look], None]:
 def _answers(workspace: Workspace, release: str) -> str:
     """Ask the public port, as a client would, whether this release answers now; "" or what is wrong."""
     try:
-        url = LocalTarget(workspace.service).url()
+        url = ControlClient.of_store(workspace.path).observe()["url"]
         with urllib.request.urlopen(f"{url}/health", timeout=ANSWER_SECONDS) as answer:  # noqa: S310 - our own service, on loopback
             said = json.loads(answer.read())
-    except (OSError, urllib.error.URLError, ValueError) as error:
+    except (OSError, ValueError, GonogoError) as error:
         return f"the service does not answer: {error}"
     return "" if said.get("release") == release else f"the service answers as {said.get('release')}, not {release}"
