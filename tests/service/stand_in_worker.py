@@ -9,34 +9,7 @@ import socket
 import sys
 from pathlib import Path
 
-from gonogo.service.http import HttpConnection, HttpServer, Limits
-
-
-class Accepting(HttpServer):
-    async def listen(self, listening):
-        self.leaving = False
-        if self._listener is None:
-            self._listener = listening
-            asyncio.get_running_loop().add_reader(listening.fileno(), self._accept)
-        if self._sweeper is None:
-            self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
-
-    def stop_listening(self):
-        self.leaving = True
-        if self._listener is not None:
-            asyncio.get_running_loop().remove_reader(self._listener.fileno())
-            self._listener = None
-
-    def _accept(self):
-        try:
-            connection, _ = self._listener.accept()
-        except OSError:
-            return
-        connection.setblocking(False)
-        task = asyncio.ensure_future(asyncio.get_running_loop().connect_accepted_socket(lambda: HttpConnection(self), connection))
-        TASKS.add(task)
-        task.add_done_callback(TASKS.discard)
-
+from gonogo.service.http import HttpServer, Limits
 
 TASKS = set()
 
@@ -104,7 +77,7 @@ async def main() -> None:
     def fault(error) -> None:
         print(error, file=sys.stderr)
 
-    public, private = Accepting(answer_public, Limits(), on_fault=fault), HttpServer(answer_private, Limits(), on_fault=fault)
+    public, private = HttpServer(answer_public, Limits(), on_fault=fault), HttpServer(answer_private, Limits(), on_fault=fault)
     public_socket, private_socket = socket.socket(fileno=args.public_fd), socket.socket(fileno=args.unix_fd)
     await private.listen(private_socket)
     say(kind="ready", release=release, digest="sha256:" + release, pid=os.getpid())

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -50,26 +51,25 @@ class ControlServer:
     def __init__(self, verbs: Verbs) -> None:
         self._verbs = verbs
         self._server = HttpServer(self._handle, Limits(), on_fault=self._record)
+        self._listener: socket.socket | None = None
         self._path: Path | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def listen(self, path: Path) -> None:
         """Listen at `path`, in place of whatever stood there. The caller holds the supervisor's lock."""
-        listener = listen_private(path)
-        try:
-            await self._server.listen(listener)
-        finally:
-            listener.close()  # the server keeps a copy
+        self._listener = listen_private(path)
         self._path = path
+        await self._server.listen(self._listener)
 
     async def close(self) -> None:
         self._server.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._path is not None:
+        if self._listener is not None and self._path is not None:
+            self._listener.close()
             self._path.unlink(missing_ok=True)
-            self._path = None
+            self._listener = self._path = None
 
     def _handle(self, exchange: Exchange) -> None:
         task = asyncio.ensure_future(self._answer(exchange))
