@@ -1,0 +1,179 @@
+"""How good a classifier is, in figures. Labels are class indices, int [rows]; scores float [rows] or [rows, classes].
+
+Everything raises ValueError for no rows, for columns of other lengths and for scores that are not finite; what needs two classes says so
+when there is one. A ratio of nothing (precision without a predicted positive) is NaN, which meets no requirement; it is never 0 or 1.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from gonogo.stats.bins import Array
+from gonogo.stats.intervals import z_of
+
+SMALLEST = 1e-15  #: scores are kept this far from 0 and 1 before a logarithm is taken
+
+
+def roc_auc(y: Array, score: Array) -> float:
+    """Area under the ROC curve, exact with ties: P(s+ > s-) + P(s+ = s-)/2 (Mann & Whitney 1947). `y` is 0 or 1.
+
+    Raises ValueError when there is only one class.
+    """
+    y, score = checked_binary(y, score)
+    positives = int(y.sum())
+    negatives = len(y) - positives
+    ranks = _midranks(score)
+    return float((ranks[y == 1].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def roc_auc_delong(y: Array, score: Array, level: float = 0.95) -> tuple[float, float, float]:
+    """(AUC, low, high). Variance after DeLong, DeLong & Clarke-Pearson 1988 in the fast form of Sun & Xu 2014; interval on the logit
+    scale, which stays inside [0, 1] and covers better near 1 (Pepe 2003).
+
+    With perfect separation the variance estimate is 0, which is no certainty: the bound is then (alpha/2)^(1/k), k the size of the
+    smaller class, because k pairs without a common row would all have to be in order by chance.
+    """
+    y, score = checked_binary(y, score)
+    positive, negative = score[y == 1], score[y == 0]
+    m, n = len(positive), len(negative)
+    order = _midranks(np.concatenate((positive, negative)))
+    by_positive = (order[:m] - _midranks(positive)) / n
+    by_negative = 1 - (order[m:] - _midranks(negative)) / m
+    auc = float(by_positive.mean())
+    z = z_of(level)
+    edge = ((1 - level) / 2) ** (1 / min(m, n))
+    if auc >= 1.0:
+        return 1.0, edge, 1.0
+    if auc <= 0.0:
+        return 0.0, 0.0, 1 - edge
+    if m < 2 or n < 2:
+        return auc, 0.0, 1.0
+    variance = float(by_positive.var(ddof=1) / m + by_negative.var(ddof=1) / n)
+    half = z * math.sqrt(variance) / (auc * (1 - auc))
+    logit = math.log(auc / (1 - auc))
+    return auc, _logistic(logit - half), _logistic(logit + half)
+
+
+def roc_curve(y: Array, score: Array, points: int = 200) -> list[tuple[float, float]]:
+    """(false positive rate, true positive rate) from (0, 0) to (1, 1), thinned to about `points`, for a picture."""
+    y, score = checked_binary(y, score)
+    order = np.argsort(-score, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
+    true = np.cumsum(y[order])[last]
+    false = 1 + last - true
+    x, up = np.concatenate(([0.0], false / false[-1])), np.concatenate(([0.0], true / true[-1]))
+    keep = np.unique(np.linspace(0, len(x) - 1, num=min(points, len(x)), dtype=np.int64))
+    return [(float(a), float(b)) for a, b in zip(x[keep], up[keep], strict=True)]
+
+
+def confusion_matrix(y: Array, predicted: Array, classes: int) -> Array:
+    """Counts int64 [true class, predicted class]. Raises ValueError for a class that is none."""
+    y, predicted = _indices(y, classes), _indices(predicted, classes)
+    _same_length(y, predicted)
+    return np.bincount(y * classes + predicted, minlength=classes * classes).reshape(classes, classes).astype(np.int64)
+
+
+def accuracy(matrix: Array) -> float:
+    """Share of right predictions of a confusion matrix."""
+    return _ratio(float(np.trace(matrix)), float(matrix.sum()))
+
+
+def precision(matrix: Array, positive: int = 1) -> float:
+    """Share of true ones among those predicted `positive`; NaN when none was."""
+    return _ratio(float(matrix[positive, positive]), float(matrix[:, positive].sum()))
+
+
+def recall(matrix: Array, positive: int = 1) -> float:
+    """Share of those that are `positive` which were found; NaN when there is none."""
+    return _ratio(float(matrix[positive, positive]), float(matrix[positive].sum()))
+
+
+def f1(matrix: Array, positive: int = 1) -> float:
+    """2·TP / (2·TP + FP + FN); NaN when the class neither is there nor was predicted."""
+    hit = float(matrix[positive, positive])
+    return _ratio(2 * hit, float(matrix[positive].sum() + matrix[:, positive].sum()))
+
+
+def macro_f1(matrix: Array) -> float:
+    """Mean of the F1 of all classes; NaN when one of them has none."""
+    return float(np.mean([f1(matrix, index) for index in range(len(matrix))]))
+
+
+def macro_roc_auc(y: Array, scores: Array) -> float:
+    """Mean over the classes of the AUC of "this one against the rest". Raises ValueError when a class is missing."""
+    scores = _matrix(y, scores)
+    return float(np.mean([roc_auc((np.asarray(y) == index).astype(np.int64), scores[:, index]) for index in range(scores.shape[1])]))
+
+
+def log_loss(y: Array, scores: Array) -> float:
+    """Mean of -ln of the score of the true class, scores kept within [1e-15, 1 - 1e-15]. `scores` is [rows, classes]."""
+    scores = _matrix(y, scores)
+    chosen = np.clip(scores[np.arange(len(scores)), np.asarray(y)], SMALLEST, 1 - SMALLEST)
+    return float(-np.log(chosen).mean())
+
+
+def brier(y: Array, scores: Array) -> float:
+    """Mean squared distance of scores from truth (Brier 1950): of the last class in a binary task (0 to 1), summed over more classes."""
+    scores = _matrix(y, scores)
+    truth = np.zeros_like(scores)
+    truth[np.arange(len(scores)), np.asarray(y)] = 1.0
+    squared = (scores - truth) ** 2
+    return float(squared[:, 1].mean() if scores.shape[1] == 2 else squared.sum(axis=1).mean())
+
+
+def _midranks(values: Array) -> Array:
+    """Ranks from 1, equal values sharing the middle of theirs, float64."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    starts = np.concatenate(([0], np.flatnonzero(ordered[1:] != ordered[:-1]) + 1))
+    ends = np.append(starts[1:], len(values))
+    ranks = np.empty(len(values), dtype=np.float64)
+    ranks[order] = np.repeat((starts + ends + 1) / 2, ends - starts)
+    return ranks
+
+
+def checked_binary(y: Array, score: Array) -> tuple[Array, Array]:
+    """Labels as int64 0 or 1 and scores as float64, both there, as many and finite. Raises ValueError, also for only one class."""
+    y, score = _indices(y, 2), np.asarray(score, dtype=np.float64)
+    _same_length(y, score)
+    if score.ndim != 1 or not np.isfinite(score).all():
+        raise ValueError("a score is not finite")
+    if y.min() == y.max():
+        raise ValueError("there is only one class among the labels")
+    return y, score
+
+
+def _matrix(y: Array, scores: Array) -> Array:
+    scores = np.asarray(scores, dtype=np.float64)
+    if scores.ndim != 2 or scores.shape[1] < 2:
+        raise ValueError(f"scores must be [rows, classes], not {scores.shape}")
+    _same_length(_indices(y, scores.shape[1]), scores)
+    if not np.isfinite(scores).all():
+        raise ValueError("a score is not finite")
+    return scores
+
+
+def _indices(y: Array, classes: int) -> Array:
+    values = np.asarray(y)
+    if len(values) == 0:
+        raise ValueError("there are no rows")
+    if values.dtype.kind not in "biu" and not (values == np.floor(values)).all():
+        raise ValueError("labels must be class indices")
+    if values.min() < 0 or values.max() >= classes:
+        raise ValueError(f"a label is none of the {classes} classes")
+    return values.astype(np.int64)
+
+
+def _same_length(y: Array, other: Array) -> None:
+    if len(y) != len(other):
+        raise ValueError(f"{len(y)} labels and {len(other)} scores")
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else math.nan
+
+
+def _logistic(value: float) -> float:
+    return 1 / (1 + math.exp(-value)) if value > -700 else 0.0

@@ -1,0 +1,90 @@
+"""Counters of everything that went through a model: for each feature the counts of its bins. Adding is all they can do.
+
+    counter = FeatureCounter(edges, places)
+    counter.add(batch)                     # arrays [rows, width] by graph input, as the model gets them
+    counter.counts["age"]                  # int64 [bins + 1]
+
+Numeric columns are counted together: few rows in one broadcast comparison, many rows column by column in blocks that stay in the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from gonogo.stats.bins import BLOCK, Array, BinEdges, Counts, as_float32, from_reached
+
+FEW = 512  #: rows up to which one broadcast is faster than a call for each edge
+
+
+class FeatureCounter:
+    """Additive counts of a set of features. `places` says where each one lies in a batch: (graph input, column)."""
+
+    def __init__(self, edges: Mapping[str, BinEdges], places: Mapping[str, tuple[str, int]]) -> None:
+        if edges.keys() != places.keys():
+            raise ValueError(f"bins and places name other features: {sorted(edges.keys() ^ places.keys())}")
+        self.edges, self.places = dict(edges), dict(places)
+        self.counts: dict[str, Counts] = {name: np.zeros(item.size, dtype=np.int64) for name, item in edges.items()}
+        self.rows = 0
+        self._numeric = _groups(self.edges, self.places)
+        self._text = [(name, *places[name]) for name, item in edges.items() if item.kind == "categorical"]
+
+    def add(self, batch: Mapping[str, Array]) -> None:
+        """Count one batch: arrays [rows, width] by graph input. Raises KeyError when an input is not there."""
+        for name, source, column in self._text:
+            self.counts[name] += self.edges[name]._count_text(batch[source][:, column])
+        for source, columns, names, steps in self._numeric:
+            block = batch[source]
+            values = block if len(columns) == block.shape[1] else block[:, columns]  # columns ascend, so as many are all of them
+            reached, missing = _reached(as_float32(values), steps)
+            for index, name in enumerate(names):
+                used = len(self.edges[name].edges)
+                self.counts[name] += from_reached(reached[index, :used], len(values), int(missing[index]))
+        self.rows += len(next(iter(batch.values()))) if batch else 0
+
+    def merge(self, counts: Mapping[str, Any]) -> None:
+        """Add the counts of another counter over the same bins. Raises ValueError when they are over other bins."""
+        if counts.keys() != self.counts.keys():
+            raise ValueError(f"counts of other features: {sorted(counts.keys() ^ self.counts.keys())}")
+        arrays = {name: np.asarray(values, dtype=np.int64) for name, values in counts.items()}
+        for name, values in arrays.items():
+            if values.shape != self.counts[name].shape or (values < 0).any():
+                raise ValueError(f"counts of {name!r} do not fit its bins")
+        for name, values in arrays.items():
+            self.counts[name] += values
+
+    def to_json(self) -> dict[str, list[int]]:
+        """The counts, as lists by feature."""
+        return {name: values.tolist() for name, values in self.counts.items()}
+
+
+def _groups(edges: Mapping[str, BinEdges], places: Mapping[str, tuple[str, int]]) -> list[tuple[str, list[int], list[str], Array]]:
+    """Numeric features by graph input: columns, names, edges [features, most], filled up with +inf."""
+    groups: list[tuple[str, list[int], list[str], Array]] = []
+    sources = dict.fromkeys(places[name][0] for name, item in edges.items() if item.kind == "numeric")
+    for source in sources:
+        names = sorted((n for n, item in edges.items() if item.kind == "numeric" and places[n][0] == source), key=lambda n: places[n][1])
+        columns = [places[name][1] for name in names]
+        steps = np.full((len(names), max(len(edges[name].edges) for name in names)), np.inf, dtype=np.float32)
+        for index, name in enumerate(names):
+            steps[index, : len(edges[name].edges)] = edges[name].edges
+        groups.append((source, columns, names, steps))
+    return groups
+
+
+def _reached(values: Array, steps: Array) -> tuple[Counts, Counts]:
+    """For each column of `values` [rows, features]: how many are <= each of its edges, and how many are missing."""
+    if len(values) <= FEW:
+        reached = (values[:, :, None] <= steps[None, :, :]).sum(axis=0, dtype=np.int64)
+        return reached, np.isnan(values).sum(axis=0, dtype=np.int64)
+    reached = np.zeros(steps.shape, dtype=np.int64)
+    missing = np.zeros(len(steps), dtype=np.int64)
+    for start in range(0, len(values), BLOCK):
+        block = np.ascontiguousarray(values[start : start + BLOCK].T)
+        for feature, column in enumerate(block):
+            missing[feature] += np.count_nonzero(np.isnan(column))
+            for index, edge in enumerate(steps[feature]):
+                reached[feature, index] += np.count_nonzero(column <= edge)
+    return reached, missing
