@@ -71,8 +71,8 @@ class SqliteStore:
         with storage(path, "create"):
             path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        self._connection = self._connect()
         self._process = os.getpid()
+        self._connection = self._connect()
 
     # -- reading -------------------------------------------------------------------------------------------------------------
 
@@ -146,8 +146,14 @@ class SqliteStore:
         return beside
 
     def close(self) -> None:
+        """Close the file. A store that nobody refers to any more closes itself."""
         with self._mutex:
             self._connection.close()
+
+    def __del__(self) -> None:
+        connection = getattr(self, "_connection", None)  # there is none when opening it failed
+        if connection is not None and self._process == os.getpid():
+            connection.close()
 
     def _prepare_anchor(self, tx: SqliteTransaction) -> Path | None:
         if tx.head is None:

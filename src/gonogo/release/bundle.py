@@ -1,0 +1,226 @@
+"""Building the bundle: from a project's files to the tree that would ship, before anything is judged.
+
+The same inputs give the same bundle. An index beside the bundles remembers which declared files and settings gave which bundle, so that
+`find_bundle` answers by hashing alone; what it finds is hashed too, and a bundle that was changed on disk is never found.
+
+Everything about the model's bytes is asked of the copy that will ship, in the isolated child; this process never loads them.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gonogo.base.canonical import canonical_bytes, digest, parse_json
+from gonogo.base.files import draft_directory, publish_directory, storage, write_atomic
+from gonogo.base.table import Table, read_table
+from gonogo.base.tree import file_digest, read_tree
+from gonogo.candidate.run_record import read_run
+from gonogo.errors import DataError, GonogoError, ModelError, VerificationError
+from gonogo.model.derive import derive_schema
+from gonogo.model.encode import encode_table
+from gonogo.model.formats import model_kind
+from gonogo.model.rows import class_indices, class_text
+from gonogo.model.runtime import Array, Inspection
+from gonogo.model.schema import Schema
+from gonogo.release.baseline import make_baseline
+from gonogo.release.contents import BASELINE, ENVIRONMENT, GOLDEN, MANIFEST, MODEL, RUN, SCHEMA, Bundle, manifest
+from gonogo.release.drafts import clear_drafts
+from gonogo.release.environment import make_environment, runtime_packages
+from gonogo.release.golden import make_golden
+
+if TYPE_CHECKING:
+    from gonogo.checklist.project import Project
+    from gonogo.model.sandbox import Sandbox
+
+__all__ = ["Bundle", "build_bundle", "find_bundle", "sources_digest"]
+
+INDEX_FORMAT = "gonogo-bundle-index/1"
+BUILDER = 1  #: raised when the same inputs would give another bundle
+Progress = Callable[[str, int, int], None]
+
+
+def build_bundle(project: Project, sandbox: Sandbox, *, into: Path, progress: Progress = lambda what, done, total: None) -> Bundle:
+    """Build the project's bundle below `into` (whole or not at all), enter it in the index, and give it back.
+
+    Raises ModelError (missing, truncated, of the wrong kind, not fitting the table, NaN), DataError (a table that is missing, unreadable,
+    without rows, without the target, of one class), ChildError and IsolationError (the model could not be asked), StorageError.
+    """
+    sources = sources_digest(project)
+    kind = model_kind(project.model.path)
+    reference = _reference(project)
+    tables = {path: _table(project, path) for path in dict.fromkeys((reference, project.data.test))}
+    with storage(into, "create"):
+        into.mkdir(parents=True, exist_ok=True)
+    clear_drafts(into)
+    with draft_directory(into / "bundle") as draft:
+        with storage(draft, "write to"):
+            (draft / MODEL).parent.mkdir()
+            shutil.copyfile(project.model.path, draft / MODEL)
+        progress("inspecting the model", 0, 4)
+        schema = _schema(project, sandbox, draft / MODEL, tables)
+        progress("scoring the test table", 1, 4)
+        test = tables[project.data.test]
+        scores, _ = sandbox.scores(schema, draft / MODEL, encode_table(schema, test))
+        _check_finite(scores)
+        progress("freezing the baseline", 2, 4)
+        source = "train" if project.data.train else "test"
+        labels = class_indices(schema, test.column(project.data.target))
+        encode_table(schema, tables[reference])  # a training table that the model could not take is found now
+        documents = {SCHEMA: schema.to_json(), BASELINE: make_baseline(schema, tables[reference], scores, labels, source=source)}
+        progress("asking golden requests", 3, 4)
+        documents[GOLDEN] = make_golden(schema, tables[reference], lambda batch: sandbox.scores(schema, draft / MODEL, batch)[0])
+        _write(project, draft, kind, documents)
+        return _publish(draft, into, sources)
+
+
+def find_bundle(project: Project, bundles: Path | None = None) -> Bundle | None:
+    """The bundle of the project's files as they are now, or None when it was not built yet or was changed on disk. Costs hashing only.
+
+    Raises ModelError or DataError when a declared file is not there.
+    """
+    folder = bundles or project.store / "bundles"
+    root = _index(folder).get(sources_digest(project))
+    if root is None:
+        return None
+    try:
+        return Bundle.open(folder / root.removeprefix("sha256:"), expected=root)
+    except GonogoError:
+        return None  # gone or damaged: it will be built again, and put beside nothing that could be mistaken for it
+
+
+def sources_digest(project: Project) -> str:
+    """Digest of everything that the bundle is made from, without running the model: files, declarations, and our own version."""
+    model, data = project.model, project.data
+    if not model.path.is_file():
+        raise ModelError(f"there is no model at {model.path}.", hint="Train it, or mend `model.path` in gonogo.yaml.")
+    files = {"train": data.train, "test": data.test, "environment": project.environment, "run": project.run_record}
+    for name, path in files.items():
+        if path is not None and not path.is_file():
+            raise DataError(f"the file for {name!r} is not at {path}.", hint="Mend its path in gonogo.yaml.")
+    return digest(
+        {
+            "builder": BUILDER,
+            "python": platform.python_version(),
+            "packages": runtime_packages(),
+            "system": project.system,
+            "model": file_digest(model.path),
+            "files": {name: None if path is None else file_digest(path) for name, path in files.items()},
+            "task": model.task,
+            "features": None if model.features is None else list(model.features),
+            "positive": model.positive,
+            "threshold": model.threshold,
+            "target": data.target,
+            "time": data.time,
+            "ignore": list(data.ignore),
+        }
+    )
+
+
+def _reference(project: Project) -> Path:
+    chosen: Path = project.data.train or project.data.test
+    return chosen
+
+
+def _table(project: Project, path: Path) -> Table:
+    table = read_table(path)
+    target = table.column(project.data.target)
+    present = {class_text(value) for value in (np.unique(target) if target.dtype != object else set(target.tolist()))}
+    if None in present:
+        raise DataError(f"{path}: the target {project.data.target!r} is missing in some rows.", hint="Take those rows out.")
+    if len(present) < 2:
+        only = next(iter(present), None)
+        raise DataError(f"{path}: every row has the target {only!r}; nothing can be learned or measured on one class.")
+    return table
+
+
+def _schema(project: Project, sandbox: Sandbox, model: Path, tables: Mapping[Path, Table]) -> Schema:
+    inspection, _ = sandbox.inspect(model)
+    reference = tables[_reference(project)]
+    return derive_schema(
+        inspection,
+        task=project.model.task,
+        table=reference,
+        target=project.data.target,
+        time=project.data.time,
+        feature_names=project.model.features,
+        classes=_classes(inspection, reference.column(project.data.target), project.model.positive),
+        threshold=project.model.threshold,
+        ignore=project.data.ignore,
+    )
+
+
+def _classes(inspection: Inspection, target: Array, positive: str | None) -> Sequence[str]:
+    """The labels in the order of the model's score columns: as its metadata says, else sorted as training libraries sort them."""
+    if "classes" in inspection.metadata:
+        try:
+            named = [class_text(value) or "" for value in parse_json(inspection.metadata["classes"].encode())]
+        except (ValueError, TypeError) as error:
+            raise ModelError(f"the model's metadata entry `classes` is not a JSON list: {error}.") from error
+    else:
+        values = sorted(set(target.tolist()))
+        named = [class_text(value) or "" for value in values]
+    if positive is None or positive == named[-1]:
+        return named
+    if positive not in named:
+        raise ModelError(f"the positive class {positive!r} is none of {', '.join(named)}.", hint="Mend `model.positive` in gonogo.yaml.")
+    if len(named) == 2 and all(output.shape[-1:] != (2,) for output in inspection.outputs):
+        return [name for name in named if name != positive] + [positive]  # one score column: the probability of the positive class
+    raise ModelError(
+        f"the model's last score column is that of {named[-1]!r}, not of the positive class {positive!r}.",
+        hint='Export it with the positive class last, or say which is which in its metadata: "classes": [...].',
+    )
+
+
+def _check_finite(scores: Array) -> None:
+    bad = int((~np.isfinite(scores)).any(axis=1).sum())
+    if bad:
+        raise ModelError(
+            f"the model gives NaN or infinity for {bad} of {len(scores)} rows of the test table.",
+            hint="Look for missing values that it cannot take, and for a division or log in the graph.",
+        )
+
+
+def _write(project: Project, draft: Path, kind: str, documents: Mapping[str, Mapping[str, Any]]) -> None:
+    model = file_digest(draft / MODEL)
+    if model != file_digest(project.model.path):
+        raise ModelError(f"{project.model.path} changed while the bundle was built.", hint="Repeat when nothing writes to it.")
+    with storage(draft, "write to"):
+        for name, document in documents.items():
+            (draft / name).write_bytes(canonical_bytes(dict(document)))
+        (draft / ENVIRONMENT).write_text(make_environment(project.environment), encoding="utf-8")
+        if project.run_record is not None:
+            (draft / RUN).write_bytes(canonical_bytes(read_run(project.run_record)))
+        content = manifest(project.system, kind, model.removeprefix("sha256:"), run_record=project.run_record is not None)
+        (draft / MANIFEST).write_bytes(canonical_bytes(content))
+
+
+def _publish(draft: Path, into: Path, sources: str) -> Bundle:
+    root = read_tree(draft).root_digest
+    final = into / root.removeprefix("sha256:")
+    if final.exists():
+        try:
+            Bundle.open(final, expected=root)
+        except VerificationError:
+            with storage(final, "clear away what is left of"):
+                shutil.rmtree(final)
+    if not final.exists():
+        publish_directory(draft, final)
+    index = {**_index(into), sources: root}
+    write_atomic(into / "index.json", canonical_bytes({"format": INDEX_FORMAT, "bundles": index}))
+    return Bundle.open(final, expected=root)
+
+
+def _index(folder: Path) -> dict[str, str]:
+    """Sources digest → root digest. A missing or damaged index is an empty one: it only saves work."""
+    try:
+        document = parse_json((folder / "index.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    known = document.get("bundles") if isinstance(document, dict) and document.get("format") == INDEX_FORMAT else None
+    return {str(key): str(value) for key, value in known.items()} if isinstance(known, dict) else {}

@@ -1,0 +1,128 @@
+"""What a bundle's folder holds, opened: the model, its schema, its baseline, its golden requests, its environment.
+
+    bundle.json        what is where; names the system and the model's digest
+    model/model.onnx   the model's bytes as the project declared them
+    schema.json        what it takes and gives
+    baseline.json      frozen reference bins and counts
+    golden.json        requests with the scores that they must get
+    environment.lock   with what it was made and is to be served
+    run.json           the run record, when there was one
+
+Exactly these files and no other: what is not declared is refused, dot-files too. `docs/formats/bundle.md` is the specification.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gonogo.base.canonical import canonical_bytes, parse_json
+from gonogo.base.names import SYSTEM
+from gonogo.base.tree import Tree, read_tree
+from gonogo.candidate.run_record import check_run
+from gonogo.errors import NotFoundError, VerificationError
+from gonogo.model.schema import Schema
+
+FORMAT = "gonogo-bundle/1"
+MANIFEST, MODEL, SCHEMA, BASELINE, GOLDEN, ENVIRONMENT, RUN = (
+    "bundle.json", "model/model.onnx", "schema.json", "baseline.json", "golden.json", "environment.lock", "run.json",
+)  # fmt: skip
+ALWAYS = (MANIFEST, MODEL, SCHEMA, BASELINE, GOLDEN, ENVIRONMENT)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """One content-addressed tree that would ship. `digest` is the root digest of everything below `root`; made by `open` alone."""
+
+    root: Path
+    digest: str
+    tree: Tree
+    manifest: Mapping[str, Any]
+    schema: Schema
+    baseline: Mapping[str, Any]
+    golden: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, root: Path, expected: str | None = None) -> Bundle:
+        """Hash and read a bundle's folder. Raises VerificationError when it is not a whole bundle, or not the `expected` digest's."""
+        if not root.is_dir():
+            raise NotFoundError(f"there is no bundle at {root}.", hint="Run `gonogo check` to build it.")
+        tree = read_tree(root)
+        if expected is not None and tree.root_digest != expected:
+            raise VerificationError(f"{root} holds {tree.root_digest}, not {expected}.")
+        paths = {file.path for file in tree.files}
+        wrong = [f"missing: {path}" for path in ALWAYS if path not in paths]
+        wrong += [f"not declared: {path}" for path in sorted(paths - {*ALWAYS, RUN})]
+        if wrong:
+            raise VerificationError(f"{root.name} is not a bundle: {'; '.join(wrong)}.")
+        documents = {path: _document(root / path) for path in (MANIFEST, SCHEMA, BASELINE, GOLDEN)}
+        model = next(file.sha256 for file in tree.files if file.path == MODEL)
+        _check_manifest(documents[MANIFEST], model, RUN in paths, root.name)
+        try:
+            schema = Schema.from_json(documents[SCHEMA])
+            if RUN in paths:
+                check_run(parse_json((root / RUN).read_bytes()))
+        except (ValueError, KeyError, TypeError) as error:
+            raise VerificationError(f"{root.name}: the schema or the run record is malformed: {error}.") from error
+        for path, kind in ((BASELINE, "gonogo-baseline/1"), (GOLDEN, "gonogo-golden/1")):
+            if documents[path].get("format") != kind:
+                raise VerificationError(f"{root.name}: {path} is not a {kind} document.")
+        return cls(root, tree.root_digest, tree, documents[MANIFEST], schema, documents[BASELINE], documents[GOLDEN])
+
+    @property
+    def system(self) -> str:
+        return str(self.manifest["system"])
+
+    @property
+    def model_path(self) -> Path:
+        return self.root / MODEL
+
+    @property
+    def model_digest(self) -> str:
+        """`sha256:<hex>` of the model's bytes."""
+        return "sha256:" + str(self.manifest["model"]["sha256"])
+
+    @property
+    def environment(self) -> str:
+        """The text of the environment lock. Raises OSError when the folder has been removed since."""
+        return (self.root / ENVIRONMENT).read_text(encoding="utf-8")
+
+    @property
+    def run_record(self) -> Mapping[str, Any] | None:
+        path = self.root / RUN
+        return dict(parse_json(path.read_bytes())) if path.is_file() else None
+
+    def model_bytes(self) -> bytes:
+        """The model's bytes, hashed after they were read: what is loaded is what was verified, whatever became of the file since."""
+        data = self.model_path.read_bytes()
+        if "sha256:" + hashlib.sha256(data).hexdigest() != self.model_digest:
+            raise VerificationError(f"{self.model_path} was changed after it was verified.")
+        return data
+
+
+def manifest(system: str, kind: str, model_sha256: str, *, run_record: bool) -> dict[str, Any]:
+    """The content of bundle.json: no times, no machine, no absolute path, so that the same inputs give the same bundle."""
+    files = {"schema": SCHEMA, "baseline": BASELINE, "golden": GOLDEN, "environment": ENVIRONMENT} | ({"run": RUN} if run_record else {})
+    return {"format": FORMAT, "system": system, "model": {"path": MODEL, "format": kind, "sha256": model_sha256}, "files": files}
+
+
+def _check_manifest(found: Mapping[str, Any], model_sha256: str, run_record: bool, where: str) -> None:
+    system = found.get("system")
+    if not isinstance(system, str) or not SYSTEM.fullmatch(system):
+        raise VerificationError(f"{where}: bundle.json names no system.")
+    if found != manifest(system, "onnx", model_sha256, run_record=run_record):
+        raise VerificationError(f"{where}: bundle.json does not say what the bundle holds.")
+
+
+def _document(path: Path) -> dict[str, Any]:
+    data = path.read_bytes()
+    try:
+        value = parse_json(data)
+        if isinstance(value, dict) and canonical_bytes(value) == data:
+            return value
+    except (ValueError, RecursionError) as error:
+        raise VerificationError(f"{path.name} is not JSON: {error}.") from error
+    raise VerificationError(f"{path.name} is not one object in canonical form.")
