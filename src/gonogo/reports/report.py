@@ -1,0 +1,171 @@
+"""What every report shows: a verdict with the checklist and the evidence behind it, arranged for a reader.
+
+Rules it keeps:
+* Blocking items come first, mandatory ones before the others, in the order of the checklist.
+* A report adds nothing and leaves nothing out: every item of the verdict is shown, also one that the checklist no longer knows.
+* What the checklist says (statement, why, remedy) and what was measured are strangers' words; each format escapes them in its own way.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gonogo.checklist.items import Checklist, Item
+from gonogo.checklist.units import UNITS, shown
+from gonogo.evidence.record import Evidence, Fact
+from gonogo.verdict.outcome import GOOD, Decision, ItemResult, Outcome, Verdict
+
+WORDS = {
+    Outcome.PASS: "pass",
+    Outcome.FAIL: "fail",
+    Outcome.ERROR: "could not be measured",
+    Outcome.NOT_RUN: "not done yet",
+    Outcome.STALE: "out of date",
+    Outcome.WAIVED: "waived",
+    Outcome.NOT_APPLICABLE: "do not apply",
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One item with its result and evidence. `overridden` names what differs from the pack."""
+
+    item: Item
+    result: ItemResult
+    evidence: Evidence | None = None
+    overridden: tuple[str, ...] = ()
+
+    @property
+    def good(self) -> bool:
+        return self.result.outcome in GOOD
+
+
+@dataclass(frozen=True)
+class Report:
+    """A verdict, ready to be rendered. `generated` is RFC 3339 in UTC."""
+
+    system: str
+    verdict: Verdict
+    checklist: Checklist
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
+    generated: str = ""
+
+    @property
+    def go(self) -> bool:
+        return self.verdict.decision is Decision.GO
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Every item of the verdict, in its order."""
+        known = {item.id: item for item in self.checklist.items}
+        return tuple(
+            Entry(
+                known.get(result.item) or Item(result.item, "Unknown", "The checklist does not have this item."),
+                result,
+                self.evidence.get(result.item),
+                tuple(self.checklist.overrides.get(result.item, ())),
+            )
+            for result in self.verdict.items
+        )
+
+    @property
+    def blocking(self) -> tuple[Entry, ...]:
+        return tuple(sorted((entry for entry in self.entries if not entry.good), key=lambda entry: not entry.result.mandatory))
+
+    @property
+    def sections(self) -> tuple[tuple[str, tuple[Entry, ...]], ...]:
+        """Sections in the checklist's order, each with its entries."""
+        entries = self.entries
+        names = dict.fromkeys(entry.item.section for entry in entries)
+        return tuple((name, tuple(entry for entry in entries if entry.item.section == name)) for name in names)
+
+    @property
+    def sign_offs(self) -> tuple[Entry, ...]:
+        return tuple(entry for entry in self.entries if entry.item.sign_off)
+
+    @property
+    def counts(self) -> tuple[tuple[Outcome, int], ...]:
+        """How many items have which outcome, in the order of the words; outcomes without items are left out."""
+        return tuple((outcome, count) for outcome in Outcome if (count := self.verdict.count(outcome)))
+
+    @property
+    def headline(self) -> str:
+        """One sentence: why it is GO, or how much stands in the way."""
+        total, blocking = len(self.verdict.items), self.blocking
+        if self.go:
+            return f"All {total} items are satisfied."
+        if not blocking:
+            return "No bundle could be built, so there is nothing to approve." if self.verdict.subject is None else "It is not approved."
+        if all(entry.item.sign_off and entry.result.outcome is Outcome.NOT_RUN for entry in blocking):
+            return f"Everything measured passes; {_count(len(blocking), 'signature is', 'signatures are')} missing."
+        return f"{len(blocking)} of {total} items block the release."
+
+    @property
+    def next_step(self) -> str:
+        """What to type next."""
+        if self.go:
+            return "gonogo release"
+        measured = [entry for entry in self.blocking if not entry.item.sign_off]
+        if measured:
+            return f"gonogo explain {measured[0].item.id}"
+        roles = dict.fromkeys(entry.item.sign_off for entry in self.blocking)
+        return ", ".join(f"gonogo sign {role}" for role in roles) or "gonogo check"
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+def requirement_lines(entry: Entry) -> tuple[tuple[str, str, bool], ...]:
+    """Per requirement: what is required, what was measured, whether it is met. Requirements that were not judged have no measurement."""
+    if entry.result.requirements:
+        return tuple(_requirement(requirement) for requirement in entry.result.requirements)
+    return tuple((text, "not judged", False) for text in entry.item.require)
+
+
+def _requirement(requirement: Mapping[str, Any]) -> tuple[str, str, bool]:
+    required = str(requirement.get("required") or requirement.get("requirement") or "")
+    measured = str(requirement.get("measured") or "")
+    if requirement.get("error"):
+        measured = str(requirement.get("reason") or measured)
+    return required, measured, requirement.get("met") is True
+
+
+def fact_text(fact: Fact) -> str:
+    """A fact for people: value and unit, its interval, the number of samples."""
+    value = fact.value
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return value
+    if not math.isfinite(value):
+        return str(value)
+    text = shown(value, fact.unit) if fact.unit in UNITS else f"{value:g} {fact.unit}"
+    if fact.low is not None and fact.high is not None:
+        level = f" at {fact.level:.0%}" if fact.level is not None else ""
+        text += f" ({fact.low:.4g} to {fact.high:.4g}{level})"
+    return text + (f", n = {fact.n:,}" if fact.n is not None else "")
+
+
+def printable(text: str) -> str:
+    """Text without control characters, which could move a terminal's cursor, and without marks that turn the direction of reading."""
+    return "".join(_plain(character) for character in text)
+
+
+def _plain(character: str) -> str:
+    if character in "\n\t":
+        return " "
+    return "\ufffd" if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co") and character != "\u00ad" else character
+
+
+def short(digest: str | None) -> str:
+    """The first digits of a digest, enough to recognise it."""
+    return f"{digest[:19]}…" if digest and len(digest) > 20 else digest or "none"
+
+
+def joined(lines: Iterable[str]) -> str:
+    return "\n".join(line.rstrip() for line in lines)
