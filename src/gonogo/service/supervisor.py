@@ -146,7 +146,7 @@ class Supervisor:
                 _log.warning("%s cannot be started: %s", release, error)
 
     async def serve(self, initial: str | None = None, *, announce: Callable[[str], None] = lambda url: None) -> None:
-        """Start, call `announce` with the address, run until SIGTERM or SIGINT, then drain. A second signal ends at once."""
+        """Start, call `announce` with the address (in a thread), run until SIGTERM or SIGINT, then drain. A second signal ends at once."""
         asked = asyncio.Event()
 
         def ask() -> None:
@@ -164,7 +164,7 @@ class Supervisor:
             await asyncio.wait((starting, asking), return_when=asyncio.FIRST_COMPLETED)
             if starting.done():
                 starting.result()
-                announce(self.url)
+                await asyncio.to_thread(announce, self.url)  # whoever is told may ask the control API
             else:
                 starting.cancel()
             await asking
@@ -220,7 +220,7 @@ class Supervisor:
         table = state.table
         known = dict.fromkeys((*(arm.release for arm in table.arms), *state.running, *self._fleet.crews))
         return {
-            **self._fleet.totals(),
+            **{"counters": {}, "latency": {}, "drift": {}, "faults": 0, **self._fleet.totals()},
             "epoch": table.epoch,
             "token": state.token,
             "op_id": next(iter(reversed(list(state.ops or ()))), None),
