@@ -24,9 +24,7 @@ def walk(plan: Plan, *events: What, state: State | None = None) -> tuple[State, 
 
 
 def test_a_good_release_goes_through_every_step() -> None:
-    state, sent = walk(
-        PLAN, What.BEGUN, What.DONE, What.HEALTHY, What.DONE, What.PASSED, What.DONE, What.PASSED, What.DONE, What.HEALTHY
-    )
+    state, sent = walk(PLAN, What.BEGUN, What.DONE, What.HEALTHY, What.DONE, What.PASSED, What.DONE, What.PASSED, What.DONE, What.HEALTHY)
     assert state.phase is Phase.COMPLETED
     assert [(op.kind, op.release) for op in sent[:4]] == [("prepare", OLD), ("start", OLD), ("prepare", NEW), ("start", NEW)]
     assert [(op.epoch, op.stable, op.weights) for op in sent if op.kind == "route"] == [

@@ -56,7 +56,7 @@ def test_a_revert_is_not_judged_again() -> None:
         ({"min_requests": 0}, "no data is not a pass"),
         ({"kind": "leap"}, "no kind"),
     ],
-    ids=lambda value: str(value),
+    ids=str,
 )
 def test_a_plan_that_makes_no_sense_is_refused(change: dict[str, object], said: str) -> None:
     with pytest.raises(UsageError, match=said):
