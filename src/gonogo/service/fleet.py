@@ -160,8 +160,10 @@ class Fleet:
         raise ChildError(f"{crew.release} did not start: {problem}.", hint=f"See {self.log_path(crew.release)}.")
 
     async def await_return(self, crew: Crew) -> None:
-        """Until a crew that is being restarted has a ready process. Raises ChildError when it does not come up."""
-        if not await self._changes.until(lambda: bool(crew.ready_workers), settings.number("start_seconds")):
+        """Until a crew that is being restarted has a ready process. Raises ChildError when it does not come up, or is dismissed."""
+        seconds = settings.number("start_seconds")
+        await self._changes.until(lambda: bool(crew.ready_workers) or self.crews.get(crew.release) is not crew, seconds)
+        if not crew.ready_workers:
             raise ChildError(f"{crew.release} does not come up: {crew.problem}.", hint=f"See {self.log_path(crew.release)}.")
 
     def dismiss(self, release: str) -> None:
