@@ -62,7 +62,13 @@ def check(workspace: Workspace, *, only: frozenset[str] = frozenset(), judge_onl
             evidence = previous
         else:
             evidence = collect(
-                checklist, inputs, clock=workspace.clock, previous=previous, only=only or None, store=store, progress=progress
+                checklist,
+                inputs,
+                clock=workspace.clock,
+                previous=previous,
+                only=only or None,
+                store=store,
+                progress=_counted(checklist, progress),
             )
         now = current_inputs(checklist, inputs)
         subject = inputs.subject

@@ -7,6 +7,7 @@ import importlib.metadata
 import os
 import platform
 import shutil
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from gonogo.errors import GonogoError
 
 LIBRARIES = ("numpy", "onnxruntime", "duckdb", "cryptography", "securesystemslib", "msgspec", "httptools", "uvloop", "yaml", "jinja2")
 LEAST_FREE = 1 << 30
+CHILD_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,11 @@ def _distribution_version(name: str) -> str:
 
 
 def _isolation() -> Finding:
-    """Measured by running a child, as a check would."""
-    from gonogo.model.sandbox import Sandbox
-
-    try:
-        force = Sandbox(seconds=30, memory_mib=1024).probe()
-    except GonogoError as error:
-        return Finding("isolation", False, str(error))
-    return Finding("isolation", True, force)
+    """Measured in a child, as a check would run a model."""
+    program = "from gonogo.model.isolation import enter_isolation; print(enter_isolation())"
+    child = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, timeout=CHILD_SECONDS, check=False)
+    said = (child.stdout if child.returncode == 0 else child.stderr).strip().splitlines()
+    return Finding("isolation", child.returncode == 0, said[-1] if said else f"the child ended with {child.returncode}")
 
 
 def _disk(project: Path) -> Finding:

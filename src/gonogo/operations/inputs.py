@@ -20,7 +20,6 @@ from gonogo.errors import DataError, GonogoError, NotFoundError
 from gonogo.evidence.digests import FileDigests
 from gonogo.evidence.inputs import Scores, SourceTree
 from gonogo.model.encode import encode_table
-from gonogo.model.predict import score_matrix
 from gonogo.model.rows import class_indices
 from gonogo.operations.workspace import Workspace
 from gonogo.release.bundle import Bundle, build_bundle, find_bundle
@@ -252,14 +251,12 @@ class ProjectInputs:
     def _scores(self, table: Table) -> Scores:
         """Scores of the bundle's own model bytes on a table, from the isolated child."""
         schema = self._bundle.schema
-        result = self.workspace.sandbox().run(
-            "predict", self._bundle.model_path, encode_table(schema, table), {"outputs": [schema.score_output]}
-        )
+        scores, isolation = self.workspace.sandbox().scores(schema, self._bundle.model_path, encode_table(schema, table))
         return Scores(
             y=class_indices(schema, table.column(self.project.data.target)),
-            scores=score_matrix(schema, result.arrays[schema.score_output], table.rows),
+            scores=scores,
             classes=schema.classes,
-            isolation=result.isolation,
+            isolation=isolation,
             threshold=schema.threshold,
         )
 

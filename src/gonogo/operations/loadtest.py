@@ -72,7 +72,8 @@ def _release(workspace: Workspace, ref: Ref) -> Bundle:
 
     if ref.system != workspace.project.system:
         raise NotFoundError(f"{ref} is not a release of {workspace.project.system}.")
-    return verify(str(ref), key=None, project=workspace.project.file).bundle
+    bundle: Bundle = verify(str(ref), key=None, project=workspace.project.file).bundle
+    return bundle
 
 
 def _rows(workspace: Workspace, bundle: Bundle) -> Sequence[Mapping[str, Any]]:

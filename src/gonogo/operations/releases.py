@@ -30,7 +30,7 @@ def releases(workspace: Workspace) -> Releases:
     state = workspace.registry().state()
     system = workspace.project.system
     entries = sorted((entry for entry in state.releases.values() if entry.system == system), key=lambda entry: entry.version)
-    pointers = {name: version for (owner, name), version in state.pointers.items() if owner == system}
+    pointers = {name: str(version) for (owner, name), version in state.pointers.items() if owner == system}
     return Releases(system, entries, pointers)
 
 

@@ -25,5 +25,5 @@ def command(project: Path, as_json: bool) -> None:
     if not listed.entries:
         click.echo("There is no release yet. `gonogo check`, then `gonogo release`.")
     for entry in listed.entries:
-        marks = " ".join(click.style(f"◀ {name}", fg="green") for name, version in listed.pointers.items() if version == entry.version)
+        marks = " ".join(click.style(f"◀ {name}", fg="green") for name, version in listed.pointers.items() if version == str(entry.version))
         click.echo(f"{click.style(str(entry.version), bold=True):<18} {entry.digest[:19]}…  {entry.sealed_at}  {marks}")
