@@ -87,7 +87,16 @@ class User:
 
     def traffic(self, url: str, *, connections: int) -> Traffic:
         """December's flights on keep-alive connections, until stopped."""
-        return Traffic(url, self.folder / "data" / "live.parquet", connections)
+        import duckdb
+
+        table = self.folder / "data" / "live.parquet"
+        cursor = duckdb.sql(f"SELECT * EXCLUDE (late, scheduled) FROM '{table}' USING SAMPLE 500 ROWS (reservoir, 17)")
+        rows = [dict(zip(cursor.columns, row, strict=True)) for row in cursor.fetchall()]
+        return self.clients(url, rows, connections=connections)
+
+    def clients(self, url: str, rows: list[dict[str, Any]], *, connections: int) -> Traffic:
+        """Clients that send these rows again and again."""
+        return Traffic(url, rows, connections)
 
 
 @dataclass
@@ -124,12 +133,7 @@ class Service:
 class Traffic:
     """Clients in threads of this process; every request is counted, by release and by what went wrong."""
 
-    def __init__(self, url: str, table: Path, connections: int) -> None:
-        import duckdb
-
-        columns = "* EXCLUDE (late, scheduled)"
-        cursor = duckdb.sql(f"SELECT {columns} FROM '{table}' USING SAMPLE 500 ROWS (reservoir, 17)")
-        rows = [dict(zip(cursor.columns, row, strict=True)) for row in cursor.fetchall()]
+    def __init__(self, url: str, rows: list[dict[str, Any]], connections: int) -> None:
         self.bodies = [json.dumps({"features": row}) for row in rows]
         self.host = url.removeprefix("http://")
         self.answers: Counter[str] = Counter()

@@ -23,5 +23,5 @@ def command(project: Path, as_json: bool) -> None:
         show_json({"findings": [{"what": found.what, "ok": found.ok, "detail": found.detail} for found in findings]})
     else:
         for found in findings:
-            click.echo(f"{click.style('ok  ', fg='green') if found.ok else click.style('MEND', fg='red')}  {found.what:<16}{found.detail}")
+            click.echo(f"{click.style('ok  ', fg='green') if found.ok else click.style('MEND', fg='red')}  {found.what:<17} {found.detail}")
     sys.exit(0 if all(found.ok for found in findings) else 1)
