@@ -99,18 +99,12 @@ def hostile(tmp_path: Path, make: Callable[[tarfile.TarFile], None]) -> Path:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         make(tar)
-    from gonogo.release import package as module
 
     raw = buffer.getvalue()
-    import struct
-    import zlib
-
-    blocks = b"".join(
-        struct.pack("<BHH", 0, len(raw[i : i + 65535]), len(raw[i : i + 65535]) ^ 0xFFFF) + raw[i : i + 65535]
-        for i in range(0, len(raw), 65535)
-    )
+    pieces = [raw[start : start + STORED] for start in range(0, len(raw), STORED)]
+    blocks = b"".join(struct.pack("<BHH", 0, len(piece), len(piece) ^ 0xFFFF) + piece for piece in pieces)
     path = tmp_path / "hostile.tar.gz"
-    path.write_bytes(module.GZIP_HEAD + blocks + module.LAST_BLOCK + struct.pack("<II", zlib.crc32(raw), len(raw)))
+    path.write_bytes(GZIP_HEAD + blocks + LAST_BLOCK + struct.pack("<II", zlib.crc32(raw), len(raw)))
     return path
 
 

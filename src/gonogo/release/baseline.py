@@ -1,7 +1,8 @@
 """The baseline: frozen bins and counts of every feature and of the score, against which live traffic is compared.
 
 Bins are fixed once, here, so that counts of later windows can be added and compared (research: monitoring, sections 2.1 and 3.1). No row
-of a table is in it: numeric edges are quantiles rounded to float32, and a category that fewer than `ENOUGH` rows share goes to "other".
+of a table is in it: numeric edges are quantiles as float32, and a category that fewer than `ENOUGH` rows share goes to "other". The last
+of a feature's counts is that of missing values.
 
 Features are counted on the training table, because that is what the model knows. The score is counted on the test table: a forest is
 more certain on the rows that it was grown on than it will be on any other, and that would look like drift.
@@ -9,7 +10,6 @@ more certain on the rows that it was grown on than it will be on any other, and 
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -53,15 +53,10 @@ def _feature(feature: Feature, column: Column) -> dict[str, Any]:
 
 
 def _numeric(values: Column) -> dict[str, Any]:
-    # What is served is float32, so bins are cut there: a value and its float32 must never fall into different bins.
-    rounded = values.astype(np.float32).astype(np.float64)
-    bins = fit_numeric(rounded, bins=BINS)
-    return {"bins": bins.to_json(), "counts": [int(count) for count in bins.count(rounded)], "missing": int(np.isnan(rounded).sum())}
+    bins = fit_numeric(values, bins=BINS)
+    return {"bins": bins.to_json(), "counts": [int(count) for count in bins.count(values)]}
 
 
 def _categorical(column: Column) -> dict[str, Any]:
-    counts = Counter(value for value in column if value is not None)
-    shared = np.array([value for value in column if value is not None and counts[value] >= ENOUGH], dtype=object)
-    bins = fit_categorical(shared, top=CATEGORIES)
-    missing = int(sum(value is None for value in column))
-    return {"bins": bins.to_json(), "counts": [int(count) for count in bins.count(column)], "missing": missing}
+    bins = fit_categorical(column, top=CATEGORIES, least=ENOUGH)
+    return {"bins": bins.to_json(), "counts": [int(count) for count in bins.count(column)]}

@@ -1,0 +1,126 @@
+"""What lies beside the tree and led to the GO: checklist, verdict, evidence, sign-offs, the load test; read back strictly.
+
+    statements/checklist.json          what was demanded
+    statements/verdict.json            what followed
+    statements/evidence/ITEM.json      what was measured, one for each item with a check
+    statements/sign-offs/*.dsse.json   who said yes, in their own envelopes
+    statements/load_test.json          the load test with its latency histogram, when there was one
+
+A document counts only if reading it and writing it again gives the same bytes: nothing in it can be overlooked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from gonogo.base.canonical import canonical_bytes, digest, parse_json
+from gonogo.checklist.items import Checklist, Item
+from gonogo.errors import VerificationError
+from gonogo.evidence.record import Evidence
+from gonogo.trust.keys import PublicKey
+from gonogo.verdict.outcome import Decision, ItemResult, Outcome, Verdict
+from gonogo.verdict.sign_off import SignOff, read_sign_off
+
+FOLDER = "statements"
+CHECKLIST, VERDICT, LOAD_TEST = "checklist.json", "verdict.json", "load_test.json"
+NAME = re.compile(r"checklist\.json|verdict\.json|load_test\.json|evidence/[A-Za-z0-9._-]+\.json|sign-offs/[A-Za-z0-9._-]+\.dsse\.json")
+People = Mapping[str, tuple[str, PublicKey]]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Statements:
+    """The documents beside a tree, read. `evidence` is by item."""
+
+    checklist: Checklist
+    verdict: Verdict
+    evidence: Mapping[str, Evidence]
+    sign_offs: tuple[SignOff, ...]
+    load_test: Mapping[str, Any] | None
+
+    @property
+    def verdict_digest(self) -> str:
+        return digest(self.verdict.to_json())
+
+
+def read_statements(documents: Mapping[str, bytes], people: People) -> Statements:
+    """The documents by name, as above without the folder. Raises VerificationError naming the first that is not what it must be."""
+    for name in (CHECKLIST, VERDICT):
+        if name not in documents:
+            raise VerificationError(f"{FOLDER}/{name} is missing.")
+    for name in documents:
+        if not NAME.fullmatch(name):
+            raise VerificationError(f"{FOLDER}/{name} is no statement that a release can carry.")
+    evidence = {}
+    for name in sorted(documents):
+        if name.startswith("evidence/"):
+            item = name.removeprefix("evidence/").removesuffix(".json")
+            evidence[item] = _read(name, documents[name], Evidence.from_json, Evidence.to_json)
+            if evidence[item].item != item:
+                raise VerificationError(f"{FOLDER}/{name} is evidence of another item: {evidence[item].item}.")
+    signed = [name for name in sorted(documents) if name.startswith("sign-offs/")]
+    return Statements(
+        _read(CHECKLIST, documents[CHECKLIST], checklist_from_json, Checklist.to_json),
+        _read(VERDICT, documents[VERDICT], verdict_from_json, Verdict.to_json),
+        evidence,
+        tuple(_sign_off(name, documents[name], people) for name in signed),
+        _read(LOAD_TEST, documents[LOAD_TEST], dict, dict) if LOAD_TEST in documents else None,
+    )
+
+
+def read_folder(root: Path, names: list[str]) -> dict[str, bytes]:
+    """The bytes of the statements among `names` (paths in the release), by name without the folder."""
+    prefix = f"{FOLDER}/"
+    return {name.removeprefix(prefix): (root / name).read_bytes() for name in names if name.startswith(prefix)}
+
+
+def checklist_from_json(data: Mapping[str, Any]) -> Checklist:
+    """Inverse of `Checklist.to_json`. Raises ValueError, KeyError or TypeError for anything else."""
+    if data["format"] != "gonogo-checklist/1":
+        raise ValueError(f"the format is {data['format']!r}")
+    items = tuple(Item(**{**item, "require": tuple(item["require"]), "rows": tuple(item["rows"])}) for item in data["items"])
+    overrides = {key: tuple(names) for key, names in data["overrides"].items()}
+    return Checklist(data["id"], data["title"], data["version"], data["date"], items, overrides)
+
+
+def verdict_from_json(data: Mapping[str, Any]) -> Verdict:
+    """Inverse of `Verdict.to_json`. Raises ValueError, KeyError or TypeError for anything else."""
+    if data["format"] != "gonogo-verdict/1":
+        raise ValueError(f"the format is {data['format']!r}")
+    items = tuple(
+        ItemResult(
+            item["item"], Outcome(item["outcome"]), item["reason"], tuple(item["requirements"]), item["evidence"], bool(item["mandatory"])
+        )
+        for item in data["items"]
+    )
+    return Verdict(
+        system=data["system"],
+        decision=Decision(data["verdict"]),
+        subject=data["subject"],
+        checklist_digest=data["checklist"],
+        evidence_digest=data["evidence"],
+        items=items,
+        time=data["time"],
+        notes=tuple(data["notes"]),
+    )
+
+
+def _read(name: str, data: bytes, read: Callable[[Any], T], write: Callable[[T], Any]) -> T:
+    try:
+        value = read(parse_json(data))
+        if canonical_bytes(write(value)) == data:
+            return value
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise VerificationError(f"{FOLDER}/{name} is malformed: {error}.") from error
+    raise VerificationError(f"{FOLDER}/{name} is not in canonical form.")
+
+
+def _sign_off(name: str, data: bytes, people: People) -> SignOff:
+    try:
+        return read_sign_off(data, people)
+    except VerificationError as error:
+        raise VerificationError(f"{FOLDER}/{name}: {error.message}") from error
