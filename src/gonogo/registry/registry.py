@@ -1,7 +1,7 @@
 """The registry: releases are registered once and never edited; pointers move by compare-and-swap, and only with a GO.
 
     registry = Registry(store)
-    registry.register(release, release.verdict_digest, actor="ana")
+    registry.register(release, actor="ana")
     registry.move_pointer("credit-risk", "production", Version(1, 0, 0), verdict_digest=…, expected=None, reason="first", actor="ana")
     registry.resolve(Ref.parse("credit-risk@production")).version
 
@@ -39,9 +39,31 @@ class Registry:
     def state(self, tx: Transaction | None = None) -> RegistryState:
         return fold((tx or self._store).events(kinds=KINDS))
 
-    def register(self, release: VerifiedRelease, verdict_digest: str, *, actor: str, tx: Transaction | None = None) -> ReleaseEntry:
-        """Enter a verified release. The very same release again changes nothing; another one of that version is a ConflictError."""
-        if verdict_digest != release.verdict_digest:
+    def find_digest(self, system: str, digest: str) -> ReleaseEntry | None:
+        """The release of a bundle, if it has been released; the latest one when it was more than once."""
+        found = [entry for entry in self.state().releases.values() if (entry.system, entry.digest) == (system, digest)]
+        return max(found, key=lambda entry: entry.version, default=None)
+
+    def latest(self, system: str) -> ReleaseEntry | None:
+        """The release with the highest version, whether it is in service or not."""
+        found = [entry for entry in self.state().releases.values() if entry.system == system]
+        return max(found, key=lambda entry: entry.version, default=None)
+
+    def register(
+        self,
+        release: VerifiedRelease,
+        *,
+        actor: str,
+        path: Path | None = None,
+        verdict_digest: str | None = None,
+        tx: Transaction | None = None,
+    ) -> ReleaseEntry:
+        """Enter a verified release. The very same release again changes nothing; another one of that version is a ConflictError.
+
+        `path` is where it lies, relative to the registry's folder; by default the place where it was verified. A `verdict_digest`, when
+        given, must be the release's own (NotApprovedError).
+        """
+        if verdict_digest not in (None, release.verdict_digest):
             raise NotApprovedError(f"{release.ref} was sealed on another verdict than the one given.", hint="Register it on its own.")
         entry = ReleaseEntry(
             release.system,
@@ -49,7 +71,7 @@ class Registry:
             release.digest,
             release.release_digest,
             release.verdict_digest,
-            self._relative(release.path),
+            self._relative(release.path if path is None else self._folder / path),
             release.sealed_at,
             actor,
         )
