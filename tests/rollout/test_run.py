@@ -29,7 +29,7 @@ def test_a_release_as_good_as_the_old_one_goes_through_every_step_and_gets_the_p
     assert rollout.state.phase is Phase.COMPLETED
     assert stand.pointers == [NEW]
     assert [effect for effect in stand.target.effects if effect.startswith("route")] == [
-        f"route 2 {OLD}=9500 {NEW}=500", f"route 3 {OLD}=7500 {NEW}=2500", f"route 4 {NEW}=10000 {OLD}=0",
+        f"route 2 {OLD}=9500 {NEW}=500", f"route 3 {OLD}=7500 {NEW}=2500", f"route 4 {OLD}=0 {NEW}=10000",
     ]  # fmt: skip
     assert stand.path(rollout)[-4:] == ["ANALYZING 1", "PROMOTING 2", "FINALIZING 2", "COMPLETED 2"]
     assert stand.store.verify_chain(None).intact

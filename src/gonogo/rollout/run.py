@@ -134,7 +134,7 @@ class Controller:
 
     def _in_charge_of(self, rollout: Rollout) -> Rollout:
         self._rollout, self._looked, self._try_at, self._must_look = rollout, None, 0.0, True
-        self.last_look = None
+        self.last_look, self._kept_at = None, self._clock.monotonic()
         return rollout
 
     def _clean_up_after_the_last(self) -> None:

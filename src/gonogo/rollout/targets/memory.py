@@ -103,7 +103,7 @@ class MemoryTarget:
                 raise ConflictError(f"{release} is not running, so it gets no traffic.")
         arms = [{"release": release, "weight_bp": weight} for release, weight in route.weights.items()]
         self._state.update(epoch=route.epoch, table={"arms": arms, "stable": route.stable, "tripped": []})
-        self._done(op_id, " ".join([f"route {route.epoch}", *(f"{release}={weight}" for release, weight in route.weights.items())]))
+        self._done(op_id, " ".join([f"route {route.epoch}", *(f"{release}={weight}" for release, weight in sorted(route.weights.items()))]))
 
     def stop(self, release: str, *, op_id: str, token: int) -> None:
         if self._fresh(op_id, token):
