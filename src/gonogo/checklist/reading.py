@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from gonogo.base.canonical import canonical_bytes
 from gonogo.checklist.items import Checklist, Item
 
 _ITEM_KEYS = {one.name for one in fields(Item)}
@@ -15,11 +16,12 @@ _LISTS = ("require", "rows")
 def read_checklist(data: Mapping[str, Any]) -> Checklist:
     """Inverse of `Checklist.to_json`. Raises ValueError when it is not whole: writing it again must give the same."""
     try:
-        items = []
+        items: list[Item] = []
         for entry in data["items"]:
             if entry.keys() != _ITEM_KEYS:
                 raise ValueError(f"an item has the keys {sorted(entry)}")
-            items.append(Item(**{key: tuple(value) if key in _LISTS else value for key, value in entry.items()}))
+            values: dict[str, Any] = {key: tuple(value) if key in _LISTS else value for key, value in entry.items()}
+            items.append(Item(**values))
         found = Checklist(
             id=data["id"],
             title=data["title"],
@@ -30,7 +32,6 @@ def read_checklist(data: Mapping[str, Any]) -> Checklist:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a checklist: {error}") from error
-    written = found.to_json()
-    if {**data, "items": [{**entry, **{key: tuple(entry[key]) for key in _LISTS}} for entry in data["items"]]} != written:
+    if canonical_bytes(found.to_json()) != canonical_bytes(dict(data)):
         raise ValueError("not a checklist: it has other keys or another format")
     return found
