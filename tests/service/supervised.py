@@ -26,24 +26,24 @@ HERE = Path(__file__).parent
 class Service:
     """One store, and the supervisor process on it."""
 
-    def __init__(self, store: Path) -> None:
+    def __init__(self, store: Path, environment: dict[str, str]) -> None:
         self.store = store
+        self.environment = environment
         self.client = ControlClient.of_store(store)
         self.port = 0
         self.url = ""
         self.process: subprocess.Popen[str] | None = None
         self._processes: list[subprocess.Popen[str]] = []
-        self._op = 0
 
-    def launch(self, initial: str | None = OLD, *, port: int | None = None, **environment: str) -> subprocess.Popen[str]:
+    def launch(self, initial: str | None = OLD, *, port: int | None = None) -> subprocess.Popen[str]:
         """Start a supervisor process; its first line says where it listens, or what is wrong."""
         command = [sys.executable, str(Path(__file__)), str(self.store), str(self.port if port is None else port), initial or ""]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment})
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **self.environment})
         self._processes.append(process)
         return process
 
-    def start(self, initial: str | None = OLD, *, port: int | None = None, **environment: str) -> Service:
-        self.process = self.launch(initial, port=port, **environment)
+    def start(self, initial: str | None = OLD, *, port: int | None = None) -> Service:
+        self.process = self.launch(initial, port=port)
         line = self.process.stdout.readline().strip()
         assert line.startswith("http://"), line
         self.url, self.port = line, int(line.rpartition(":")[2])
@@ -57,12 +57,19 @@ class Service:
         kind, _, text = out.strip().partition(" ")
         return kind, text
 
-    def route(self, *arms: tuple[str, int], stable: str = OLD, token: int = 0, op: str = "") -> dict:
-        """The next table: weights in percent."""
-        self._op += 1
-        epoch = self.client.observe()["epoch"] + 1
-        table = RoutingTable(epoch, token, tuple(Arm(release, percent * 100) for release, percent in arms), stable)
-        return self.client.route(table.to_json(), op or f"test:{self._op}", token)
+    @property
+    def epoch(self) -> int:
+        return self.client.observe()["epoch"]
+
+    def table(self, *arms: tuple[str, int], stable: str = OLD, epoch: int | None = None, token: int | None = None) -> dict:
+        """The next table, by the highest token; weights in percent."""
+        seen = self.client.observe()
+        epoch, token = seen["epoch"] + 1 if epoch is None else epoch, seen["token"] if token is None else token
+        return RoutingTable(epoch, token, tuple(Arm(release, percent * 100) for release, percent in arms), stable).to_json()
+
+    def route(self, *arms: tuple[str, int], stable: str = OLD, op: str = "") -> dict:
+        table = self.table(*arms, stable=stable)
+        return self.client.route(table, op or f"test:{os.urandom(8).hex()}", table["token"])
 
     def until(self, fact, seconds: float = 30.0) -> dict:
         """Observe until `fact(observed)`; returns what was observed last."""
@@ -78,12 +85,29 @@ class Service:
         return self.client.observe()["releases"][release]["pid"]
 
     def kill(self) -> None:
+        """kill -9 of the supervisor."""
         self.process.kill()
         self.process.wait()
 
     def end(self) -> int:
         self.process.terminate()
         return self.process.wait(timeout=60)
+
+    def settle(self, share: int | None) -> Service:
+        """Whatever the last test left: the old release stable, the new one with `share` percent, or not running when None."""
+        if self.process is None or self.process.poll() is not None:
+            self.start(None if (self.store / "service" / "route.json").exists() else OLD)
+        put_release(self.store, OLD)
+        put_release(self.store, NEW)
+        self.until(lambda seen: seen["releases"][OLD]["healthy"])
+        if share is None or self.client.observe()["releases"].get(NEW, {}).get("restarts"):
+            self.route((OLD, 100), (NEW, 0))
+            self.client.stop(NEW)  # a new start begins without the pauses that earlier deaths earned
+        if share is not None:
+            self.client.start(NEW)
+            self.until(lambda seen: seen["releases"][NEW]["healthy"])
+            self.route((OLD, 100 - share), (NEW, share))
+        return self
 
     def clean_up(self) -> None:
         for process in self._processes:
@@ -175,11 +199,24 @@ BODY = b"{}"
 REQUEST = b"POST /predict HTTP/1.1\r\nhost: test\r\ncontent-length: %d\r\n\r\n%s" % (len(BODY), BODY)
 
 
-@pytest.fixture
-def service(tmp_path):
-    running = Service(tmp_path / "store")
+def service_at(store: Path, **environment: str):
+    """A fixture's body: a store with both releases, and whatever processes its tests start on it."""
+    running = Service(store, environment)
+    put_release(store, OLD)
+    put_release(store, NEW)
     yield running
     running.clean_up()
+
+
+@pytest.fixture
+def service(tmp_path):
+    yield from service_at(tmp_path / "store")
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """One service for all tests of a file, with short limits so that a hang is soon found."""
+    yield from service_at(tmp_path_factory.mktemp("shared") / "store", GONOGO_SILENCE_SECONDS="1", GONOGO_ACK_SECONDS="1")
 
 
 def put_release(store: Path, release: str, **behaviour: object) -> None:

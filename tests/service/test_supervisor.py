@@ -10,30 +10,27 @@ from runpy import run_path
 import pytest
 
 from gonogo.errors import ChildError, ConflictError, FencedError, NotFoundError, UnreachableError, UsageError
-from gonogo.service.control import ControlClient
-from gonogo.service.routing import Arm, RoutingTable
 
 _supervised = run_path(str(Path(__file__).with_name("supervised.py")))
 OLD, NEW, Traffic, put_release, wait_gone = (_supervised[name] for name in ("OLD", "NEW", "Traffic", "put_release", "wait_gone"))
-service = _supervised["service"]
+service, shared = _supervised["service"], _supervised["shared"]
+pytestmark = pytest.mark.xdist_group("supervisor")
 
 
 @pytest.fixture
-def two(service):
-    """A service with the old release in place and the new one ready to be started."""
-    put_release(service.store, OLD)
-    put_release(service.store, NEW)
-    return service.start()
+def two(shared):
+    """A service with the old release in place, and the new one ready to be started."""
+    return shared.settle(None)
 
 
-def test_the_first_release_serves_alone_at_epoch_1(two):
-    seen = two.client.observe()
+def test_the_first_release_serves_alone_at_epoch_1(service):
+    seen = service.start().client.observe()
     assert (seen["epoch"], seen["table"]["stable"], seen["in_force"]) == (1, OLD, True)
     assert seen["releases"][OLD]["healthy"]
     assert seen["releases"][OLD]["weight_bp"] == 10_000
 
     async def story():
-        async with Traffic(two.port, 4) as traffic:
+        async with Traffic(service.port, 4) as traffic:
             await traffic.answered(40)
         assert set(traffic.answers) == {OLD}
         assert not traffic.failures
@@ -42,6 +39,7 @@ def test_the_first_release_serves_alone_at_epoch_1(two):
 
 
 def test_a_started_release_is_warm_without_traffic_until_it_is_routed(two):
+    epoch = two.epoch
     started = two.client.start(NEW)
     assert started["already"] is False
     assert two.client.start(NEW) == {**started, "already": True}
@@ -57,12 +55,13 @@ def test_a_started_release_is_warm_without_traffic_until_it_is_routed(two):
 
     asyncio.run(story())
     counters = two.client.observe()["counters"]
-    assert counters["1"][OLD]["n"] >= 100
-    assert counters["2"][NEW]["n"] > 0
+    assert counters[str(epoch)][OLD]["n"] >= 100
+    assert counters[str(epoch + 1)][NEW]["n"] > 0
 
 
 def test_hundred_hand_overs_under_fifty_connections_fail_nobody(two):
     two.client.start(NEW)
+    epoch = two.epoch
 
     async def story():
         async with Traffic(two.port, 50) as traffic:
@@ -74,47 +73,51 @@ def test_hundred_hand_overs_under_fifty_connections_fail_nobody(two):
         assert min(traffic.answers[OLD], traffic.answers[NEW]) > 100
 
     asyncio.run(story())
-    assert two.client.observe()["epoch"] == 101
+    assert two.epoch == epoch + 100
 
 
 def test_a_table_that_was_answered_is_on_disk_and_the_same_operation_changes_nothing_twice(two):
     two.client.start(NEW)
-    first = two.route((OLD, 95), (NEW, 5), token=3, op="rollout-7:shift:1")
-    assert first == {"already": False, "epoch": 2, "current": 2}
+    epoch = two.epoch
+    first = two.route((OLD, 95), (NEW, 5), op="rollout-7:shift:1")
+    assert first == {"already": False, "epoch": epoch + 1, "current": epoch + 1}
     stored = (two.store / "service" / "route.json").read_bytes()
     assert b"rollout-7:shift:1" in stored
-    again = two.client.route(two.client.observe()["table"], "rollout-7:shift:1", 3)
-    assert again == {"already": True, "epoch": 2, "current": 2}
+    again = two.route((OLD, 5), (NEW, 95), op="rollout-7:shift:1")
+    assert again == {**first, "already": True}
     assert (two.store / "service" / "route.json").read_bytes() == stored
 
 
-@pytest.mark.parametrize(("epoch", "token"), [(1, 9), (0, 9), (3, 4)], ids=["same epoch", "older epoch", "older token"])
-def test_a_controller_that_was_replaced_is_fenced(two, epoch, token):
-    two.client.start(NEW)
-    two.client.prepare(NEW, token=5)
-    table = RoutingTable(epoch, token, (Arm(OLD, 9000), Arm(NEW, 1000)), OLD)
+@pytest.mark.parametrize(("epochs", "tokens"), [(0, 1), (-1, 1), (1, -1)], ids=["same epoch", "older epoch", "older token"])
+def test_a_controller_that_was_replaced_is_fenced(two, epochs, tokens):
+    token = two.client.observe()["token"] + 5
+    two.client.start(NEW, token=token)
+    epoch = two.epoch
+    table = two.table((OLD, 90), (NEW, 10), epoch=epoch + epochs, token=token + tokens)
     with pytest.raises(FencedError):
-        two.client.route(table.to_json(), "late", token)
+        two.client.route(table, "late", token + tokens)
     seen = two.client.observe()
-    assert (seen["epoch"], seen["token"], len(seen["table"]["arms"])) == (1, 5, 1)
+    assert (seen["epoch"], seen["token"], seen["releases"][NEW]["weight_bp"]) == (epoch, token, 0)
 
 
 def test_verbs_of_a_replaced_controller_are_fenced_too(two):
-    two.client.start(NEW, token=5)
+    token = two.client.observe()["token"] + 5
+    two.client.start(NEW, token=token)
     for verb in (two.client.prepare, two.client.start, two.client.stop):
         with pytest.raises(FencedError):
-            verb(NEW, token=4)
+            verb(NEW, token=token - 1)
     with pytest.raises(FencedError):
-        two.client.prune(token=4)
+        two.client.prune(token=token - 1)
     assert two.client.observe()["releases"][NEW]["alive"]
 
 
 def test_traffic_is_never_given_to_a_release_that_does_not_run(two):
+    epoch = two.epoch
     with pytest.raises(ConflictError, match="not running"):
         two.route((OLD, 95), (NEW, 5))
     with pytest.raises(ConflictError, match="not running"):
         two.route((OLD, 0), (NEW, 100), stable=NEW)
-    assert two.client.observe()["epoch"] == 1
+    assert two.epoch == epoch
 
 
 def test_a_release_with_traffic_cannot_be_stopped_and_one_without_can(two):
@@ -133,6 +136,7 @@ def test_a_release_with_traffic_cannot_be_stopped_and_one_without_can(two):
 
 def test_prune_stops_what_is_no_arm(two):
     two.client.start(NEW)
+    two.route((OLD, 100))
     pid = two.pid(NEW)
     assert two.client.prune() == {"pruned": [NEW]}
     assert two.client.prune() == {"pruned": []}
@@ -149,9 +153,12 @@ def test_what_a_stopped_release_counted_stays_counted(two):
 
     asyncio.run(story())
     two.route((OLD, 0), (NEW, 100), stable=NEW)
-    before = two.client.observe()["counters"]["2"]
+    epoch = str(two.epoch - 1)
+    before = two.client.observe()["counters"][epoch]
     two.client.stop(OLD)
-    after = two.client.observe()["counters"]["2"]
+    after = two.client.observe()["counters"][epoch]
+    two.client.start(OLD)
+    two.route((OLD, 100), (NEW, 0))
     assert before[OLD]["n"] + before[NEW]["n"] >= 100
     assert all(after[release]["n"] >= before[release]["n"] for release in (OLD, NEW))
 
@@ -160,7 +167,7 @@ def test_a_release_that_cannot_start_says_why_and_leaves_nothing(two):
     put_release(two.store, NEW, start="fail")
     with pytest.raises(ChildError, match="its bundle is broken"):
         two.client.start(NEW)
-    assert NEW not in two.client.observe()["releases"]
+    assert not two.client.observe()["releases"][NEW]["alive"]
     put_release(two.store, NEW)
     assert two.client.start(NEW)["already"] is False
 
@@ -174,23 +181,21 @@ def test_unknown_releases_and_pointers_are_refused(two):
         two.client.start("../../etc")
 
 
-@pytest.mark.parametrize(
-    "table", [{}, {"format": "gonogo-route/1"}, RoutingTable(2, 0, (Arm(OLD, 10_000),), OLD).to_json() | {"arms": []}], ids=str
-)
-def test_what_is_no_table_is_refused(two, table):
-    with pytest.raises(UsageError):
-        two.client.route(table, "op", 0)
+def test_what_is_no_table_is_refused(two):
+    good = two.table((OLD, 100))
+    for table in ({}, {"format": good["format"]}, {**good, "arms": []}, {**good, "arms": [{"release": OLD, "weight_bp": 9_999}]}):
+        with pytest.raises(UsageError):
+            two.client.route(table, "op", good["token"])
 
 
 def test_a_second_supervisor_on_the_same_store_is_refused(two):
-    kind, text = two.refused(port=0)
+    kind, text = two.refused(port=0)  # not even another port makes it welcome
     assert kind == "ConflictError"
     assert str(two.process.pid) in text
     assert two.client.observe()["releases"][OLD]["healthy"]
 
 
 def test_a_port_that_is_taken_is_named(service):
-    put_release(service.store, OLD)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -208,20 +213,16 @@ def test_a_first_release_that_does_not_start_is_no_service(service):
     assert not (service.store / "service" / "route.json").exists()
 
 
-def test_a_stored_service_is_not_started_with_another_release(two):
-    two.end()
-    kind, text = two.refused(NEW)
-    assert kind == "ConflictError"
-    assert OLD in text
-
-
-def test_the_end_of_the_supervisor_is_the_end_of_everything(two):
+def test_the_end_of_the_supervisor_is_the_end_of_everything_and_its_table_stays(two):
     two.client.start(NEW)
     pids = [two.pid(OLD), two.pid(NEW)]
     assert two.end() == 0
     wait_gone(pids)
     with pytest.raises(UnreachableError):
         two.client.observe()
+    kind, text = two.refused(NEW)
+    assert kind == "ConflictError"
+    assert OLD in text
 
 
 def test_the_control_socket_is_private(two):
@@ -230,10 +231,8 @@ def test_the_control_socket_is_private(two):
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
-def test_a_store_deep_in_the_file_system_is_served_too(service, tmp_path):
-    service.store = tmp_path / ("deep" * 20) / ("deeper" * 10)
-    service.client = ControlClient.of_store(service.store)
-    put_release(service.store, OLD)
-    service.start()
-    assert service.client.observe()["releases"][OLD]["healthy"]
-    assert len(os.fsencode(service.client.path)) < 104
+def test_a_store_deep_in_the_file_system_is_served_too(tmp_path):
+    for service in _supervised["service_at"](tmp_path / ("deep" * 20) / ("deeper" * 10)):
+        service.start()
+        assert service.client.observe()["releases"][OLD]["healthy"]
+        assert len(os.fsencode(service.client.path)) < 104
