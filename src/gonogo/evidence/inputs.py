@@ -118,17 +118,11 @@ class BundleView(Protocol):
     def golden(self) -> Mapping[str, Any]: ...
 
 
-class ChildResultView(Protocol):
-    @property
-    def arrays(self) -> Mapping[str, Numbers]: ...
-    @property
-    def isolation(self) -> str: ...
-
-
 class SandboxPort(Protocol):
-    """`model.sandbox.Sandbox` has this shape."""
+    """Runs the candidate's bytes in isolation; `model.sandbox.Sandbox` has this shape."""
 
-    def run(self, task: str, model: Path, arrays: Mapping[str, Numbers] | None, request: dict[str, Any]) -> ChildResultView: ...
+    def scores(self, schema: Schema, model: Path, batch: Mapping[str, Numbers], *, chunk: int | None = None) -> tuple[Numbers, str]:
+        """Scores float64 [rows, classes] computed `chunk` rows at a time, and the isolation in force."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,105 @@
+"""Which features does the model really use?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+
+from gonogo.base.table import Table
+from gonogo.errors import DataError
+from gonogo.evidence.check import Check
+from gonogo.evidence.inputs import BundleView, Numbers, ProjectView, SandboxPort
+from gonogo.evidence.record import Fact, Measurement
+from gonogo.model.encode import encode_table
+from gonogo.model.rows import class_indices
+from gonogo.model.schema import Feature
+from gonogo.stats.classification import macro_roc_auc, roc_auc
+
+MOST_CELLS = 20_000_000  #: values sent to the child at once
+Batch = dict[str, Numbers]
+
+
+class Importance(Check):
+    """Which features carry the model's quality, and does one of them carry it alone?
+
+    Permutation importance (Breiman 2001): how much ROC-AUC falls when a feature's values are shuffled among rows of the test table. The
+    shuffles are seeded, so the same bundle and table give the same figures.
+    """
+
+    name = "importance"
+    facts: ClassVar = {
+        "features_ranked": "features that were shuffled, one at a time",
+        "top_feature": "the feature whose shuffling hurts most",
+        "top_drop": "how much ROC-AUC falls then",
+        "top_share": "its share of all that falls; 1 when the model rests on one feature alone, 0 when nothing falls",
+        "unused_features": "features whose shuffling changes no score at all",
+        "roc_auc": "ROC-AUC of the rows as they are",
+        "n": "rows",
+    }
+    options: ClassVar = {"rows": 2000, "repeats": 2, "seed": 0}
+
+    def measure(self, project: ProjectView, bundle: BundleView, test: Table, sandbox: SandboxPort) -> Measurement:
+        if test.rows == 0 or self.chosen["rows"] < 1 or self.chosen["repeats"] < 1:
+            raise DataError("there is nothing to shuffle.")
+        taken = test.take(np.unique(np.linspace(0, test.rows - 1, num=min(test.rows, self.chosen["rows"]), dtype=np.int64)))
+        y = class_indices(bundle.schema, taken.column(project.data.target))
+        batch = encode_table(bundle.schema, taken)
+        base, isolation = sandbox.scores(bundle.schema, bundle.model_path, batch)
+        if not np.isfinite(base).all():
+            raise DataError("the model gives scores that are NaN or infinite.")
+        before = _area(y, base)
+        drops = dict.fromkeys(bundle.schema.feature_names, 0.0)
+        unused = set(bundle.schema.feature_names)
+        for names, shuffled in self._groups(batch, bundle.schema.features, taken.rows):
+            scores, _ = sandbox.scores(bundle.schema, bundle.model_path, shuffled)
+            for position, name in enumerate(names):
+                part = scores[position * taken.rows : (position + 1) * taken.rows]
+                drops[name] += (before - _area(y, part)) / self.chosen["repeats"]
+                if not np.array_equal(part, base):
+                    unused.discard(name)
+        ranked = sorted(drops.items(), key=lambda pair: (-pair[1], pair[0]))
+        fallen = sum(max(drop, 0.0) for drop in drops.values())
+        return Measurement(
+            {
+                "features_ranked": Fact(len(ranked)),
+                "top_feature": Fact(ranked[0][0]),
+                "top_drop": Fact(ranked[0][1], n=taken.rows),
+                "top_share": Fact(max(ranked[0][1], 0.0) / fallen if fallen > 0 else 0.0),
+                "unused_features": Fact(len(unused)),
+                "roc_auc": Fact(before, n=taken.rows),
+                "n": Fact(taken.rows),
+            },
+            tuple(f"no score depends on {name!r}" for name in sorted(unused)),
+            pictures={
+                "importance": {
+                    "kind": "bars",
+                    "title": "fall of ROC-AUC when shuffled",
+                    "items": [{"name": name, "value": drop} for name, drop in ranked[:20]],
+                }
+            },
+            isolation=isolation,
+        )
+
+    def _groups(self, batch: Batch, features: tuple[Feature, ...], rows: int) -> Iterator[tuple[list[str], Batch]]:
+        """Copies of the batch with one feature shuffled in each, as many at once as may be sent to the child together."""
+        generator = np.random.default_rng(self.chosen["seed"])
+        work = [feature for feature in features for _ in range(self.chosen["repeats"])]
+        at_once = max(1, MOST_CELLS // max(1, rows * len(features)))
+        for start in range(0, len(work), at_once):
+            copies = [_shuffled(batch, feature, generator) for feature in work[start : start + at_once]]
+            yield (
+                [feature.name for feature in work[start : start + at_once]],
+                {name: np.concatenate([copy[name] for copy in copies]) for name in batch},
+            )
+
+
+def _shuffled(batch: Batch, feature: Feature, generator: np.random.Generator) -> Batch:
+    changed: np.ndarray[Any, Any] = batch[feature.input].copy()
+    changed[:, feature.column] = changed[generator.permutation(len(changed)), feature.column]
+    return {**batch, feature.input: changed}
+
+
+def _area(y: Numbers, scores: Numbers) -> float:
+    return roc_auc(y, scores[:, 1]) if scores.shape[1] == 2 else macro_roc_auc(y, scores)

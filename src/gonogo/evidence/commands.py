@@ -1,0 +1,180 @@
+"""Commands of the project (tests, linter, formatter), run where they can do no harm to us.
+
+Rules:
+1. A command is a list of words, started without a shell, without a terminal, in a session of its own.
+2. It ends when its first process ends or its time is over; then the whole process group is killed, and so is whatever left the group:
+   every process that carries the run's mark in its environment.
+3. Its output is kept up to a limit (the beginning and the end) and read until the process is gone, so that a full pipe cannot hang it
+   and a daemon that keeps the pipe open cannot hang us.
+4. Not found, out of time, killed by a signal: ChildError. What the exit code means is the caller's to say.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gonogo.errors import ChildError
+
+MARK = "GONOGO_COMMAND"
+OUTPUT = 4 << 20  #: bytes kept of each stream
+POLL = 0.05  #: s between two looks whether the process is still there
+DRAIN = 1.0  #: s to read what is left in the pipes after the end
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A command that ended by itself."""
+
+    exit_code: int
+    output: str
+    errors: str
+    seconds: float
+
+    @property
+    def last_words(self) -> str:
+        """The last line that says something, for messages."""
+        lines = [line.strip() for line in (self.errors + "\n" + self.output).splitlines() if line.strip()]
+        return lines[-1][:300] if lines else "(it said nothing)"
+
+
+class _Kept:
+    """The first and last bytes of a stream."""
+
+    def __init__(self) -> None:
+        self._head = bytearray()
+        self._tail = bytearray()
+
+    def add(self, data: bytes) -> None:
+        room = OUTPUT // 2 - len(self._head)
+        if room > 0:
+            self._head += data[:room]
+            data = data[room:]
+        self._tail = (self._tail + data)[-OUTPUT // 2 :]
+
+    def text(self) -> str:
+        return (bytes(self._head) + bytes(self._tail)).decode("utf-8", "replace")
+
+
+def run_command(command: Sequence[str], *, folder: Path, seconds: float, environment: Mapping[str, str] | None = None) -> Finished:
+    """Run a command to its end. Raises ChildError: rule 4."""
+    if not command:
+        raise ChildError("the command is empty.")
+    mark = secrets.token_hex(16)
+    started = time.monotonic()
+    try:
+        process = subprocess.Popen(
+            list(command),
+            cwd=folder,
+            env={**_environment(), **(environment or {}), MARK: mark},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        raise ChildError(
+            f"{command[0]} cannot be started: {error}.", hint="Is it installed in the environment you run gonogo in?"
+        ) from error
+    kept = (_Kept(), _Kept())
+    try:
+        in_time = _follow(process, kept, started + seconds)
+    finally:
+        _end(process, mark)
+        for stream in (process.stdout, process.stderr):
+            assert stream is not None
+            stream.close()
+    name = " ".join(command)[:200]
+    if not in_time:
+        raise ChildError(f"`{name}` did not end within {seconds:g} s and was stopped.", hint="Set GONOGO_CHECK_SECONDS if it needs longer.")
+    if process.returncode < 0:
+        raise ChildError(f"`{name}` was ended by signal {-process.returncode} ({_signal_name(-process.returncode)}).")
+    return Finished(process.returncode, kept[0].text(), kept[1].text(), time.monotonic() - started)
+
+
+def _follow(process: subprocess.Popen[bytes], kept: tuple[_Kept, _Kept], deadline: float) -> bool:
+    """Read both streams until the process has ended and what it wrote is read. False when the deadline came first."""
+    with selectors.DefaultSelector() as selector:
+        for stream, place in zip((process.stdout, process.stderr), kept, strict=True):
+            assert stream is not None
+            os.set_blocking(stream.fileno(), False)
+            selector.register(stream, selectors.EVENT_READ, place)
+        while process.poll() is None:
+            if time.monotonic() >= deadline:
+                return False
+            _read(selector, POLL)
+        # The group dies before the rest is read: a child that still writes would otherwise keep us for as long as it likes.
+        _kill_group(process.pid)
+        drained = time.monotonic() + DRAIN
+        while time.monotonic() < drained and _read(selector, 0.0):
+            pass
+        return True
+
+
+def _read(selector: selectors.BaseSelector, wait: float) -> bool:
+    """Read once from every stream that has something; False when none had."""
+    if not selector.get_map():
+        time.sleep(wait)
+        return False
+    ready = selector.select(wait)
+    for key, _ in ready:
+        stream = key.fileobj
+        data = os.read(key.fd, 1 << 16)
+        if data:
+            key.data.add(data)
+        else:
+            selector.unregister(stream)
+    return bool(ready)
+
+
+def _end(process: subprocess.Popen[bytes], mark: str) -> None:
+    _kill_group(process.pid)
+    process.wait()
+    for pid in _marked(mark):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            continue  # it has ended by itself
+
+
+def _kill_group(leader: int) -> None:
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return  # nobody is left in the group
+
+
+def _marked(mark: str) -> list[int]:
+    """Processes that carry the mark. Only where there is a /proc; elsewhere a daemon that left its group stays."""
+    wanted = f"{MARK}={mark}".encode()
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if wanted in entry.read_bytes().split(b"\0"):
+                found.append(int(entry.parent.name))
+        except OSError:
+            continue  # gone meanwhile, or somebody else's
+    return found
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without caches written into the sources; when no virtual environment is active, gonogo's own comes first on PATH."""
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", "TERM": "dumb"}
+    if not environment.get("VIRTUAL_ENV"):
+        environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)])
+    return environment
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "unknown"
