@@ -73,5 +73,5 @@ def test_the_stable_arm_cannot_be_taken_off():
     [None, [], {}, {"format": "gonogo-route/2"}, {"format": "gonogo-route/1", "epoch": 1}, {**table(WHOLE).to_json(), "arms": [1]}],
 )
 def test_what_is_no_table_is_refused_as_such(document):
-    with pytest.raises(ValueError, match="not a gonogo-route/1|malformed"):
+    with pytest.raises(ValueError, match=r"not a gonogo-route/1|malformed"):
         RoutingTable.from_json(document)

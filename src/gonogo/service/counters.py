@@ -1,0 +1,97 @@
+"""What a worker counts: answers by epoch and assigned arm, latency by arm, and live values against the release's baseline.
+
+Rules it keeps:
+
+1. On the request's path there is one append; adding up happens later, in slices.
+2. Every number is cumulative and additive: the numbers of processes, of epochs and of windows are merged by adding, nothing else.
+3. A request is counted once, for the arm it was assigned to, by the process that accepted it. Who computed it does not matter
+   (intention to treat): an arm that is answered for by another one still has its bad answers.
+
+`snapshot()` is JSON: `counters` {epoch: {release: {n, bad, "2xx", "4xx", "5xx"}}}, `latency` {release: histogram},
+`drift` {release: {rows, features: {name: counts}, score: counts}}, `faults` n.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from gonogo.model.runtime import Array
+from gonogo.service.drift import DriftCounter
+from gonogo.stats.latency import LatencyHistogram
+
+SLICE = 4096  #: bookings or rows that are added up at a time
+
+
+class Counters:
+    """The counters of one worker since it started. `book` and `see` are cheap; `settle` adds up."""
+
+    def __init__(self, release: str, drift: DriftCounter | None = None) -> None:
+        self._release = release
+        self._drift = drift
+        self._booked: deque[tuple[int, str, int, bool, float]] = deque()
+        self._seen: deque[tuple[dict[str, Array], Array]] = deque()
+        self._counts: dict[int, dict[str, dict[str, int]]] = {}
+        self._latency: dict[str, LatencyHistogram] = {}
+        self.faults = 0  #: exceptions that were caught at a boundary
+        self.book = self._booked.append  #: (epoch, assigned release, status, bad, seconds)
+
+    def see(self, batch: dict[str, Array], scores: Array) -> None:
+        """Remember what was computed, to be compared with the baseline."""
+        if self._drift is not None:
+            self._seen.append((batch, scores))
+
+    @property
+    def waiting(self) -> int:
+        return len(self._booked) + len(self._seen)
+
+    def settle(self, most: int | None = None) -> None:
+        """Add up what was booked and seen; at most about `most` entries, when given, so that the event loop is not held up."""
+        left = len(self._booked) if most is None else min(most, len(self._booked))
+        counts, latency = self._counts, self._latency
+        for _ in range(left):
+            epoch, release, status, bad, seconds = self._booked.popleft()
+            arms = counts.get(epoch)
+            if arms is None:
+                arms = counts[epoch] = {}
+            row = arms.get(release)
+            if row is None:
+                row = arms[release] = {"n": 0, "bad": 0, "2xx": 0, "4xx": 0, "5xx": 0}
+            row["n"] += 1
+            row["bad"] += bad
+            row["2xx" if status < 300 else "4xx" if status < 500 else "5xx"] += 1
+            histogram = latency.get(release)
+            if histogram is None:
+                histogram = latency[release] = LatencyHistogram()
+            histogram.add(seconds * 1e6)
+        if self._drift is not None and self._seen:
+            taken: list[tuple[dict[str, Array], Array]] = []
+            rows = 0
+            while self._seen and (most is None or rows < most):
+                taken.append(self._seen.popleft())
+                rows += len(taken[-1][1])
+            self._drift.add(taken)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything so far, as JSON. Settles first."""
+        self.settle()
+        return {
+            "counters": {str(epoch): {release: dict(row) for release, row in arms.items()} for epoch, arms in self._counts.items()},
+            "latency": {release: histogram.to_json() for release, histogram in self._latency.items()},
+            "drift": {} if self._drift is None else {self._release: self._drift.to_json()},
+            "faults": self.faults,
+        }
+
+    def by_arm(self) -> dict[str, dict[str, int]]:
+        """Counts by release, over all epochs."""
+        total: dict[str, dict[str, int]] = {}
+        for arms in self._counts.values():
+            for release, row in arms.items():
+                into = total.setdefault(release, dict.fromkeys(row, 0))
+                for name, count in row.items():
+                    into[name] += count
+        return total
+
+    @property
+    def latency(self) -> dict[str, LatencyHistogram]:
+        return self._latency

@@ -1,0 +1,57 @@
+"""What a worker serves: a release that verified, or in trial mode a bundle. There is no third way in.
+
+The model is loaded from the bytes that were hashed, never from a path that could change between the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gonogo.base import catalogue
+from gonogo.errors import VerificationError
+from gonogo.model.runtime import Loaded
+from gonogo.model.schema import Schema
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model in memory and what it is. `release` is "system@version" ("system@trial" for a bundle), `digest` the bundle's root."""
+
+    release: str
+    digest: str
+    schema: Schema
+    loaded: Loaded
+    baseline: Mapping[str, Any]
+    info: Mapping[str, Any]  #: what `/model_info` tells beyond the schema
+
+
+def load_release(folder: Path, key: Path) -> Served:
+    """Verify a sealed release with the public key and load it. Raises VerificationError, KeyFileError, ModelError."""
+    from gonogo.release.verify import verify
+    from gonogo.trust.keys import PublicKey
+
+    verified = verify(folder, PublicKey.load(key))
+    return served_bundle(f"{verified.system}@{verified.version}", verified.bundle, {"version": str(verified.version)})
+
+
+def load_bundle(folder: Path, digest: str) -> Served:
+    """Load a bundle for a trial. Raises VerificationError when the folder does not have that root digest; ModelError."""
+    from gonogo.release.contents import Bundle
+
+    bundle = Bundle.open(folder, expected=digest)
+    return served_bundle(f"{bundle.system}@trial", bundle, {"version": "trial"})
+
+
+def served_bundle(release: str, bundle: Any, info: Mapping[str, Any]) -> Served:
+    """Load a bundle's model under a name. Only for callers that know why they trust the bundle. Raises VerificationError, ModelError."""
+    kind = str(bundle.manifest["model"]["format"])
+    loaded: Loaded = catalogue.load("runtimes", kind)().load(bundle.model_bytes())
+    schema: Schema = bundle.schema
+    given = {item.name: item.dtype for item in loaded.inputs}
+    if given != {item.name: item.dtype for item in schema.inputs} or schema.score_output not in {item.name for item in loaded.outputs}:
+        raise VerificationError(f"{release}: the schema does not describe the model's graph.")
+    about = {"system": bundle.system, "model_format": kind, "model_digest": bundle.model_digest, **info}
+    return Served(release, bundle.digest, schema, loaded, bundle.baseline, about)

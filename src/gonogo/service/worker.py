@@ -1,0 +1,218 @@
+"""One worker process: serves one release and obeys its supervisor.
+
+    python -m gonogo.service.worker --release-dir DIR --key PEM --public-fd N --unix-fd N --control-fd N
+    python -m gonogo.service.worker --trial BUNDLE --digest D --public-fd N --control-fd N
+
+Everything it listens on is inherited, so that no socket is ever closed by a worker's end. The control channel carries JSON lines:
+
+    supervisor → worker   {"kind": "table", "table", "accept"} · {"kind": "snapshot"} · {"kind": "stop"}
+    worker → supervisor   {"kind": "ready", "release", "digest", "pid"} · {"kind": "failed", "message"} · {"kind": "ack", "epoch", "accept"}
+                          {"kind": "counters", "snapshot"} · {"kind": "tripped", "release", "epoch", "reason"} · {"kind": "drained"}
+
+Rules it keeps:
+
+1. It serves a release only after it verified it with the key, and loads the model from the verified bytes. A trial serves a bundle of a
+   known digest, on a loopback listener it was given, cut off from the network before it touches the model; it takes no tables.
+2. An epoch is acknowledged when it is in force: no request from then on is assigned by an older table.
+3. The end of the control channel is the order to leave: accept no more, answer what is in hand, go.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from gonogo import settings
+from gonogo.errors import GonogoError
+from gonogo.service.answer import Answering, Rules
+from gonogo.service.counters import SLICE, Counters
+from gonogo.service.drift import DriftCounter
+from gonogo.service.http import HttpServer, Limits
+from gonogo.service.loading import Served, load_bundle, load_release
+from gonogo.service.routing import RoutingTable
+from gonogo.service.wire import to_json
+
+PUSH_SECONDS = 0.2
+HEARTBEAT = 5  #: pushes; a snapshot goes out this often even when nothing was counted
+LINE_LIMIT = 1 << 20
+BACKLOG_LIMIT = 4 << 20  #: bytes a supervisor may leave unread before snapshots are skipped
+IDLE_SECONDS = 1.0  #: how long a leaving worker waits for silent connections
+FAULTS_SHOWN = 50  #: tracebacks written to the log; after that only the count goes on
+
+
+class Worker:
+    """The life of one worker. `trial` has one listener, on which its own release answers."""
+
+    def __init__(self, served: Served, *, public: socket.socket, private: socket.socket | None, control: socket.socket) -> None:
+        self._served = served
+        self._public_socket = public
+        self._private_socket = private
+        self._control = control
+        self._counters = Counters(served.release, DriftCounter(served.schema, served.baseline))
+        self._answering = Answering(served, self._counters, rules=Rules.from_settings(), on_tripped=self._tripped, on_fault=self._fault)
+        limits = Limits(body=int(settings.number("request_body") * 2**20))
+        headers = self._answering.own_headers
+        handler = self._answering.public if private is not None else self._answering.trial
+        self._public = HttpServer(handler, limits, headers=headers, on_fault=self._fault)
+        self._private = HttpServer(self._answering.private, limits, headers=headers, on_fault=self._fault)
+        self._writer: asyncio.StreamWriter | None = None
+        self._drain: asyncio.Task[None] | None = None
+
+    async def run(self, **told: str) -> None:
+        """Serve until told to stop. `told` goes into the ready message."""
+        reader, self._writer = await asyncio.open_unix_connection(sock=self._control, limit=LINE_LIMIT)
+        loop = asyncio.get_running_loop()
+        obeying = asyncio.current_task()
+        assert obeying is not None
+        loop.add_signal_handler(signal.SIGTERM, obeying.cancel)
+        if self._private_socket is None:
+            await self._public.listen(self._public_socket)
+        else:
+            await self._private.listen(self._private_socket)
+        self._say(kind="ready", release=self._served.release, digest=self._served.digest, pid=os.getpid(), **told)
+        pushing = loop.create_task(self._push())
+        with suppress(asyncio.CancelledError, ConnectionError):
+            await self._obey(reader)
+        loop.remove_signal_handler(signal.SIGTERM)
+        await self._leave()
+        pushing.cancel()
+        self._say(kind="counters", snapshot=self._counters.snapshot())
+        self._say(kind="drained")
+        with suppress(ConnectionError):
+            await asyncio.wait_for(self._writer.drain(), 1.0)
+        self._writer.close()
+
+    async def _obey(self, reader: asyncio.StreamReader) -> None:
+        while line := await reader.readline():
+            message = json.loads(line)
+            kind = message["kind"]
+            if kind == "table":
+                await self._take_over(RoutingTable.from_json(message["table"]), accept=bool(message["accept"]))
+            elif kind == "snapshot":
+                self._say(kind="counters", snapshot=self._counters.snapshot())
+            elif kind == "stop":
+                return
+
+    async def _take_over(self, table: RoutingTable, *, accept: bool) -> None:
+        current = self._answering.table
+        if current is not None and table.epoch < current.epoch:
+            return  # overtaken by a newer one; what is in force was acknowledged
+        self._answering.take_over(table)
+        if accept:
+            await self._public.listen(self._public_socket)
+        elif self._public.listening:
+            self._public.stop_listening()
+            if self._drain is None or self._drain.done():
+                self._drain = asyncio.get_running_loop().create_task(self._drain_public())
+        self._say(kind="ack", epoch=table.epoch, accept=accept)
+
+    async def _drain_public(self) -> None:
+        await self._public.drained(settings.number("drain_seconds"))
+        if self._public.leaving:
+            self._say(kind="drained")
+
+    async def _leave(self) -> None:
+        self._public.stop_listening()
+        await self._public.drained(settings.number("drain_seconds"), idle=IDLE_SECONDS)
+        self._private.stop_listening()
+        await self._private.drained(IDLE_SECONDS, idle=0.0)
+        self._public.close()
+        self._private.close()
+
+    async def _push(self) -> None:
+        quiet = 0
+        while True:
+            changed = self._counters.waiting > 0
+            while self._counters.waiting:
+                self._counters.settle(SLICE)
+                await asyncio.sleep(0)  # requests come first
+            quiet = 0 if changed else quiet + 1
+            if quiet % HEARTBEAT == 0 and self._writer is not None and self._writer.transport.get_write_buffer_size() < BACKLOG_LIMIT:
+                self._say(kind="counters", snapshot=self._counters.snapshot())
+            await asyncio.sleep(PUSH_SECONDS)
+
+    def _say(self, **message: Any) -> None:
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write(to_json(message) + b"\n")
+
+    def _tripped(self, release: str, epoch: int, reason: str) -> None:
+        self._say(kind="tripped", release=release, epoch=epoch, reason=reason)
+
+    def _fault(self, error: BaseException) -> None:
+        self._counters.faults += 1
+        if self._counters.faults <= FAULTS_SHOWN:
+            sys.stderr.write("".join(traceback.format_exception(error)))
+            sys.stderr.flush()
+
+
+def serve(
+    load: Callable[[], tuple[Served, dict[str, str]]], public: socket.socket, private: socket.socket | None, control: socket.socket
+) -> int:
+    """Load and serve on given sockets until told to stop; the exit status. What fails to load is told on the control channel.
+
+    The event loop is made first: a trial that has given up the making of sockets could not make one any more.
+    """
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.get_loop()
+        try:
+            served, told = load()
+            worker = Worker(served, public=public, private=private, control=control)
+        except Exception as error:  # the boundary: the supervisor must learn why, whatever it was
+            message = str(error) if isinstance(error, GonogoError) else f"{type(error).__name__}: {error}"
+            control.setblocking(True)
+            with suppress(OSError):
+                control.sendall(to_json({"kind": "failed", "message": message}) + b"\n")
+            return 1
+        runner.run(worker.run(**told))
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="gonogo.service.worker", allow_abbrev=False)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--release-dir", type=Path)
+    what.add_argument("--trial", type=Path)
+    parser.add_argument("--key", type=Path)
+    parser.add_argument("--digest")
+    parser.add_argument("--accept-weaker", action="store_true")
+    parser.add_argument("--public-fd", type=int, required=True)
+    parser.add_argument("--unix-fd", type=int)
+    parser.add_argument("--control-fd", type=int, required=True)
+    given = parser.parse_args(arguments)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to hear
+    public, control = socket.socket(fileno=given.public_fd), socket.socket(fileno=given.control_fd)
+    if given.trial:
+        if not given.digest:
+            parser.error("--trial needs --digest")
+        return serve(lambda: _load_trial(given.trial, given.digest, given.accept_weaker, public), public, None, control)
+    if not given.key or given.unix_fd is None:
+        parser.error("--release-dir needs --key and --unix-fd")
+    private = socket.socket(fileno=given.unix_fd)
+    return serve(lambda: (load_release(given.release_dir, given.key), {}), public, private, control)
+
+
+def _load_trial(folder: Path, digest: str, accept_weaker: bool, public: socket.socket) -> tuple[Served, dict[str, str]]:
+    from gonogo.model.isolation import enter_isolation, limit_resources
+
+    host = public.getsockname()[0]
+    if host not in ("127.0.0.1", "::1"):
+        raise ValueError(f"a trial listens on this machine only, not on {host}")
+    limits = limit_resources(seconds=settings.number("child_seconds"), memory_mib=settings.number("child_memory"), open_files=4096)
+    isolation = enter_isolation(writable=(), accept_weaker=accept_weaker)
+    return load_bundle(folder, digest), {"isolation": f"process, {limits}, {isolation}"}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

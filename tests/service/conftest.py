@@ -1,0 +1,193 @@
+"""Real bundles around tiny ONNX graphs whose faults are asked for by the request, and real worker processes that serve them.
+
+The graph computes p = sqrt(x) · ones[k]: a negative x gives NaN, x above 1 no probability, and k outside [-10, 9] makes ONNX Runtime
+refuse the whole batch. A `broken` release gives NaN for everything.
+"""
+
+import hashlib
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from gonogo.base.canonical import canonical_bytes
+from gonogo.model.schema import Feature, GraphInput, Schema
+from gonogo.release.contents import BASELINE, ENVIRONMENT, GOLDEN, MANIFEST, MODEL, SCHEMA, Bundle, manifest
+from gonogo.service.routing import Arm, RoutingTable
+from gonogo.stats.bins import fit_numeric
+
+OLD, NEW = "small@1.0.0", "small@1.1.0"
+ROOT = Path(__file__).parents[2]
+
+
+def small_model(*, broken: bool = False) -> bytes:
+    nodes = [
+        helper.make_node("Sqrt", ["x"], ["root"]),
+        helper.make_node("Gather", ["ones", "k"], ["one"]),
+        helper.make_node("Mul", ["root", "one"], ["good"]),
+        helper.make_node("Mul", ["good", "factor"], ["probability"]),
+    ]
+    weights = [
+        numpy_helper.from_array(np.ones(10, dtype=np.float32), "ones"),
+        numpy_helper.from_array(np.array([np.nan if broken else 1.0], dtype=np.float32), "factor"),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "small",
+        [
+            helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 1]),
+            helper.make_tensor_value_info("k", TensorProto.INT64, [None, 1]),
+        ],
+        [helper.make_tensor_value_info("probability", TensorProto.FLOAT, [None, 1])],
+        weights,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+def small_schema(**changes) -> Schema:
+    return Schema(
+        task="binary-classification",
+        inputs=(GraphInput("x", "float32", 1), GraphInput("k", "int64", 1)),
+        features=(Feature("x", "float", True, "x", 0), Feature("k", changes.get("k", "int"), False, "k", 0)),
+        classes=("no", "yes"),
+        score_output="probability",
+    )
+
+
+def put_bundle(folder: Path, *, broken: bool = False, schema: Schema | None = None) -> Path:
+    """A whole bundle at `folder`."""
+    model = small_model(broken=broken)
+    values = np.linspace(0, 1, 101)
+    bins = fit_numeric(values)
+    counted = {"bins": bins.to_json(), "counts": bins.count(values).tolist(), "missing": 0}
+    baseline = {"format": "gonogo-baseline/1", "features": {"x": counted, "k": counted}, "score": counted}
+    documents = {
+        MANIFEST: manifest("small", "onnx", hashlib.sha256(model).hexdigest(), run_record=False),
+        SCHEMA: (schema or small_schema()).to_json(),
+        BASELINE: baseline,
+        GOLDEN: {"format": "gonogo-golden/1"},
+    }
+    (folder / MODEL).parent.mkdir(parents=True)
+    (folder / MODEL).write_bytes(model)
+    (folder / ENVIRONMENT).write_text("python 3\n")
+    for name, document in documents.items():
+        (folder / name).write_bytes(canonical_bytes(document))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory) -> Bundle:
+    return Bundle.open(put_bundle(tmp_path_factory.mktemp("bundles") / "good"))
+
+
+class RunningWorker:
+    """A worker process, with this test as its supervisor."""
+
+    def __init__(self, release: str, folder: Path, public: socket.socket, path: Path, environment: dict[str, str]) -> None:
+        self.release = release
+        self.path = path
+        private = socket.socket(socket.AF_UNIX)
+        private.bind(str(path))
+        private.listen(1024)
+        self._control, theirs = socket.socketpair()
+        descriptors = (public.fileno(), private.fileno(), theirs.fileno())
+        self.log = path.with_suffix(".log").open("wb")
+        arguments = ["--release-dir", str(folder), "--key", release, "--public-fd", str(descriptors[0])]
+        arguments += ["--unix-fd", str(descriptors[1]), "--control-fd", str(descriptors[2])]
+        self.process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("bundle_worker.py")), *arguments],
+            pass_fds=descriptors,
+            stderr=self.log,
+            env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+        )
+        theirs.close()
+        self.private = private  # kept open, as a supervisor does
+        self._buffer = b""
+        self.said: list[dict] = []
+
+    def say(self, **message) -> None:
+        self._control.sendall(json.dumps(message).encode() + b"\n")
+
+    def hear(self, kind: str, seconds: float = 30.0) -> dict:
+        """The next message of a kind."""
+        deadline = time.monotonic() + seconds
+        while True:
+            while b"\n" not in self._buffer:
+                ready, _, _ = select.select([self._control], [], [], max(0.0, deadline - time.monotonic()))
+                assert ready, f"{self.release} did not say {kind!r}: {self.path.with_suffix('.log').read_text()[-2000:]}"
+                data = self._control.recv(1 << 20)
+                assert data, f"{self.release} hung up: {self.path.with_suffix('.log').read_text()[-2000:]}"
+                self._buffer += data
+            line, _, self._buffer = self._buffer.partition(b"\n")
+            message = json.loads(line)
+            self.said.append(message)
+            if message["kind"] == kind:
+                return message
+
+    def take_over(self, table: RoutingTable, *, accept: bool) -> None:
+        self.say(kind="table", table=table.to_json(), accept=accept)
+        ack = self.hear("ack")
+        assert (ack["epoch"], ack["accept"]) == (table.epoch, accept)
+
+    def snapshot(self) -> dict:
+        """Counters as they are now."""
+        self.say(kind="snapshot")
+        self.say(kind="snapshot")
+        self.hear("counters")
+        return self.hear("counters")["snapshot"]
+
+    def hang_up(self) -> None:
+        self._control.close()
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._control.close()
+        self.private.close()
+        self.log.close()
+
+
+class Crew:
+    """Workers of several releases on one public socket."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.public = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self.port = self.public.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.workers: list[RunningWorker] = []
+
+    def start(self, release: str, *, broken: bool = False, schema: Schema | None = None, **environment: str) -> RunningWorker:
+        number = len(self.workers)
+        folder = put_bundle(self._folder / f"b{number}", broken=broken, schema=schema)
+        worker = RunningWorker(release, folder, self.public, self._folder / f"{number}.sock", environment)
+        self.workers.append(worker)
+        worker.hear("ready")
+        return worker
+
+    def table(self, epoch: int, *shares: tuple[RunningWorker, int], stable: RunningWorker | None = None) -> RoutingTable:
+        arms = tuple(Arm(worker.release, share, str(worker.path)) for worker, share in shares)
+        return RoutingTable(epoch, 1, arms, (stable or shares[0][0]).release)
+
+    def end(self) -> None:
+        for worker in self.workers:
+            worker.end()
+        self.public.close()
+
+
+@pytest.fixture
+def crew(tmp_path_factory):
+    running = Crew(tmp_path_factory.mktemp("w"))
+    yield running
+    running.end()
