@@ -1,0 +1,90 @@
+"""Law: the quick path and the careful path of the encoder accept the same rows and give the same arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gonogo.model.encode import RowEncoder, RowErrors
+from gonogo.model.schema import Feature, GraphInput, Schema
+
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(-3, 3), st.integers(), st.floats(), st.floats(-1e39, 1e39), st.text(max_size=3), st.just([1.0]),
+    st.just("\ud800"), st.sampled_from([2**63, -(2**63), 2**24 + 1, 3.4028234663852886e38, 1e-46]),
+)  # fmt: skip
+PAIRS = st.sampled_from(
+    [
+        ("float", "float32"),
+        ("float", "float64"),
+        ("int", "int64"),
+        ("int", "float32"),
+        ("bool", "bool"),
+        ("bool", "int64"),
+        ("string", "string"),
+    ]
+)
+
+
+@st.composite
+def schemas(draw: Any) -> Schema:
+    inputs, features = [], []
+    for number in range(draw(st.integers(1, 3))):
+        kind, dtype = draw(PAIRS)
+        width = draw(st.integers(1, 3))
+        inputs.append(GraphInput(f"x{number}", dtype, width))
+        features += [Feature(f"f{number}{column}", kind, draw(st.booleans()), f"x{number}", column) for column in range(width)]
+    return Schema("binary-classification", tuple(inputs), tuple(features), ("0", "1"), "p")
+
+
+GOOD: dict[str, Any] = {
+    "float": st.floats(-1e6, 1e6),
+    "int": st.integers(-9, 9),
+    "bool": st.booleans(),
+    "string": st.text("abé", max_size=3),
+}
+
+
+@st.composite
+def cases(draw: Any) -> tuple[Schema, list[Any]]:
+    """Rows that are mostly right, so that the quick path is taken as well as left."""
+    schema = draw(schemas())
+    rows = []
+    for _ in range(draw(st.integers(0, 3))):
+        row = {}
+        for feature in schema.features:
+            spoil = draw(st.integers(0, 9)) == 0
+            row[feature.name] = draw(VALUES if spoil else st.none() if feature.nullable and draw(st.booleans()) else GOOD[feature.type])
+        if draw(st.integers(0, 9)) == 0:
+            row.pop(next(iter(row)))
+        if draw(st.integers(0, 9)) == 0:
+            row["extra"] = 1
+        rows.append(row)
+    return schema, rows
+
+
+def outcome(encoder: RowEncoder, rows: list[Any], *, quickly: bool) -> Any:
+    try:
+        return encoder.encode(rows) if quickly else encoder._encode_carefully(rows)
+    except RowErrors as error:
+        return error.errors
+
+
+@settings(max_examples=400)
+@given(cases())
+def test_both_paths_agree(case: tuple[Schema, list[Any]]) -> None:
+    schema, rows = case
+    encoder = RowEncoder(schema)
+    quick, careful = outcome(encoder, rows, quickly=True), outcome(encoder, rows, quickly=False)
+    if isinstance(careful, list):
+        assert quick == careful
+        assert all(error.keys() == {"row", "feature", "problem", "message"} for error in careful)
+        return
+    assert quick.keys() == careful.keys()
+    for name, array in careful.items():
+        assert quick[name].dtype == array.dtype
+        np.testing.assert_array_equal(quick[name], array)
+        if array.dtype.kind == "f":
+            assert not np.isinf(array).any()
