@@ -6,7 +6,7 @@
 Everything it listens on is inherited, so that no socket is ever closed by a worker's end. The control channel carries JSON lines:
 
     supervisor → worker   {"kind": "table", "table", "accept"} · {"kind": "snapshot"} · {"kind": "stop"}
-    worker → supervisor   {"kind": "ready", "release", "digest", "pid"} · {"kind": "failed", "message"} · {"kind": "ack", "epoch", "accept"}
+    worker → supervisor   {"kind": "ready", "release", "digest", "pid"} · {"kind": "failed", "message", "error"} · {"kind": "ack", "epoch", "accept"}
                           {"kind": "counters", "snapshot"} · {"kind": "tripped", "release", "epoch", "reason"} · {"kind": "drained"}
 
 Rules it keeps:
@@ -173,7 +173,7 @@ def serve(
             message = str(error) if isinstance(error, GonogoError) else f"{type(error).__name__}: {error}"
             control.setblocking(True)
             with suppress(OSError):
-                control.sendall(to_json({"kind": "failed", "message": message}) + b"\n")
+                control.sendall(to_json({"kind": "failed", "message": message, "error": type(error).__name__}) + b"\n")
             return 1
         runner.run(worker.run(**told))
     return 0
