@@ -34,8 +34,8 @@ class MemoryTarget:
     """See the module.
 
     `serving` is in service from the beginning, under epoch 1; `errors` is the share of bad answers by release; `digest` gives the digest
-    that a release serves. `broken` are releases that never become healthy; `unreachable` makes every verb raise UnreachableError while
-    it is true.
+    that a release serves. `broken` are releases that never become healthy, `missing` those that nobody has; `unreachable` makes
+    every verb raise UnreachableError while it is true.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class MemoryTarget:
         self.requests = requests
         self.errors = dict(errors or {})
         self.broken: set[str] = set()
+        self.missing: set[str] = set()
         self.unreachable = False
         self._seed = seed
         self._digest = digest
@@ -74,6 +75,8 @@ class MemoryTarget:
 
     def prepare(self, release: str, *, op_id: str, token: int) -> None:
         if self._fresh(op_id, token):
+            if release in self.missing:
+                raise NotFoundError(f"there is no release {release}.")
             self._state["releases"].setdefault(release, {"alive": False, "healthy": False, "digest": ""})
             self._done(op_id, f"prepare {release}")
 
