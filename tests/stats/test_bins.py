@@ -155,3 +155,11 @@ def test_counts_over_other_bins_are_not_added(bad: Any) -> None:
     with pytest.raises(ValueError, match=r"other features|do not fit"):
         mine.merge(bad)
     assert all(values.sum() == 0 for values in mine.counts.values())
+
+
+def test_a_batch_that_does_not_fit_is_not_counted() -> None:
+    mine, good = counter(), batch(5)
+    for bad in ({"f": good["f"], "i": good["i"]}, good | {"i": good["i"][:3]}, {}):
+        with pytest.raises((KeyError, ValueError)):
+            mine.add(bad)
+    assert all(values.sum() == 0 for values in mine.counts.values())

@@ -26,34 +26,58 @@ class FeatureCounter:
         if edges.keys() != places.keys():
             raise ValueError(f"bins and places name other features: {sorted(edges.keys() ^ places.keys())}")
         self.edges, self.places = dict(edges), dict(places)
-        self.counts: dict[str, Counts] = {name: np.zeros(item.size, dtype=np.int64) for name, item in edges.items()}
-        self.rows = 0
-        self._numeric = _groups(self.edges, self.places)
+        self._settled: dict[str, Counts] = {name: np.zeros(item.size, dtype=np.int64) for name, item in edges.items()}
         self._text = [(name, *places[name]) for name, item in edges.items() if item.kind == "categorical"]
+        # Numeric features are kept as "so many reached this edge" until somebody asks: adding is then one addition for all.
+        self._numeric = _groups(self.edges, self.places)
+        self._reached = [np.zeros(steps.shape, dtype=np.int64) for _, _, _, steps in self._numeric]
+        self._missing = [np.zeros(len(steps), dtype=np.int64) for _, _, _, steps in self._numeric]
+        self._pending = 0
 
     def add(self, batch: Mapping[str, Array]) -> None:
-        """Count one batch: arrays [rows, width] by graph input. Raises KeyError when an input is not there."""
-        for name, source, column in self._text:
-            self.counts[name] += self.edges[name]._count_text(batch[source][:, column])
-        for source, columns, names, steps in self._numeric:
+        """Count one batch: arrays [rows, width] by graph input, all of as many rows.
+
+        Raises KeyError when an input is not there, and ValueError when heights differ; then nothing was counted.
+        """
+        heights = {len(array) for array in batch.values()}
+        if len(heights) != 1:
+            raise ValueError(f"a batch with inputs of {sorted(heights)} rows")
+        text = [(name, self.edges[name].count(batch[source][:, column])) for name, source, column in self._text]
+        numeric = []
+        for source, columns, _, steps in self._numeric:
             block = batch[source]
             values = block if len(columns) == block.shape[1] else block[:, columns]  # columns ascend, so as many are all of them
-            reached, missing = _reached(as_float32(values), steps)
-            for index, name in enumerate(names):
-                used = len(self.edges[name].edges)
-                self.counts[name] += from_reached(reached[index, :used], len(values), int(missing[index]))
-        self.rows += len(next(iter(batch.values()))) if batch else 0
+            numeric.append(_reached(as_float32(values), steps))
+        for name, counts in text:
+            self._settled[name] += counts
+        for index, (reached, missing) in enumerate(numeric):
+            self._reached[index] += reached
+            self._missing[index] += missing
+        self._pending += heights.pop()
+
+    @property
+    def counts(self) -> dict[str, Counts]:
+        """Counts by feature, int64 [bins + 1], the last one of missing values."""
+        if self._pending:
+            for (_, _, names, _), reached, missing in zip(self._numeric, self._reached, self._missing, strict=True):
+                for index, name in enumerate(names):
+                    self._settled[name] += from_reached(reached[index, : len(self.edges[name].edges)], self._pending, int(missing[index]))
+                reached[:] = 0
+                missing[:] = 0
+            self._pending = 0
+        return self._settled
 
     def merge(self, counts: Mapping[str, Any]) -> None:
         """Add the counts of another counter over the same bins. Raises ValueError when they are over other bins."""
-        if counts.keys() != self.counts.keys():
-            raise ValueError(f"counts of other features: {sorted(counts.keys() ^ self.counts.keys())}")
+        mine = self.counts
+        if counts.keys() != mine.keys():
+            raise ValueError(f"counts of other features: {sorted(counts.keys() ^ mine.keys())}")
         arrays = {name: np.asarray(values, dtype=np.int64) for name, values in counts.items()}
         for name, values in arrays.items():
-            if values.shape != self.counts[name].shape or (values < 0).any():
+            if values.shape != mine[name].shape or (values < 0).any():
                 raise ValueError(f"counts of {name!r} do not fit its bins")
         for name, values in arrays.items():
-            self.counts[name] += values
+            mine[name] += values
 
     def to_json(self) -> dict[str, list[int]]:
         """The counts, as lists by feature."""
