@@ -16,6 +16,7 @@ Everything is seeded and runs on one core; numbers are float32 from the start, b
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from pathlib import Path
 
@@ -124,8 +125,16 @@ def main() -> None:
         seed=SEED,
         features=list(FEATURES),
         framework=f"scikit-learn {sklearn.__version__}",
+        version=sources(),
     )
     print(json.dumps({"model": str(path), "bytes": path.stat().st_size, **metrics}))
+
+
+def sources() -> str:
+    """Which version of this code trained: the digest of the files that decide what the model becomes."""
+    here = Path(__file__).resolve().parent
+    content = b"".join((here / name).read_bytes() for name in ("features.py", "prepare.py", "season_correction.py", "train.py"))
+    return f"sources-{hashlib.sha256(content).hexdigest()[:12]}"
 
 
 def home(late: int) -> Path:

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from gonogo.reports.pictures import Drawn, draw
-from gonogo.reports.report import WORDS, Entry, Report, fact_text, printable, requirement_lines, short
+from gonogo.reports.report import WORDS, Entry, Report, fact_text, printable, reason_beyond, requirement_lines, short
 from gonogo.verdict.outcome import Outcome
 
 TONES = {
@@ -41,19 +42,23 @@ def environment() -> Environment:
         loader=PackageLoader("gonogo.reports", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_plain,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
-        tone=TONES.__getitem__, mark=MARKS.__getitem__, words=WORDS.__getitem__, fact=fact_text, short=short, clean=printable
-    )
-    environment.globals.update(requirements=requirement_lines)
+    environment.filters.update(tone=TONES.__getitem__, mark=MARKS.__getitem__, words=WORDS.__getitem__, fact=fact_text, short=short)
+    environment.globals.update(requirements=requirement_lines, reason_beyond=reason_beyond)
     return environment
 
 
 def render_html(report: Report) -> str:
     """The page."""
     return environment().get_template("report.html").render(report=report, pictures=list(_pictures(report)))
+
+
+def _plain(value: object) -> object:
+    """What the template engine does with every value before it escapes it: no control characters; markup of ours stays."""
+    return value if isinstance(value, Markup) else printable(str(value))
 
 
 def _pictures(report: Report) -> Iterator[tuple[Entry, Drawn]]:

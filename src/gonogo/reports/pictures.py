@@ -28,8 +28,8 @@ from gonogo.reports.svg import WIDTH, number
 MOST_BARS = 20
 MOST_CLASSES = 12
 MOST_POINTS = 240
-PLOT = 232  #: height and width of a square plot
-LEFT, TOP = 44, 12
+PLOT = 256  #: height and width of a square plot
+LEFT, TOP = 44, 26
 
 Data = Mapping[str, Any]
 
@@ -48,7 +48,7 @@ def draw(name: str, data: Any) -> Drawn:
     title = str(data.get("title") or TITLES.get(data.get("kind"), name)) if isinstance(data, Mapping) else name
     try:
         return DRAWERS[data["kind"]](title, data)
-    except (KeyError, TypeError, ValueError, IndexError, ZeroDivisionError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, ArithmeticError, AttributeError) as error:
         return Drawn(title, Markup(""), f"This picture cannot be drawn: {type(error).__name__} {error}")
 
 
@@ -71,7 +71,7 @@ def confusion_matrix(title: str, data: Data) -> Drawn:
         for j, count in enumerate(row):
             share = count / total if total else 0.0
             x, y = left + cell * j, top + high * i
-            shapes.append(svg.rect(x + 1, y + 1, cell - 2, high - 2, "mark" if i == j else "other", opacity=0.12 + 0.7 * share))
+            shapes.append(svg.rect(x + 1, y + 1, cell - 2, high - 2, "mark" if i == j else "other", opacity=0.1 + 0.45 * share))
             shapes.append(svg.text(x + cell / 2, y + high / 2 + (0 if cell > 50 else 4), f"{count:,}", "middle", "count"))
             if cell > 50:
                 shapes.append(svg.text(x + cell / 2, y + high / 2 + 16, f"{share:.1%}", "middle", "soft"))
@@ -208,7 +208,7 @@ def _square(below: str, beside: str) -> list[Markup]:
         shapes.append(svg.text(_x(0) - 6, _y(tick) + 4, f"{tick:g}", "end", "soft"))
         shapes.append(svg.text(_x(tick), _y(0) + 16, f"{tick:g}", "middle", "soft"))
     shapes.append(svg.text(_x(0.5), _y(0) + 34, below, "middle", "soft"))
-    shapes.append(svg.text(_x(0.03), _y(1) + 14, f"↑ {beside}", "start", "soft"))
+    shapes.append(svg.text(_x(0), _y(1) - 12, f"↑ {beside}", "start", "soft"))
     return shapes
 
 

@@ -128,11 +128,21 @@ def requirement_lines(entry: Entry) -> tuple[tuple[str, str, bool], ...]:
 
 
 def _requirement(requirement: Mapping[str, Any]) -> tuple[str, str, bool]:
-    required = str(requirement.get("required") or requirement.get("requirement") or "")
-    measured = str(requirement.get("measured") or "")
-    if requirement.get("error"):
-        measured = str(requirement.get("reason") or measured)
-    return required, measured, requirement.get("met") is True
+    measured = str(requirement.get("reason" if requirement.get("error") else "measured") or "not measured")
+    return str(requirement.get("required") or ""), measured, requirement.get("met") is True and not requirement.get("error")
+
+
+def reason_beyond(entry: Entry) -> str:
+    """The result's reason, less what `requirement_lines` have said already; empty when nothing is left to say."""
+    result = entry.result
+    said = [str(requirement.get("measured")) for requirement in result.requirements]
+    if entry.good and result.requirements and result.reason == "; ".join(said):
+        return ""
+    errors = [str(one.get("reason")) for one in result.requirements if one.get("error")]
+    failures = [str(one.get("reason")) for one in result.requirements if not one.get("met")]
+    if not result.requirements or result.reason != "; ".join(errors or failures):
+        return result.reason
+    return "" if errors else "; ".join(reason for reason in failures if not reason.endswith(" is required"))
 
 
 def fact_text(fact: Fact) -> str:
@@ -159,7 +169,7 @@ def printable(text: str) -> str:
 def _plain(character: str) -> str:
     if character in "\n\t":
         return " "
-    return "\ufffd" if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co") and character != "\u00ad" else character
+    return "\ufffd" if unicodedata.category(character) in ("Cc", "Cf", "Cn", "Co", "Cs") and character != "\u00ad" else character
 
 
 def short(digest: str | None) -> str:

@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 from markupsafe import Markup
 
+from gonogo.reports.report import printable
+
 WIDTH = 360
 Anchor = Literal["start", "middle", "end"]
 
@@ -26,7 +28,7 @@ def number(value: Any) -> float:
 def drawing(height: float, label: str, shapes: Iterable[Markup]) -> Markup:
     """The whole picture, with its label for those who hear the page."""
     head = Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}" class="picture">')
-    return head.format(WIDTH, _short(height), label) + Markup("").join(shapes) + Markup("</svg>")
+    return head.format(WIDTH, _short(height), printable(label)) + Markup("").join(shapes) + Markup("</svg>")
 
 
 def line(x1: float, y1: float, x2: float, y2: float, kind: str = "axis") -> Markup:
@@ -48,7 +50,9 @@ def path(points: Sequence[tuple[float, float]], kind: str = "curve") -> Markup:
 
 
 def text(x: float, y: float, words: object, anchor: Anchor = "start", kind: str = "") -> Markup:
-    return Markup('<text x="{}" y="{}" text-anchor="{}" class="{}">{}</text>').format(_short(x), _short(y), anchor, kind, words)
+    return Markup('<text x="{}" y="{}" text-anchor="{}" class="{}">{}</text>').format(
+        _short(x), _short(y), anchor, kind, printable(str(words))
+    )
 
 
 def clipped(words: object, most: int) -> str:
@@ -58,7 +62,7 @@ def clipped(words: object, most: int) -> str:
 
 
 def _hint(words: str) -> Markup:
-    return Markup("<title>{}</title>").format(words) if words else Markup("")
+    return Markup("<title>{}</title>").format(printable(words)) if words else Markup("")
 
 
 def _short(value: float) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from gonogo.checklist.items import Item
 from gonogo.evidence.record import Evidence
-from gonogo.reports.report import WORDS, Entry, Report, fact_text, joined, printable, requirement_lines, short
+from gonogo.reports.report import WORDS, Entry, Report, fact_text, joined, printable, reason_beyond, requirement_lines, short
 from gonogo.verdict.outcome import GOOD, ItemResult, Outcome
 
 WIDTH = 110
@@ -65,7 +65,8 @@ def _report(report: Report, paint: Paint) -> Iterator[str]:
     style = GREEN if report.go else RED
     yield f"{paint(BOLD, report.system)}  {paint(BOLD + style, str(report.verdict.decision))}  {report.headline}"
     counts = ", ".join(f"{count} {WORDS[outcome]}" for outcome, count in report.counts)
-    yield paint(DIM, f"{counts} · bundle {short(report.verdict.subject)} · {report.checklist.title} {report.checklist.version}")
+    yield paint(DIM, counts)
+    yield paint(DIM, f"bundle {short(report.verdict.subject)} · {report.checklist.title} {report.checklist.version}")
     for note in report.verdict.notes:
         yield from _labelled("note", note)
     for entry in report.blocking:
@@ -93,13 +94,11 @@ def _in_short(entry: Entry) -> str:
 
 def _explained(entry: Entry, paint: Paint, findings: int | None) -> Iterator[str]:
     result = entry.result
-    lines = requirement_lines(entry)
-    for required, measured, met in lines:
+    for required, measured, met in requirement_lines(entry):
         yield from _labelled("required", required)
         yield from _labelled("measured", f"{measured}{'' if met or result.outcome in GOOD else '  ✗'}")
-    unmet = [measured for _, measured, met in lines if not met]
-    if result.reason and not (len(lines) == 1 and unmet == [result.reason]):
-        yield from _labelled("reason", result.reason)
+    if reason := reason_beyond(entry):
+        yield from _labelled("reason", reason)
     if entry.evidence:
         found = entry.evidence.findings
         for finding in found[:findings]:

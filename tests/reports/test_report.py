@@ -1,0 +1,98 @@
+"""What a report says before any format: order, counts, the headline, the next step."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gonogo.evidence.record import Fact
+from gonogo.reports.report import fact_text, printable, reason_beyond, requirement_lines
+from gonogo.verdict.outcome import Outcome
+
+
+def test_what_blocks_comes_first_mandatory_before_optional_in_the_checklists_order(report):
+    assert [entry.item.id for entry in report.blocking] == [
+        "model-quality",
+        "model-outputs",
+        "latency",
+        "approve-technical",
+        "approve-product",
+        "drift-alarm",
+    ]
+
+
+def test_every_item_of_the_verdict_is_in_exactly_one_section(report):
+    shown = [entry.item.id for _, entries in report.sections for entry in entries]
+    assert sorted(shown) == sorted(result.item for result in report.verdict.items)
+
+
+def test_an_item_that_the_checklist_does_not_know_is_still_shown(make_report):
+    report = make_report()
+    strange = type(report)(report.system, report.verdict, type(report.checklist)("gate", "t", "1", "", report.checklist.items[:1]))
+    assert len(strange.entries) == len(report.verdict.items)
+    assert dict(strange.sections)["Unknown"]
+
+
+def test_the_counts_add_up_to_the_items(report):
+    assert sum(count for _, count in report.counts) == len(report.verdict.items)
+    assert dict(report.counts)[Outcome.NOT_RUN] == 3
+
+
+def test_the_headline_of_a_go_and_the_next_step(all_good):
+    assert all_good.go
+    assert all_good.headline == "All 9 items are satisfied."
+    assert all_good.next_step == "gonogo release"
+
+
+def test_when_only_signatures_are_missing_the_report_says_whose(make_report):
+    passed = dict.fromkeys(("model-quality", "model-outputs", "latency", "drift-alarm"), (Outcome.PASS, "it holds"))
+    report = make_report(passed)
+    assert report.headline == "Everything measured passes; 2 signatures are missing."
+    assert report.next_step == "gonogo sign technical-lead, gonogo sign product-owner"
+
+
+def test_a_stale_signature_is_not_called_missing(make_report):
+    passed = dict.fromkeys(("model-quality", "model-outputs", "latency", "drift-alarm"), (Outcome.PASS, "it holds"))
+    report = make_report(passed | {"approve-product": (Outcome.STALE, "signed for another bundle")})
+    assert report.headline == "2 of 9 items block the release."
+
+
+def test_a_failed_measurement_is_explained_before_anybody_is_asked_to_sign(report):
+    assert report.next_step == "gonogo explain model-quality"
+
+
+def test_a_requirement_that_nobody_judged_is_not_met(report):
+    (stale,) = [entry for entry in report.entries if entry.item.id == "latency"]
+    assert requirement_lines(stale) == (("p95 < 50 ms", "not judged", False),)
+
+
+def test_a_reason_is_not_said_twice(report):
+    entries = {entry.item.id: entry for entry in report.entries}
+    assert reason_beyond(entries["model-quality"]) == ""
+    assert reason_beyond(entries["latency"]) == "the model file changed after it was measured"
+
+
+@pytest.mark.parametrize(
+    ("fact", "text"),
+    [
+        (Fact(0.97654, n=55589, low=0.974, high=0.979, level=0.95), "0.9765 (0.974 to 0.979 at 95%), n = 55,589"),
+        (Fact(2.6, "ms"), "2.6 ms"),
+        (Fact(55589, "rows"), "55,589 rows"),
+        (Fact(True), "yes"),
+        (Fact("onnx"), "onnx"),
+        (Fact("nan"), "nan"),
+        (Fact(float("nan")), "nan"),
+        (Fact(float("-inf"), "ms"), "-inf"),
+        (Fact(3.5, "furlongs"), "3.5 furlongs"),
+    ],
+)
+def test_a_fact_is_said_with_its_unit_interval_and_samples(fact, text):
+    assert fact_text(fact) == text
+
+
+@given(st.text())
+def test_printable_text_holds_no_character_that_moves_a_cursor_or_turns_the_reading(text):
+    shown = printable(text)
+    assert len(shown) == len(text)
+    assert not any(character in shown for character in "\x1b\r\n\x00\x07\x08\x9b\u202e\u2066\u200b")
