@@ -134,7 +134,7 @@ def test_counting_together_is_counting_one_by_one(rows: int) -> None:
     together.add(data)
     for name, (source, column) in together.places.items():
         np.testing.assert_array_equal(together.counts[name], together.edges[name].count(data[source][:, column]))
-        assert together.counts[name].sum() == rows
+        assert together.counts[name].sum() == rows == together.rows
 
 
 def test_counters_add() -> None:
@@ -155,6 +155,7 @@ def test_counts_over_other_bins_are_not_added(bad: Any) -> None:
     with pytest.raises(ValueError, match=r"other features|do not fit"):
         mine.merge(bad)
     assert all(values.sum() == 0 for values in mine.counts.values())
+    assert mine.rows == 0
 
 
 def test_a_batch_that_does_not_fit_is_not_counted() -> None:
@@ -163,3 +164,4 @@ def test_a_batch_that_does_not_fit_is_not_counted() -> None:
         with pytest.raises((KeyError, ValueError)):
             mine.add(bad)
     assert all(values.sum() == 0 for values in mine.counts.values())
+    assert mine.rows == 0

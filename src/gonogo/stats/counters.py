@@ -33,6 +33,7 @@ class FeatureCounter:
         self._reached = [np.zeros(steps.shape, dtype=np.int64) for _, _, _, steps in self._numeric]
         self._missing = [np.zeros(len(steps), dtype=np.int64) for _, _, _, steps in self._numeric]
         self._pending = 0
+        self.rows = 0  #: rows that `add` has counted
 
     def add(self, batch: Mapping[str, Array]) -> None:
         """Count one batch: arrays [rows, width] by graph input, all of as many rows.
@@ -53,7 +54,9 @@ class FeatureCounter:
         for index, (reached, missing) in enumerate(numeric):
             self._reached[index] += reached
             self._missing[index] += missing
-        self._pending += heights.pop()
+        height = heights.pop()
+        self._pending += height
+        self.rows += height
 
     @property
     def counts(self) -> dict[str, Counts]:
