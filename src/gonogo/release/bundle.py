@@ -66,12 +66,12 @@ def build_bundle(project: Project, sandbox: Sandbox, *, into: Path, progress: Pr
         schema = _schema(project, sandbox, draft / MODEL, tables)
         progress("scoring the test table", 1, 4)
         test = tables[project.data.test]
-        scores, _ = sandbox.scores(schema, draft / MODEL, encode_table(schema, test))
+        scores, _ = sandbox.scores(schema, draft / MODEL, _encoded(schema, test, project.data.test))
         _check_finite(scores)
         progress("freezing the baseline", 2, 4)
         source = "train" if project.data.train else "test"
         labels = class_indices(schema, test.column(project.data.target))
-        encode_table(schema, tables[reference])  # a training table that the model could not take is found now
+        _encoded(schema, tables[reference], reference)  # a training table that the model could not take is found now
         documents = {SCHEMA: schema.to_json(), BASELINE: make_baseline(schema, tables[reference], scores, labels, source=source)}
         progress("asking golden requests", 3, 4)
         documents[GOLDEN] = make_golden(schema, tables[reference], lambda batch: sandbox.scores(schema, draft / MODEL, batch)[0])
@@ -175,6 +175,13 @@ def _classes(inspection: Inspection, target: Array, positive: str | None) -> Seq
         f"the model's last score column is that of {named[-1]!r}, not of the positive class {positive!r}.",
         hint='Export it with the positive class last, or say which is which in its metadata: "classes": [...].',
     )
+
+
+def _encoded(schema: Schema, table: Table, path: Path) -> dict[str, Array]:
+    try:
+        return encode_table(schema, table)
+    except DataError as error:
+        raise DataError(f"{path}: {error.message}", hint=error.hint) from error
 
 
 def _check_finite(scores: Array) -> None:
