@@ -1,0 +1,200 @@
+"""Packs: what they must say, and what a project may change in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gonogo.base.canonical import canonical_bytes, parse_json
+from gonogo.base.catalogue import load
+from gonogo.checklist.expression import parse
+from gonogo.checklist.items import Pack
+from gonogo.checklist.load import bundled_packs, load_pack
+from gonogo.checklist.project import load_project
+from gonogo.checklist.reading import read_checklist
+from gonogo.errors import NotFoundError, ProjectFileError
+
+Write = Callable[[str], Path]
+
+ABOUT = "name: mine\ntitle: Mine\nroles: {lead: leads}\n"
+HEAD = "id: mine\ntitle: Mine\nversion: 1.0.0\ndate: '2026-01-01'\nsections:\n- title: All\n  items:\n"
+GOOD = "  - {id: labels, statement: Labels., check: labels, require: classes >= 2}\n"
+
+
+def write_pack(folder: Path, items: str = GOOD, about: str = ABOUT, head: str = HEAD) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "pack.yaml").write_text(about)
+    (folder / "gate.yaml").write_text(head + items)
+    return folder
+
+
+def error(folder: Path) -> ProjectFileError:
+    with pytest.raises(ProjectFileError) as caught:
+        load_pack(folder)
+    return caught.value
+
+
+PACKS = bundled_packs()
+ITEMS = [pytest.param(item, id=f"{pack.name}/{item.id}") for pack in PACKS for item in pack.gate.items]
+
+
+def test_the_two_packs_are_there() -> None:
+    assert [(pack.name, len(pack.gate.items) >= least) for pack, least in zip(PACKS, (30, 14), strict=True)] == [
+        ("random-forest-api", True),
+        ("starter", True),
+    ]
+
+
+def test_the_forest_pack_has_the_sections_and_roles_of_its_source() -> None:
+    pack = load_pack("random-forest-api")
+    assert pack.gate.sections == (
+        "Code Quality", "Data Pipeline", "Model Validation", "API & Infrastructure", "Monitoring", "Security", "Documentation", "Approvals",
+    )  # fmt: skip
+    assert set(pack.roles) == {"technical-lead", "product-owner"}
+    quality = pack.gate.item("quality")
+    assert (quality.require, quality.confidence) == (("roc_auc > 0.95",), 0.95)
+    assert pack.gate.item("load-test").require == ("requests >= 1000", "concurrency >= 100", "errors == 0", "p95 <= 1 s")
+
+
+@pytest.mark.parametrize("pack", PACKS, ids=lambda pack: pack.name)
+def test_every_role_of_a_pack_is_asked_to_sign(pack: Pack) -> None:
+    assert {item.sign_off for item in pack.gate.items if item.sign_off} == set(pack.roles)
+
+
+@pytest.mark.parametrize("item", ITEMS)
+def test_every_item_says_why_and_what_to_type_and_which_row_it_covers(item) -> None:  # type: ignore[no-untyped-def]
+    assert len(item.statement) > 20
+    assert item.statement.endswith(".")
+    assert len(item.why) > 30
+    assert len(item.remedy) > 30
+    assert all(row.startswith("S4-") for row in item.rows)
+    assert item.rows
+
+
+@pytest.mark.parametrize("item", [param for param in ITEMS if param.values[0].check])
+def test_every_requirement_speaks_of_facts_that_its_check_documents(item) -> None:  # type: ignore[no-untyped-def]
+    check = load("checks", item.check)
+    check(item.options)  # the options are known to it
+    for text in item.require:
+        assert set(parse(text).names) <= set(check.facts), text
+
+
+@pytest.mark.parametrize("pack", PACKS, ids=lambda pack: pack.name)
+def test_a_checklist_reads_back_from_its_record_with_the_same_digest(pack: Pack) -> None:
+    written = canonical_bytes(pack.gate.to_json())
+    assert read_checklist(parse_json(written)).digest == pack.gate.digest
+
+
+@pytest.mark.parametrize("change", [{"more": 1}, {"format": "other"}, {"items": [{}]}, {"items": None}, {"overrides": None}])
+def test_a_checklist_record_that_is_not_whole_is_refused(change: dict[str, object]) -> None:
+    data = parse_json(canonical_bytes(PACKS[1].gate.to_json()))
+    with pytest.raises(ValueError, match=r"checklist|item"):
+        read_checklist({**data, **change})
+    with pytest.raises(ValueError, match="checklist"):
+        read_checklist({key: value for key, value in data.items() if key != "version"})
+
+
+def test_an_unknown_pack_is_refused_with_a_did_you_mean() -> None:
+    with pytest.raises(NotFoundError, match="'starter'"):
+        load_pack("startr")
+
+
+def test_an_unknown_pack_of_a_project_is_pointed_at(write_project: Write) -> None:
+    path = write_project("")
+    path.write_text(path.read_text().replace("pack: starter", "pack: random-forest"))
+    with pytest.raises(ProjectFileError, match=r"gonogo\.yaml:2:1: no pack is called 'random-forest'.*random-forest-api"):
+        load_pack("random-forest", load_project(path))
+
+
+def test_a_pack_of_ones_own_lies_beside_the_project(write_project: Write, tmp_path: Path) -> None:
+    write_pack(tmp_path / "packs" / "mine")
+    assert load_pack("packs/mine", load_project(write_project(""))).gate.id == "mine"
+
+
+@pytest.mark.parametrize(
+    ("items", "line", "column", "said"),
+    [
+        ("  - {id: a, statement: A.}\n", 8, 5, "neither a check nor a sign_off"),
+        ("  - {id: a, statement: A., check: labels, sign_off: lead}\n", 8, 5, "both a check and a sign_off"),
+        ("  - {id: a, statement: A., check: lables, require: n > 1}\n", 8, 28, "no check is called 'lables'. Did you mean 'labels'?"),
+        ("  - {id: a, statement: A., sign_off: leed}\n", 8, 28, "no role 'leed'. Did you mean 'lead'?"),
+        ("  - {id: a, statement: A., sign_off: lead, require: n > 1}\n", 8, 44, "belongs to items with a check"),
+        ("  - {id: a, statement: A., check: labels}\n", 8, 5, "no requirement"),
+        ("  - {id: a, statement: A., check: labels, require: []}\n", 8, 43, "needs 1 entry"),
+        ("  - {id: a, statement: A., check: labels, require: classes > > 2}\n", 8, 43, "is no requirement"),
+        ("  - {id: a, statement: A., check: labels, require: [classes > 1, 1 < 2]}\n", 8, 66, "names no fact"),
+        ("  - {id: a, statement: A., check: labels, require: n == 1, confidence: 0.9}\n", 8, 43, "cannot be held with confidence"),
+        (GOOD + GOOD, 9, 6, "two items are called 'labels'"),
+        ("  - {id: A B, statement: A., sign_off: lead}\n", 8, 6, "cannot be 'A B'"),
+        ("  - {id: a, sign_off: lead}\n", 8, 5, "'statement' is missing"),
+        ("  - {id: a, statement: A., sign_off: lead, kind: must}\n", 8, 44, "cannot be 'must'"),
+        ("  - {id: a, statment: A., sign_off: lead}\n", 8, 13, "Did you mean 'statement'?"),
+        ("    []\n", 5, 1, "the checklist is empty"),
+    ],
+)
+def test_a_mistake_in_a_pack_is_named_with_line_and_column(tmp_path: Path, items: str, line: int, column: int, said: str) -> None:
+    caught = error(write_pack(tmp_path / "mine", items))
+    assert said in str(caught)
+    assert (caught.line, caught.column) == (line, column), str(caught)
+    assert "gate.yaml" in caught.file
+
+
+def test_a_date_that_yaml_takes_for_a_date_must_be_quoted(tmp_path: Path) -> None:
+    caught = error(write_pack(tmp_path / "mine", head=HEAD.replace("'", "")))
+    assert "date must be text" in caught.message
+    assert "Quote it" in caught.hint
+
+
+def test_overrides_are_applied_and_stay_visible(write_project: Write) -> None:
+    path = write_project(
+        "items:\n  quality: {require: roc_auc > 0.9, confidence: 99%, options: {level: 0.99}}\n  no-overlap: {max_age: 1 d}\n"
+    )
+    plain, changed = load_pack("starter").gate, load_pack("starter", load_project(path)).gate
+    assert changed.item("quality").require == ("roc_auc > 0.9",)
+    assert changed.item("quality").confidence == 0.99
+    assert changed.item("quality").options == {"level": 0.99}
+    assert changed.item("no-overlap").max_age == 86400.0
+    assert changed.overrides == {"quality": ("require", "confidence", "options"), "no-overlap": ("max_age",)}
+    assert changed.digest != plain.digest
+    assert plain.overrides == {}
+
+
+def test_an_override_that_says_the_same_is_no_override(write_project: Write) -> None:
+    gate = load_pack("starter", load_project(write_project("items: {quality: {require: roc_auc > 0.5}}\n"))).gate
+    assert gate.overrides == {}
+    assert gate.digest == load_pack("starter").gate.digest
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "said"),
+    [
+        ("items:\n  qualty: {require: roc_auc > 0.9}\n", 10, 3, "no item 'qualty'. Did you mean 'quality'?"),
+        ("items:\n  quality: {require: roc_auc > }\n", 10, 13, "is no requirement"),
+        ("items:\n  quality: {require: [roc_auc > 0.9, roc_auc >]}\n", 10, 38, "is no requirement"),
+        ("items:\n  quality: {require: n == 3}\n", 10, 13, "cannot be held with confidence"),
+        ("items:\n  no-secrets: {confidence: 95%}\n", 10, 16, "cannot be held with confidence"),
+        ("items:\n  quality: {applies: false, reason: no time}\n", 10, 13, "quality is mandatory: it always applies"),
+        ("items:\n  quality: {applies: true, reason: always}\n", 10, 13, "quality is mandatory"),
+        ("items:\n  technical-approval: {max_age: 3 d}\n", 10, 24, "is a sign-off"),
+        ("people:\n  boss: {name: Ana, key: keys/ana.pub}\n", 10, 3, "has no role 'boss'. Known: technical-lead"),
+    ],
+)
+def test_a_mistake_in_an_override_is_pointed_at_in_the_project_file(
+    write_project: Write, text: str, line: int, column: int, said: str
+) -> None:
+    project = load_project(write_project(text))
+    with pytest.raises(ProjectFileError) as caught:
+        load_pack("starter", project)
+    assert said in str(caught.value)
+    assert (caught.value.line, caught.value.column) == (line, column), str(caught.value)
+    assert "gonogo.yaml" in caught.value.file
+
+
+def test_an_optional_item_may_be_left_out_but_not_changed_at_once(write_project: Write) -> None:
+    forest = "random-forest-api"
+    load_pack(forest, load_project(write_project("items: {model-card: {applies: false, reason: internal}}\n")))
+    project = load_project(write_project("items: {model-card: {applies: false, reason: internal, require: exists == true}}\n"))
+    with pytest.raises(ProjectFileError, match="does not apply and is changed at once"):
+        load_pack(forest, project)
