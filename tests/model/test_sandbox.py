@@ -78,3 +78,8 @@ def test_nothing_to_predict_and_nothing_to_load_are_said_without_a_child(tmp_pat
         nobody.run("predict", saved(tmp_path, models.logistic()), {"x": np.zeros((0, 3), np.float32)}, {})
     with pytest.raises(ModelError, match="not there"):
         nobody.inspect(tmp_path / "none.onnx")
+
+
+def test_a_child_that_cannot_be_started_is_said(tmp_path: Path, models: Any) -> None:
+    with pytest.raises(ChildError, match="cannot be started"):
+        Sandbox(1, 600, command=(str(tmp_path / "none"),)).inspect(saved(tmp_path, models.logistic()))

@@ -115,7 +115,9 @@ class Sandbox:
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
         } | {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
-        with storage(scratch, "write to"), open(scratch / "log", "wb") as log:
+        with storage(scratch, "write to"):
+            log = open(scratch / "log", "wb")  # noqa: SIM115 - closed below
+        try:
             child = subprocess.Popen(
                 [*self._command, str(scratch)],
                 stdin=subprocess.DEVNULL,
@@ -125,6 +127,10 @@ class Sandbox:
                 env=environment,
                 start_new_session=True,
             )
+        except OSError as error:
+            raise ChildError(f"the isolated child cannot be started: {error.strerror or error} ({self._command[0]}).") from error
+        finally:
+            log.close()
         try:
             return child.wait(timeout=self.seconds)
         except subprocess.TimeoutExpired:
