@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,6 +58,20 @@ def test_a_stale_signature_is_not_called_missing(make_report):
     passed = dict.fromkeys(("model-quality", "model-outputs", "latency", "drift-alarm"), (Outcome.PASS, "it holds"))
     report = make_report(passed | {"approve-product": (Outcome.STALE, "signed for another bundle")})
     assert report.headline == "2 of 9 items block the release."
+
+
+def test_a_conditional_item_wants_an_answer_before_a_signature(make_report):
+    items = tuple(replace(item, kind="conditional") if item.id == "approve-product" else item for item in make_report().checklist.items)
+    passed = dict.fromkeys(("model-quality", "model-outputs", "latency", "drift-alarm"), (Outcome.PASS, "it holds"))
+    report = make_report(passed, items=items)
+    assert report.headline == "2 of 9 items block the release."
+    assert report.next_step == "gonogo explain approve-product"
+
+
+def test_a_sign_off_that_said_no_is_explained_not_asked_for_again(make_report):
+    passed = dict.fromkeys(("model-quality", "model-outputs", "latency", "drift-alarm"), (Outcome.PASS, "it holds"))
+    report = make_report(passed | {"approve-product": (Outcome.FAIL, "rejected by ben")})
+    assert report.next_step == "gonogo explain approve-product"
 
 
 def test_a_failed_measurement_is_explained_before_anybody_is_asked_to_sign(report):

@@ -43,6 +43,15 @@ class Entry:
     def good(self) -> bool:
         return self.result.outcome in GOOD
 
+    @property
+    def wants_signature(self) -> bool:
+        """A signature would do. A conditional item wants an answer first: whether it applies."""
+        return self.item.sign_off is not None and self.item.kind == "mandatory" and self.result.outcome in (Outcome.NOT_RUN, Outcome.STALE)
+
+    @property
+    def lacks_signature(self) -> bool:
+        return self.wants_signature and self.result.outcome is Outcome.NOT_RUN
+
 
 @dataclass(frozen=True)
 class Report:
@@ -100,7 +109,7 @@ class Report:
             return f"All {total} items are satisfied."
         if not blocking:
             return "No bundle could be built, so there is nothing to approve." if self.verdict.subject is None else "It is not approved."
-        if all(entry.item.sign_off and entry.result.outcome is Outcome.NOT_RUN for entry in blocking):
+        if all(entry.lacks_signature for entry in blocking):
             return f"Everything measured passes; {_count(len(blocking), 'signature is', 'signatures are')} missing."
         return f"{len(blocking)} of {total} items block the release."
 
@@ -109,9 +118,9 @@ class Report:
         """What to type next."""
         if self.go:
             return "gonogo release"
-        measured = [entry for entry in self.blocking if not entry.item.sign_off]
-        if measured:
-            return f"gonogo explain {measured[0].item.id}"
+        others = [entry for entry in self.blocking if not entry.wants_signature]
+        if others:
+            return f"gonogo explain {others[0].item.id}"
         roles = dict.fromkeys(entry.item.sign_off for entry in self.blocking)
         return ", ".join(f"gonogo sign {role}" for role in roles) or "gonogo check"
 
