@@ -141,10 +141,14 @@ class RunningWorker:
         assert (ack["epoch"], ack["accept"]) == (table.epoch, accept)
 
     def snapshot(self) -> dict:
-        """Counters as they are now."""
+        """Counters that are no older than this call."""
+        while select.select([self._control], [], [], 0)[0]:
+            self._buffer += self._control.recv(1 << 20)
+        self.said += [json.loads(line) for line in self._buffer.split(b"\n")[:-1]]
+        self._buffer = self._buffer.rpartition(b"\n")[2]
         self.say(kind="snapshot")
         self.say(kind="snapshot")
-        self.hear("counters")
+        self.hear("counters")  # the first may be one that it pushed by itself just before
         return self.hear("counters")["snapshot"]
 
     def hang_up(self) -> None:

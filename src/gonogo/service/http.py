@@ -278,7 +278,7 @@ class HttpConnection(asyncio.Protocol):
             self._flow()
 
     def eof_received(self) -> bool:
-        if self._in_message and not self._linger_until and self._completed_is_behind():
+        if self._in_message and not self._linger_until:
             self._refuse(400, "The request ended before it was complete.")
         # Half-closed clients still get their answers; with nothing to answer the connection ends here.
         if self.exchanges:
@@ -404,9 +404,6 @@ class HttpConnection(asyncio.Protocol):
                 self._refuse(408, "The request took too long to arrive.")
         elif not self.exchanges and now - self._since > limits.idle_seconds and self.transport is not None:
             self.transport.close()
-
-    def _completed_is_behind(self) -> bool:
-        return self._in_body or self._raw > 0
 
     def _say_continue(self) -> None:
         if not self.exchanges and self.transport is not None:

@@ -6,8 +6,9 @@
 Everything it listens on is inherited, so that no socket is ever closed by a worker's end. The control channel carries JSON lines:
 
     supervisor → worker   {"kind": "table", "table", "accept"} · {"kind": "snapshot"} · {"kind": "stop"}
-    worker → supervisor   {"kind": "ready", "release", "digest", "pid"} · {"kind": "failed", "message", "error"} · {"kind": "ack", "epoch", "accept"}
-                          {"kind": "counters", "snapshot"} · {"kind": "tripped", "release", "epoch", "reason"} · {"kind": "drained"}
+    worker → supervisor   {"kind": "ready", "release", "digest", "pid"} · {"kind": "failed", "message", "error"} · {"kind": "drained"}
+                          {"kind": "ack", "epoch", "accept"} · {"kind": "counters", "snapshot"}
+                          {"kind": "tripped", "release", "epoch", "reason"}
 
 Rules it keeps:
 
