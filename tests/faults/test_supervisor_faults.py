@@ -15,8 +15,8 @@ import pytest
 from gonogo.errors import ChildError, FencedError, StorageError, UnreachableError
 
 _supervised = run_path(str(Path(__file__).parents[1] / "service" / "supervised.py"))
-OLD, NEW, Traffic, put_release, wait_gone = (_supervised[name] for name in ("OLD", "NEW", "Traffic", "put_release", "wait_gone"))
-shared = _supervised["shared"]
+OLD, NEW, Traffic, damage, wait_gone = (_supervised[name] for name in ("OLD", "NEW", "Traffic", "damage", "wait_gone"))
+sealed, shared = _supervised["sealed"], _supervised["shared"]
 pytestmark = pytest.mark.xdist_group("supervisor-faults")
 
 
@@ -157,7 +157,7 @@ def test_a_hung_stable_release_is_not_a_reason_to_stay_with_it(split):
 
 def test_a_release_that_keeps_dying_is_restarted_ever_more_slowly_and_harms_nobody(split):
     restarts = split.client.observe()["releases"][NEW]["restarts"]
-    put_release(split.store, NEW, start="fail")
+    damage(split.store, NEW)
     os.kill(split.pid(NEW), signal.SIGKILL)
 
     async def story():
@@ -165,10 +165,10 @@ def test_a_release_that_keeps_dying_is_restarted_ever_more_slowly_and_harms_nobo
             seen = await asyncio.to_thread(split.until, lambda seen: seen["releases"][NEW]["restarts"] > restarts + 2)
             await traffic.answered(100)
         assert not traffic.failures
-        assert "broken" in seen["releases"][NEW]["problem"]
+        assert "model.onnx" in seen["releases"][NEW]["problem"]
 
     asyncio.run(story())
-    put_release(split.store, NEW)
+    _supervised["mend"](split.store)
     split.until(lambda seen: seen["releases"][NEW]["healthy"])
 
 
@@ -180,12 +180,12 @@ DAMAGE = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
-def test_a_damaged_table_is_never_taken_for_a_table_or_for_none(split, damage):
+@pytest.mark.parametrize("harm", DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_table_is_never_taken_for_a_table_or_for_none(split, harm):
     split.end()
     path = split.store / "service" / "route.json"
     whole = path.read_bytes()
-    path.write_bytes(damage(whole))
+    path.write_bytes(harm(whole))
     kind, text = split.refused(None)
     path.write_bytes(whole)
     assert kind == "StorageError"
@@ -212,13 +212,13 @@ def test_a_table_that_cannot_be_written_changes_nothing(split):
     assert split.route((OLD, 80), (NEW, 20))["epoch"] == epoch + 1
 
 
-def test_a_control_channel_that_carries_garbage_ends_only_that_release(split):
-    split.route((OLD, 100), (NEW, 0))
-    split.client.stop(NEW)
-    put_release(split.store, NEW, start="garbage")
-    with pytest.raises(ChildError, match="no message"):
-        split.client.start(NEW)
-    assert split.client.observe()["releases"][OLD]["healthy"]
+def test_a_worker_that_talks_nonsense_is_ended_and_harms_only_its_release(tmp_path, sealed):
+    babbling = Path(__file__).with_name("babbling_worker.py")
+    for service in _supervised["service_at"](tmp_path / "store", sealed, TEST_WORKER=str(babbling)):
+        service.start()
+        with pytest.raises(ChildError, match="no message"):
+            service.client.start(NEW)
+        assert service.client.observe()["releases"][OLD]["healthy"]
 
 
 NONSENSE = {

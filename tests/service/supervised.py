@@ -8,18 +8,21 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
 from collections import Counter
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 
+from gonogo.base.names import Version
 from gonogo.service.control import ControlClient
 from gonogo.service.routing import Arm, RoutingTable
 
-OLD, NEW = "late-arrivals@1.0.0", "late-arrivals@1.1.0"
+OLD, NEW = "small@1.0.0", "small@1.1.0"
 HERE = Path(__file__).parent
 
 
@@ -44,7 +47,7 @@ class Service:
 
     def start(self, initial: str | None = OLD, *, port: int | None = None) -> Service:
         self.process = self.launch(initial, port=port)
-        line = self.process.stdout.readline().strip()
+        line = (self.process.stdout.readline() or "it ended without a word").strip()
         assert line.startswith("http://"), line
         self.url, self.port = line, int(line.rpartition(":")[2])
         return self
@@ -97,8 +100,7 @@ class Service:
         """Whatever the last test left: the old release stable, the new one with `share` percent, or not running when None."""
         if self.process is None or self.process.poll() is not None:
             self.start(None if (self.store / "service" / "route.json").exists() else OLD)
-        put_release(self.store, OLD)
-        put_release(self.store, NEW)
+        mend(self.store)
         self.until(lambda seen: seen["releases"][OLD]["healthy"])
         if share is None or self.client.observe()["releases"].get(NEW, {}).get("restarts"):
             self.route((OLD, 100), (NEW, 0))
@@ -195,52 +197,77 @@ class Traffic:
             writer.close()
 
 
-BODY = b"{}"
+BODY = b'{"features": {"amount": 0.25, "city": "paris"}}'
 REQUEST = b"POST /predict HTTP/1.1\r\nhost: test\r\ncontent-length: %d\r\n\r\n%s" % (len(BODY), BODY)
 
 
-def service_at(store: Path, **environment: str):
+@pytest.fixture(scope="session")
+def sealed(tmp_path_factory) -> Path:
+    """Two real releases of one small system, as sealing left them, with the key that verifies them."""
+    sample = run_path(str(HERE.parent / "release" / "sample.py"))
+    folder = tmp_path_factory.mktemp("sealed")
+    previous = None
+    for release, weight in ((OLD, 1.5), (NEW, 2.5)):
+        bundle = sample["build"](sample["write_project"](folder / f"project-{weight}", weight=weight), folder / "bundles")
+        version = Version.parse(release.partition("@")[2])
+        sample["sealable"](bundle, folder / "keys").seal(folder / "releases", version=version, previous=previous)
+        previous = version
+    return folder
+
+
+def service_at(store: Path, sealed: Path, **environment: str):
     """A fixture's body: a store with both releases, and whatever processes its tests start on it."""
+    shutil.copytree(sealed / "releases", store / "releases")
+    shutil.copytree(sealed / "keys", store / "keys")
     running = Service(store, environment)
-    put_release(store, OLD)
-    put_release(store, NEW)
     yield running
     running.clean_up()
 
 
 @pytest.fixture
-def service(tmp_path):
-    yield from service_at(tmp_path / "store")
+def service(tmp_path, sealed):
+    yield from service_at(tmp_path / "store", sealed)
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory):
+def shared(tmp_path_factory, sealed):
     """One service for all tests of a file, with short limits so that a hang is soon found."""
-    yield from service_at(tmp_path_factory.mktemp("shared") / "store", GONOGO_SILENCE_SECONDS="1", GONOGO_ACK_SECONDS="1")
+    yield from service_at(tmp_path_factory.mktemp("shared") / "store", sealed, GONOGO_SILENCE_SECONDS="2", GONOGO_ACK_SECONDS="1")
 
 
-def put_release(store: Path, release: str, **behaviour: object) -> None:
-    folder = store / "releases" / release
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "behaviour.json").write_text(json.dumps({"release": release, **behaviour}))
+def folder_of(store: Path, release: str) -> Path:
+    return store / "releases" / release.replace("@", "-")
+
+
+def damage(store: Path, release: str) -> None:
+    """Change one byte of the release's model."""
+    path = folder_of(store, release) / "bundle" / "model" / "model.onnx"
+    whole = path.read_bytes()
+    (store / f"{release}.onnx").write_bytes(whole)
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+
+
+def mend(store: Path) -> None:
+    for kept in store.glob("*.onnx"):
+        kept.replace(folder_of(store, kept.stem) / "bundle" / "model" / "model.onnx")
 
 
 def main() -> None:
     from gonogo.errors import GonogoError, NotFoundError
+    from gonogo.release.verify import verify
+    from gonogo.service.process import WORKER_COMMAND
     from gonogo.service.supervisor import Supervisor
+    from gonogo.trust.keys import PublicKey
 
     store, port, initial = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] or None
-
-    class Key:
-        pem = "no key"
+    key = PublicKey.load(store / "keys" / "store.pub")
 
     def resolve(release: str):
-        folder = store / "releases" / release
-        if not folder.is_dir():
+        if not folder_of(store, release).is_dir():
             raise NotFoundError(f"There is no release {release}.")
-        return folder, Key()
+        return verify(folder_of(store, release), key).path, key
 
-    command = (sys.executable, str(HERE / "stand_in_worker.py"))
+    command = (sys.executable, os.environ["TEST_WORKER"]) if "TEST_WORKER" in os.environ else WORKER_COMMAND
     supervisor = Supervisor(store, resolve, port=port, command=command)
     try:
         asyncio.run(supervisor.serve(initial, announce=lambda url: print(url, flush=True)))

@@ -9,11 +9,11 @@ from runpy import run_path
 
 import pytest
 
-from gonogo.errors import ChildError, ConflictError, FencedError, NotFoundError, UnreachableError, UsageError
+from gonogo.errors import ChildError, ConflictError, FencedError, NotFoundError, UnreachableError, UsageError, VerificationError
 
 _supervised = run_path(str(Path(__file__).with_name("supervised.py")))
-OLD, NEW, Traffic, put_release, wait_gone = (_supervised[name] for name in ("OLD", "NEW", "Traffic", "put_release", "wait_gone"))
-service, shared = _supervised["service"], _supervised["shared"]
+OLD, NEW, Traffic, damage, wait_gone = (_supervised[name] for name in ("OLD", "NEW", "Traffic", "damage", "wait_gone"))
+sealed, service, shared = (_supervised[name] for name in ("sealed", "service", "shared"))
 pytestmark = pytest.mark.xdist_group("supervisor")
 
 
@@ -163,20 +163,29 @@ def test_what_a_stopped_release_counted_stays_counted(two):
     assert all(after[release]["n"] >= before[release]["n"] for release in (OLD, NEW))
 
 
-def test_a_release_that_cannot_start_says_why_and_leaves_nothing(two):
-    put_release(two.store, NEW, start="fail")
-    with pytest.raises(ChildError, match="its bundle is broken"):
+def test_a_release_that_does_not_verify_is_not_started(two):
+    two.route((OLD, 100))
+    two.client.prune()  # what was known of the release is forgotten
+    damage(two.store, NEW)
+    with pytest.raises(VerificationError, match=r"model\.onnx"):
+        two.client.start(NEW)
+
+
+def test_a_release_that_was_changed_after_it_was_prepared_is_refused_by_its_own_worker(two):
+    two.client.prepare(NEW)
+    damage(two.store, NEW)
+    with pytest.raises(ChildError, match=r"model\.onnx"):
         two.client.start(NEW)
     assert not two.client.observe()["releases"][NEW]["alive"]
-    put_release(two.store, NEW)
+    two.settle(None)
     assert two.client.start(NEW)["already"] is False
 
 
 def test_unknown_releases_and_pointers_are_refused(two):
-    with pytest.raises(NotFoundError, match="late-arrivals@9"):
-        two.client.prepare("late-arrivals@9.0.0")
+    with pytest.raises(NotFoundError, match="small@9"):
+        two.client.prepare("small@9.0.0")
     with pytest.raises(UsageError, match="pointer"):
-        two.client.prepare("late-arrivals@production")
+        two.client.prepare("small@production")
     with pytest.raises(UsageError):
         two.client.start("../../etc")
 
@@ -206,10 +215,11 @@ def test_a_port_that_is_taken_is_named(service):
     assert "--port" in text
 
 
-def test_a_first_release_that_does_not_start_is_no_service(service):
-    put_release(service.store, OLD, start="fail")
+def test_a_first_release_that_does_not_verify_is_no_service(service):
+    damage(service.store, OLD)
     kind, text = service.refused()
-    assert (kind, "its bundle is broken" in text) == ("ChildError", True)
+    assert kind == "VerificationError"
+    assert "model.onnx" in text
     assert not (service.store / "service" / "route.json").exists()
 
 
@@ -231,8 +241,8 @@ def test_the_control_socket_is_private(two):
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
-def test_a_store_deep_in_the_file_system_is_served_too(tmp_path):
-    for service in _supervised["service_at"](tmp_path / ("deep" * 20) / ("deeper" * 10)):
+def test_a_store_deep_in_the_file_system_is_served_too(tmp_path, sealed):
+    for service in _supervised["service_at"](tmp_path / ("deep" * 20) / ("deeper" * 10), sealed):
         service.start()
         assert service.client.observe()["releases"][OLD]["healthy"]
         assert len(os.fsencode(service.client.path)) < 104

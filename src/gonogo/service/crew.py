@@ -108,8 +108,8 @@ class Crew:
         return next((worker.digest for worker in self.workers if worker.digest), "")
 
     def healthy(self, now: float) -> bool:
-        """Has a ready process that was heard lately. `now` is loop time."""
-        return any(worker.silent_for(now) < self._silence_seconds / 2 for worker in self.ready_workers)
+        """Has a ready process that answered lately. `now` is loop time."""
+        return any(worker.silent_for(now) < 0.75 * self._silence_seconds for worker in self.ready_workers)
 
     def totals(self) -> dict[str, Any]:
         """Cumulative counters of this release's processes, those that died included."""
@@ -184,8 +184,8 @@ class Crew:
             looked = now
             if worker.silent_for(now) > self._silence_seconds:  # one that leaves still reports until its last answer is out
                 worker.kill(f"its process did not answer for {self._silence_seconds:g} s")
-            elif worker.silent_for(now) > self._silence_seconds / 2:
-                worker.say({"kind": "snapshot"})
+            elif worker.silent_for(now) > self._silence_seconds / 4:
+                worker.say({"kind": "snapshot"})  # a word is a sign of life
         await worker.gone()
         self.problem = worker.message
         return loop.time() - since if was_ready else 0.0

@@ -105,8 +105,8 @@ class Fleet:
 
     async def refresh_counters(self) -> None:
         """Ask every worker that is not hung for its counters, and wait a moment for the answers."""
-        asked = asyncio.get_running_loop().time()
-        before = {worker: worker.snapshot for worker in self.workers if worker.ready and worker.silent_for(asked) < 1.0}
+        now = asyncio.get_running_loop().time()
+        before = {worker: worker.snapshot for crew in self.crews.values() if crew.healthy(now) for worker in crew.ready_workers}
         for worker in before:
             worker.say({"kind": "snapshot"})
         await self._changes.until(

@@ -190,7 +190,7 @@ class WorkerProcess:
             if self.state == "starting":
                 self.state = "ready"
         elif kind == "failed":
-            self.message = str(message["message"])
+            self.message = str(message["message"]).rstrip(".")
         elif kind == "ack":
             self.acked = (int(message["epoch"]), bool(message["accept"]))
         elif kind == "counters":
