@@ -13,7 +13,7 @@ from gonogo.base.canonical import canonical_bytes
 from gonogo.base.files import write_atomic
 from gonogo.checklist.items import Checklist, Item
 from gonogo.checklist.load import load_pack
-from gonogo.errors import GonogoError, KeyFileError, NotFoundError, VerificationError
+from gonogo.errors import GonogoError, KeyFileError, NotFoundError
 from gonogo.evidence.collect import collect, current_inputs
 from gonogo.evidence.record import Evidence
 from gonogo.evidence.store import EvidenceStore
@@ -34,12 +34,14 @@ def silent(what: str, done: int, total: int) -> None:
 
 @dataclass(frozen=True)
 class Checked:
-    """A verdict with all that it rests on. `sign_offs` holds the signed envelopes by file name."""
+    """A verdict with all that it rests on. `sign_offs` holds, by file name, the envelopes that are about this very subject and evidence;
+    `people` the public keys by role."""
 
     verdict: Verdict
     checklist: Checklist
     evidence: Mapping[str, Evidence]
     sign_offs: Mapping[str, bytes]
+    people: Mapping[str, tuple[str, PublicKey]]
 
     @property
     def report(self) -> Report:
@@ -73,14 +75,15 @@ def check(workspace: Workspace, *, only: frozenset[str] = frozenset(), judge_onl
         now = current_inputs(checklist, inputs)
         subject = inputs.subject
         notes = [*store.notes, *inputs.notes]
-    signed, envelopes, problems = _sign_offs(workspace)
+    people, problems = _people(workspace)
+    signed = _sign_offs(workspace, people, problems)
     verdict = judge(
         checklist,
         system=project.system,
         subject=subject,
         evidence=evidence,
         current_inputs=now,
-        sign_offs=signed,
+        sign_offs=[record for record, _ in signed.values()],
         answers={
             item: Answer(override.applies, override.reason) for item, override in project.items.items() if override.applies is not None
         },
@@ -88,7 +91,11 @@ def check(workspace: Workspace, *, only: frozenset[str] = frozenset(), judge_onl
         notes=(*notes, *problems),
     )
     write_atomic(workspace.path / "verdict.json", canonical_bytes(verdict.to_json()))
-    return Checked(verdict, checklist, evidence, envelopes)
+    about = (verdict.subject, verdict.evidence_digest, verdict.checklist_digest)
+    current = {
+        name: data for name, (record, data) in signed.items() if (record.subject, record.evidence_digest, record.checklist_digest) == about
+    }
+    return Checked(verdict, checklist, evidence, current, people)
 
 
 def _counted(checklist: Checklist, progress: Progress) -> Callable[[Item, str], None]:
@@ -101,21 +108,24 @@ def _counted(checklist: Checklist, progress: Progress) -> Callable[[Item, str], 
     return tell
 
 
-def _sign_offs(workspace: Workspace) -> tuple[list[SignOff], dict[str, bytes], list[str]]:
-    """Every envelope whose signature is that of the person who has the role; the others become notes, never sign-offs."""
+def _people(workspace: Workspace) -> tuple[dict[str, tuple[str, PublicKey]], list[str]]:
+    """Name and public key by role; a key that cannot be read is a problem, and its person signs nothing."""
     people, problems = {}, []
     for role, person in workspace.project.people.items():
         try:
             people[role] = (person.name, PublicKey.load(person.key))
         except KeyFileError as error:
             problems.append(str(error))
-    signed, envelopes = [], {}
+    return people, problems
+
+
+def _sign_offs(workspace: Workspace, people: Mapping[str, tuple[str, PublicKey]], problems: list[str]) -> dict[str, tuple[SignOff, bytes]]:
+    """Every envelope, by file name, whose signature is that of the person who has the role; the others become problems, never sign-offs."""
+    signed = {}
     for path in sorted(workspace.sign_offs.glob("*.dsse.json")):
         data = path.read_bytes()
         try:
-            signed.append(read_sign_off(data, people))
-        except (VerificationError, GonogoError) as error:
+            signed[path.name] = (read_sign_off(data, people), data)
+        except GonogoError as error:
             problems.append(f"{path.name} does not count: {error}")
-            continue
-        envelopes[path.name] = data
-    return signed, envelopes, problems
+    return signed

@@ -55,11 +55,12 @@ def release(workspace: Workspace, *, version: str = "auto") -> Released:
         previous=latest.version if latest else None,
         signer=workspace.signer(),
         statements=_statements(workspace, report),
+        people=report.people,
         into=workspace.releases,
         now=workspace.clock.now(),
     )
     archive = package(sealed.path, _archive_path(workspace, str(number)))
-    registry.register(sealed, sealed.verdict_digest, actor=settings.actor())
+    registry.register(sealed, actor=settings.actor())
     return Released(sealed, archive)
 
 

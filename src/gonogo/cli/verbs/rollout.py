@@ -95,13 +95,13 @@ def status(project: Path, as_json: bool) -> None:
     """Show the newest rollout: where it is, its shares, its e-values."""
     from gonogo.operations.rollout import view
     from gonogo.operations.workspace import Workspace
-    from gonogo.reports.rollout import render_rollout
+    from gonogo.reports.rollout import render_rollout_text
 
     rollout = view(Workspace.open(project))
     if as_json:
         show_json(rollout)
     else:
-        click.echo(render_rollout(rollout, color=sys.stdout.isatty()) if rollout else "There has been no rollout.")
+        click.echo(render_rollout_text(rollout, color=sys.stdout.isatty()) if rollout else "There has been no rollout.")
 
 
 def _told(document: dict[str, object], as_json: bool) -> None:
