@@ -149,6 +149,7 @@ class Traffic:
         self.connections = connections
         self.answers: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
+        self.latest: dict[str, float] = {}  #: when each release answered last, by time.monotonic()
         self._tasks: list[asyncio.Task] = []
         self._stop = False
 
@@ -187,6 +188,7 @@ class Traffic:
                 continue
             if status == 200:
                 self.answers[body["release"]] += 1
+                self.latest[body["release"]] = time.monotonic()
             else:
                 self.failures[str(status)] += 1
             if lines.get(b"connection") == b"close":
@@ -201,11 +203,9 @@ BODY = b'{"features": {"amount": 0.25, "city": "paris"}}'
 REQUEST = b"POST /predict HTTP/1.1\r\nhost: test\r\ncontent-length: %d\r\n\r\n%s" % (len(BODY), BODY)
 
 
-@pytest.fixture(scope="session")
-def sealed(tmp_path_factory) -> Path:
-    """Two real releases of one small system, as sealing left them, with the key that verifies them."""
+def seal_two(folder: Path) -> Path:
+    """Two real releases of one small system, as sealing leaves them, with the key that verifies them."""
     sample = run_path(str(HERE.parent / "release" / "sample.py"))
-    folder = tmp_path_factory.mktemp("sealed")
     previous = None
     for release, weight in ((OLD, 1.5), (NEW, 2.5)):
         bundle = sample["build"](sample["write_project"](folder / f"project-{weight}", weight=weight), folder / "bundles")
@@ -213,6 +213,11 @@ def sealed(tmp_path_factory) -> Path:
         sample["sealable"](bundle, folder / "keys").seal(folder / "releases", version=version, previous=previous)
         previous = version
     return folder
+
+
+@pytest.fixture(scope="session")
+def sealed(tmp_path_factory) -> Path:
+    return seal_two(tmp_path_factory.mktemp("sealed"))
 
 
 def service_at(store: Path, sealed: Path, **environment: str):
