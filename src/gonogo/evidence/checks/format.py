@@ -12,7 +12,8 @@ from gonogo.evidence.commands import run_command
 from gonogo.evidence.inputs import ProjectView, SourceTree
 from gonogo.evidence.record import Fact, Measurement
 
-WOULD = re.compile(r"^would reformat:? (?!\d+ file).+$", re.MULTILINE | re.IGNORECASE)
+#: "would reformat a.py" (black), "Would reformat: a.py" (ruff before 0.15), "unformatted: …" and "--> a.py:1:2" on the next line (ruff).
+WOULD = re.compile(r"^(?:would reformat:? (?!\d+ file)|unformatted: .*\n\s*--> )(\S.*)$", re.MULTILINE | re.IGNORECASE)
 NOTHING = ("No Python files found", "No Python files are present", "No Path provided")
 
 

@@ -21,26 +21,29 @@ BLOCK = 8 << 20
 OVERLAP = 8 << 10  #: a secret that lies across two blocks is found in the second
 ENTROPY = 3.0  #: bits a character; words have less, random text more
 SURE = {
-    "private key": re.compile(rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----(?:\\n|\s)*[A-Za-z0-9+/=:, \r\n\\-]{40,}"),
+    "private key": re.compile(
+        rb"-----BEGIN (?:[A-Z]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----(?:\\n|\s){0,10}[A-Za-z0-9+/=:, \r\n\\-]{40,20000}"
+    ),
     "AWS access key": re.compile(rb"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
-    "GitHub token": re.compile(rb"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{60,})\b"),
-    "GitLab token": re.compile(rb"\bglpat-[A-Za-z0-9_-]{20,}\b"),
-    "Slack token": re.compile(rb"\bxox[abposr]-[A-Za-z0-9-]{20,}\b"),
+    "GitHub token": re.compile(rb"\b(?:gh[pousr]_[A-Za-z0-9]{36,300}|github_pat_[A-Za-z0-9_]{60,300})"),
+    "GitLab token": re.compile(rb"\bglpat-[A-Za-z0-9_-]{20,300}"),
+    "Slack token": re.compile(rb"\bxox[abposr]-[A-Za-z0-9-]{20,300}"),
     "Google API key": re.compile(rb"\bAIza[A-Za-z0-9_-]{35}\b"),
-    "Stripe key": re.compile(rb"\b[rs]k_live_[A-Za-z0-9]{20,}\b"),
-    "Hugging Face token": re.compile(rb"\bhf_[A-Za-z0-9]{34,}\b"),
-    "PyPI token": re.compile(rb"\bpypi-[A-Za-z0-9_-]{50,}"),
-    "JSON web token": re.compile(rb"\beyJ[A-Za-z0-9_-]{15,}\.eyJ[A-Za-z0-9_-]{15,}\.[A-Za-z0-9_-]{20,}"),
+    "Stripe key": re.compile(rb"\b[rs]k_live_[A-Za-z0-9]{20,300}"),
+    "Hugging Face token": re.compile(rb"\bhf_[A-Za-z0-9]{34,300}"),
+    "PyPI token": re.compile(rb"\bpypi-[A-Za-z0-9_-]{50,300}"),
+    "JSON web token": re.compile(rb"\beyJ[A-Za-z0-9_-]{15,500}\.eyJ[A-Za-z0-9_-]{15,4000}\.[A-Za-z0-9_-]{20,1000}"),
     "password in a URL": re.compile(rb"\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@\"'<>]{1,60}:(?P<secret>[^\s:/@\"'<>{}$]{4,100})@[A-Za-z0-9.-]+"),
 }
 #: An assignment of something called a secret. Only in text, and only when the value looks random or is long enough to be one.
 ASSIGNED = re.compile(
-    rb"(?i)[\w.-]*(?:passw(?:or)?d|passphrase|secret|api[_-]?key|access[_-]?key|auth[_-]?token|access[_-]?token|private[_-]?key)[\w-]{0,20}"
-    rb"[\"']?\s*(?:=|:=|:|=>)\s*(?P<quote>[\"'])(?P<secret>[^\"'\r\n]{6,200})(?P=quote)"
+    rb"(?i)(?:passw(?:or)?d|passphrase|secret|api[_-]?key|access[_-]?key|auth[_-]?token|access[_-]?token|private[_-]?key)[\w-]{0,20}"
+    rb"[\"']?\s{0,40}(?:=|:=|:|=>)\s{0,40}(?P<quote>[\"'])(?P<secret>[^\"'\r\n]{6,200})(?P=quote)"
 )
-#: The same without quotes, as in .env files and shell scripts: NAME=value on a line of its own.
+#: The same without quotes, as in .env files and shell scripts: NAME=value on a line of its own, the value with a digit in it.
 ENVIRONMENT = re.compile(
-    rb"(?im)^\s*(?:export\s+)?[A-Z0-9_]*(?:PASSWORD|PASSWD|SECRET|API_?KEY|ACCESS_?KEY|TOKEN)[A-Z0-9_]*=(?P<secret>[^\s\"'#$<({]{8,200})\s*$"
+    rb"(?m)^[ \t]*(?:export[ \t]+)?[A-Z0-9_]{0,60}?(?:PASSWORD|PASSWD|SECRET|API_?KEY|ACCESS_?KEY|TOKEN)[A-Z0-9_]{0,60}"
+    rb"=(?=\S*\d)(?P<secret>[^\s\"'#$<({]{8,200})[ \t\r]*$"
 )
 HARMLESS = re.compile(
     rb"(?i)^(?:\$|%|\{|<|\*+$|x+$|\.+$)"

@@ -1,0 +1,114 @@
+"""Commands of the project: whatever they do, they end, and nothing of them stays."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from gonogo.errors import ChildError
+from gonogo.evidence.commands import OUTPUT, run_command
+
+
+def python(code: str, folder: Path, seconds: float = 30.0) -> tuple[int, str, str]:
+    finished = run_command([sys.executable, "-c", code], folder=folder, seconds=seconds)
+    return finished.exit_code, finished.output, finished.errors
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended; a zombie has."""
+    for _ in range(200):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_exit_code_output_and_folder_are_the_command_s(tmp_path: Path) -> None:
+    code = "import os, sys; print(os.getcwd()); print('bad', file=sys.stderr); sys.exit(3)"
+    assert python(code, tmp_path) == (3, f"{tmp_path}\n", "bad\n")
+
+
+def test_a_command_has_no_terminal_to_wait_for(tmp_path: Path) -> None:
+    assert python("import sys; print(repr(sys.stdin.read()))", tmp_path)[1] == "''\n"
+
+
+def test_a_command_that_hangs_is_stopped(tmp_path: Path) -> None:
+    with pytest.raises(ChildError, match=r"did not end within 0\.5 s"):
+        python("import time; time.sleep(600)", tmp_path, seconds=0.5)
+
+
+def test_a_command_that_ignores_signals_and_prints_for_ever_is_stopped(tmp_path: Path) -> None:
+    code = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: print('x' * 4096)"
+    with pytest.raises(ChildError, match="did not end"):
+        python(code, tmp_path, seconds=0.5)
+
+
+def test_children_that_outlive_the_command_are_ended_and_do_not_keep_us(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    code = (
+        "import os, time, pathlib\n"
+        "if os.fork() == 0:\n"
+        f"    pathlib.Path({str(pid_file)!r}).write_text(str(os.getpid()))\n"
+        "    time.sleep(600)\n"
+        f"while not pathlib.Path({str(pid_file)!r}).exists() or not pathlib.Path({str(pid_file)!r}).read_text(): time.sleep(0.01)\n"
+        "print('done')"
+    )
+    assert python(code, tmp_path)[1] == "done\n"
+    assert is_gone(int(pid_file.read_text()))
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finding daemons that left the group needs /proc")
+def test_a_daemon_that_left_the_group_is_ended_too(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    code = (
+        "import os, time, pathlib\n"
+        "if os.fork() == 0:\n"
+        "    os.setsid()\n"
+        "    if os.fork(): os._exit(0)\n"
+        f"    pathlib.Path({str(pid_file)!r}).write_text(str(os.getpid()))\n"
+        "    time.sleep(600)\n"
+        f"while not pathlib.Path({str(pid_file)!r}).exists() or not pathlib.Path({str(pid_file)!r}).read_text(): time.sleep(0.01)"
+    )
+    python(code, tmp_path)
+    assert is_gone(int(pid_file.read_text()))
+
+
+def test_a_command_that_dies_of_a_signal_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ChildError, match="SIGKILL"):
+        python("import os; os.kill(os.getpid(), 9)", tmp_path)
+
+
+@pytest.mark.parametrize("command", [[], ["no-such-program-of-gonogo"], ["\0"], ["/"]])
+def test_a_command_that_cannot_be_started_is_an_error(tmp_path: Path, command: list[str]) -> None:
+    with pytest.raises(ChildError):
+        run_command(command, folder=tmp_path, seconds=5)
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ChildError, match="cannot be started"):
+        python("", tmp_path / "gone")
+
+
+def test_much_output_keeps_its_beginning_and_its_end(tmp_path: Path) -> None:
+    _, output, _ = python(f"print('first'); print('x' * {OUTPUT * 2}); print('last')", tmp_path)
+    assert output.startswith("first\n")
+    assert output.endswith("last\n")
+    assert len(output) <= OUTPUT
+
+
+def test_output_that_is_not_text_does_not_break_us(tmp_path: Path) -> None:
+    assert "\ufffd" in python("import sys; sys.stdout.buffer.write(b'\\xff\\xfe')", tmp_path)[1]
+
+
+def test_words_are_never_given_to_a_shell(tmp_path: Path) -> None:
+    finished = run_command([sys.executable, "-c", "import sys; print(sys.argv[1])", "$(touch x); `id` > y"], folder=tmp_path, seconds=30)
+    assert finished.output == "$(touch x); `id` > y\n"
+    assert os.listdir(tmp_path) == []
