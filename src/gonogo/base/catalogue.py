@@ -60,9 +60,14 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "local": "gonogo.rollout.targets.local:LocalTarget",
         "memory": "gonogo.rollout.targets.memory:MemoryTarget",
     },
-    "signals": {},
+    "signals": {
+        "error_rate": "gonogo.monitor.signals.error_rate:ErrorRate",
+        "latency": "gonogo.monitor.signals.latency:Latency",
+        "psi": "gonogo.monitor.signals.psi:Psi",
+    },
     "channels": {
         "file": "gonogo.monitor.channels.file:FileChannel",
+        "memory": "gonogo.monitor.channels.memory:MemoryChannel",
     },
 }
 

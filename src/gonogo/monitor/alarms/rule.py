@@ -1,0 +1,67 @@
+"""Rules: when a reading is too high, when it is well again, and when it says nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from gonogo.errors import UsageError
+from gonogo.monitor.signal import Reading
+
+
+class Condition(StrEnum):
+    """What a reading says under a rule. Whatever is missing, too little or no number is UNKNOWN, never CLEAR."""
+
+    BREACH = "BREACH"
+    BETWEEN = "BETWEEN"  #: not high enough, or not surely enough, to ring; not low enough to be over
+    CLEAR = "CLEAR"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`signal` above `above` for `for_seconds` rings; at or below `clear` for `clear_seconds` (default: as long) it is over.
+
+    Fewer than `min_n` samples are UNKNOWN. Where the signal gives the chance of such a value without cause, it must be under `p_value`
+    as well. `labels` narrows the rule to readings that carry them. Not seeing for `blind_seconds` is told once. `level` says whom it
+    wakes, `runbook` where to read on.
+    """
+
+    name: str
+    signal: str
+    above: float
+    clear: float
+    for_seconds: float = 30.0
+    min_n: int = 100
+    level: Literal["page", "ticket"] = "page"
+    clear_seconds: float | None = None
+    p_value: float = 1e-3
+    blind_seconds: float = 300.0
+    labels: Mapping[str, str] = field(default_factory=dict)
+    runbook: str = ""
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.above) and math.isfinite(self.clear) and self.clear <= self.above):
+            raise UsageError(f"the rule {self.name!r}: clear ({self.clear:g}) must not lie above {self.above:g}.")
+        if not (self.for_seconds >= 0 and self.min_n >= 1):
+            raise UsageError(f"the rule {self.name!r} needs a duration from 0 upwards and at least one sample.")
+
+    @property
+    def over_after(self) -> float:
+        return self.for_seconds if self.clear_seconds is None else self.clear_seconds
+
+    def concerns(self, reading: Reading) -> bool:
+        chosen = reading.judged or bool(self.labels)
+        return reading.signal == self.signal and chosen and all(reading.labels.get(key) == value for key, value in self.labels.items())
+
+    def judge(self, reading: Reading | None) -> Condition:
+        """Pure. A reading that is not there is UNKNOWN."""
+        if reading is None or reading.value is None or not math.isfinite(reading.value) or reading.n < self.min_n:
+            return Condition.UNKNOWN
+        if reading.value > self.above:
+            sure = reading.p_value is None or reading.p_value < self.p_value
+            return Condition.BREACH if sure else Condition.BETWEEN
+        return Condition.CLEAR if reading.value <= self.clear else Condition.BETWEEN

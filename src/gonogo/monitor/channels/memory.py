@@ -1,0 +1,21 @@
+"""A channel that only remembers: for rehearsals and tests."""
+
+from __future__ import annotations
+
+from gonogo.errors import UnreachableError
+from gonogo.monitor.notice import Notice
+
+
+class MemoryChannel:
+    """`told` holds every notice once, in order. While `unreachable` is true nothing gets through."""
+
+    def __init__(self) -> None:
+        self.told: list[Notice] = []
+        self.unreachable = False
+
+    def send(self, notice: Notice) -> None:
+        """Raises UnreachableError while `unreachable`."""
+        if self.unreachable:
+            raise UnreachableError("the memory channel does not answer.")
+        if all(notice.id != known.id for known in self.told):
+            self.told.append(notice)
