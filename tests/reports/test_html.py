@@ -6,8 +6,10 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import pytest
+
 from gonogo.evidence.record import Fact
-from gonogo.reports.html import render_html
+from gonogo.reports.html import prose, render_html, when
 from gonogo.verdict.outcome import ItemResult, Outcome
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
@@ -173,3 +175,29 @@ def test_the_page_fits_a_phone_by_its_styles(report):
     assert "prefers-color-scheme: dark" in html
     assert not re.search(r"[^-]min-width:\s*(?!0|4px)\d", html)
     assert "white-space: pre;" not in html
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("run `gonogo check` now", "run <code>gonogo check</code> now"),
+        ("one ` alone", "one ` alone"),
+        ("`<b>` & <i>", "<code>&lt;b&gt;</code> &amp; &lt;i&gt;"),
+        ("", ""),
+    ],
+)
+def test_what_stands_between_backticks_is_code_and_everything_is_escaped(text, html):
+    assert prose(text) == html
+
+
+def test_a_time_is_told_for_people_and_what_is_no_time_is_left():
+    assert when("2026-11-21T03:00:02.123Z") == "2026-11-21 03:00:02 UTC"
+    assert when("yesterday") == "yesterday"
+
+
+def test_how_good_the_model_is_comes_before_the_other_pictures(make_report):
+    report = make_report()
+    quality = report.evidence["model-quality"]
+    swapped = replace(quality, pictures=dict(reversed(quality.pictures.items())))
+    words = Page(render_html(make_report(evidence={**report.evidence, "model-quality": swapped}))).words
+    assert words.index("Confusion matrix") < words.index("ROC curve") < words.index("What the model looks at")

@@ -46,6 +46,7 @@ class Drawn:
 def draw(name: str, data: Any) -> Drawn:
     """Draw one picture of an evidence. `name` is its key there, the title when the data has none."""
     title = str(data.get("title") or TITLES.get(data.get("kind"), name)) if isinstance(data, Mapping) else name
+    title = title[:1].upper() + title[1:]
     try:
         return DRAWERS[data["kind"]](title, data)
     except (KeyError, TypeError, ValueError, IndexError, ArithmeticError, AttributeError) as error:
