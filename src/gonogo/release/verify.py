@@ -13,7 +13,7 @@ The obligations, with their numbers in the code. A release is verified when all 
     the signed statement names.
  7. The verdict is about this system and this subject, under this checklist; it has one result for each item of the checklist.
  8. The verdict's evidence digest follows from its items, and every item that was measured cites the evidence that lies here, measured
-    on this bundle.
+    on this bundle and meeting every requirement if the verdict says PASS.
  9. Every sign-off is signed by the person whom the statement names for the role, and every item that needs one has, at the time of the
     verdict, a live approval of exactly this subject, evidence and checklist.
 10. The verdict is GO, and GO follows from its items.
@@ -37,7 +37,11 @@ from gonogo.base.clock import parse_stamp
 from gonogo.base.files import draft_directory, publish_directory, storage
 from gonogo.base.names import SYSTEM, Version
 from gonogo.base.tree import Tree, TreeFile, read_tree
+from gonogo.checklist.evaluate import evaluate
+from gonogo.checklist.expression import ExpressionError, parse
+from gonogo.checklist.items import Item
 from gonogo.errors import KeyFileError, NotFoundError, UsageError, VerificationError
+from gonogo.evidence.record import Evidence
 from gonogo.release.contents import Bundle
 from gonogo.release.package import read_package
 from gonogo.release.statements import FOLDER, Statements, read_folder, read_statements
@@ -239,10 +243,20 @@ def _check_verdict(found: Statements, system: str, subject: str) -> None:
             evidence.inputs.get("bundle", subject) != subject or evidence.check != item.check or evidence.options != digest(item.options)
         ):  # 8
             raise VerificationError(f"{FOLDER}/evidence/{item.id}.json was measured on another bundle or by another check.")
+        if result.outcome is Outcome.PASS and not _meets(item, evidence):  # 8
+            raise VerificationError(f"{FOLDER}/verdict.json says PASS for {item.id}, but its evidence does not meet every requirement.")
     if evidence_digest(checklist, verdict.items) != verdict.evidence_digest:  # 8
         raise VerificationError(f"{FOLDER}/verdict.json names another evidence digest than its items give.")
     if verdict.decision is not Decision.GO or decide(verdict.items, subject) is not Decision.GO:  # 10
         raise VerificationError(f"{FOLDER}/verdict.json is not a GO.")
+
+
+def _meets(item: Item, evidence: Evidence) -> bool:
+    try:
+        judged = [evaluate(parse(text), evidence.facts, item.confidence) for text in item.require]
+    except ExpressionError:
+        return False
+    return evidence.status == "measured" and bool(judged) and all(one.met and not one.error for one in judged)
 
 
 def _check_sign_offs(found: Statements, subject: str) -> None:
