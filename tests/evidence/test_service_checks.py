@@ -98,6 +98,7 @@ class Client:
     def __init__(self, port: int) -> None:
         self._port = port
         self.base_url = f"http://127.0.0.1:{port}"
+        self.isolation = "none: a server of the test"
 
     def request(self, method: str, path: str, body: bytes | None = None, headers: Any = None) -> Response:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)

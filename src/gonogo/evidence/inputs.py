@@ -148,6 +148,9 @@ class Endpoint(Protocol):
 
     @property
     def base_url(self) -> str: ...
+    @property
+    def isolation(self) -> str:
+        """What the serving process has given up."""
 
     def request(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> ResponseView: ...
 

@@ -52,7 +52,7 @@ class Golden(Check):
         facts = {"requests": Fact(len(requests)), "rows": Fact(rows), "failed": Fact(failed)}
         if differences:
             facts["max_abs_diff"] = Fact(max(differences), n=rows)
-        return Measurement(facts, tuple(findings))
+        return Measurement(facts, tuple(findings), isolation=endpoint.isolation)
 
 
 def _expected(request: Any, classes: int, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:

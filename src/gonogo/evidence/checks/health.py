@@ -31,4 +31,5 @@ class Health(Check):
                 "model_loaded": Fact(healthy and answer.get("model_loaded") is True),
             },
             () if healthy else (f"GET /health: {response.status} {response.body[:200].decode('utf-8', 'replace')}",),
+            isolation=endpoint.isolation,
         )

@@ -46,6 +46,7 @@ class Metrics(Check):
                 "counted": Fact(len(grown)),
             },
             tuple(problems),
+            isolation=endpoint.isolation,
         )
 
 

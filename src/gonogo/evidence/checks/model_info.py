@@ -39,6 +39,7 @@ class ModelInfo(Check):
                 "matches": Fact(response.status == 200 and all(matches.values())),
             },
             tuple(f"GET /model_info does not give the bundle's {name}" for name, match in matches.items() if not match),
+            isolation=endpoint.isolation,
         )
 
 

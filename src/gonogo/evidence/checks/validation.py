@@ -54,7 +54,7 @@ class Validation(Check):
         if after:
             findings.append(f"a right request is no longer answered: {after}")
         facts = {name: Fact(count) for name, count in counts.items()}
-        return Measurement({**facts, "alive": Fact(not after)}, tuple(findings))
+        return Measurement({**facts, "alive": Fact(not after)}, tuple(findings), isolation=endpoint.isolation)
 
 
 @dataclass(frozen=True)
