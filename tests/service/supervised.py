@@ -273,7 +273,8 @@ def main() -> None:
         return verify(folder_of(store, release), key).path, key
 
     command = (sys.executable, os.environ["TEST_WORKER"]) if "TEST_WORKER" in os.environ else WORKER_COMMAND
-    supervisor = Supervisor(store, resolve, port=port, command=command)
+    processes = int(os.environ.get("TEST_PROCESSES", "1"))
+    supervisor = Supervisor(store, resolve, port=port, command=command, processes=processes)
     try:
         asyncio.run(supervisor.serve(initial, announce=lambda url: print(url, flush=True)))
     except GonogoError as error:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 import stat
 from pathlib import Path
@@ -233,6 +234,24 @@ def test_the_end_of_the_supervisor_is_the_end_of_everything_and_its_table_stays(
     kind, text = two.refused(NEW)
     assert kind == "ConflictError"
     assert OLD in text
+
+
+def test_several_processes_of_a_release_accept_and_are_counted_together(tmp_path, sealed):
+    for service in _supervised["service_at"](tmp_path / "store", sealed, TEST_PROCESSES="2"):
+        service.start()
+        pids = service.until(lambda seen: len(seen["releases"][OLD]["pids"]) == 2)["releases"][OLD]["pids"]
+
+        async def story(service=service, pids=pids):
+            async with Traffic(service.port, 8) as traffic:
+                await traffic.answered(100)
+                os.kill(pids[0], signal.SIGKILL)
+                await traffic.answered(100)
+            return traffic
+
+        traffic = asyncio.run(story())
+        assert traffic.failures.total() <= 8  # what the killed process had in hand, and nothing later
+        seen = service.until(lambda seen: len(seen["releases"][OLD]["pids"]) == 2)
+        assert traffic.answers.total() - 100 <= seen["counters"]["1"][OLD]["n"] <= traffic.answers.total() + 8
 
 
 def test_the_control_socket_is_private(two):

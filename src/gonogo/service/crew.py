@@ -126,11 +126,15 @@ class Crew:
         """To be called when a worker of this crew has news."""
         self._refuse_or_not()
 
-    async def stop(self, seconds: float) -> None:
-        """Let every process finish what it has in hand, for `seconds` at most, then end what is left."""
+    def leave(self) -> None:
+        """Tell every process to finish what it has in hand and go; none is replaced any more."""
         self._leaving = True
         for worker in self.workers:
             worker.tell_stop()
+
+    async def stop(self, seconds: float) -> None:
+        """`leave`, for `seconds` at most; then end what is left."""
+        self.leave()
         await self._changes.until(lambda: not self.alive, seconds)
         await self.kill("its process had to be ended: it did not finish in time")
 

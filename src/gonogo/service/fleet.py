@@ -156,7 +156,8 @@ class Fleet:
             return
         problem = crew.problem or f"it was not ready within {seconds:g} s"
         await crew.kill(problem)
-        self.forget(crew.release)
+        if self.crews.get(crew.release) is crew:
+            self.forget(crew.release)
         raise ChildError(f"{crew.release} did not start: {problem}.", hint=f"See {self.log_path(crew.release)}.")
 
     async def await_return(self, crew: Crew) -> None:

@@ -264,13 +264,19 @@ class Supervisor:
             if release == table.stable or table.weight(release):
                 raise ConflictError(f"{release} answers traffic and cannot be stopped.", hint="Route its traffic elsewhere first.")
             crew = self._fleet.crews.get(release)
-            if crew is None or crew.leaving:
-                return {"release": release, "already": True}
-            await self._save(self.state.without_running(release))
-            stopping = asyncio.ensure_future(crew.stop(settings.number("drain_seconds")))
-        await stopping
-        self._fleet.dismiss(release)
-        return {"release": release, "already": False}
+            already = crew is None or crew.leaving
+            if crew is not None and not crew.leaving:
+                await self._save(self.state.without_running(release))
+                crew.leave()
+                self._launch(self._end(crew))
+        if crew is not None:
+            await self._changes.until(lambda: self._fleet.crews.get(release) is not crew, 2 * settings.number("drain_seconds"))
+        return {"release": release, "already": already}
+
+    async def _end(self, crew: Crew) -> None:
+        await crew.stop(settings.number("drain_seconds"))
+        if self._fleet.crews.get(crew.release) is crew:
+            self._fleet.dismiss(crew.release)
 
     async def prune(self, token: int | None = None) -> dict[str, Any]:
         """Stop and forget every release that is no arm of the table."""
