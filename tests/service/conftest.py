@@ -195,3 +195,9 @@ def crew(tmp_path_factory):
     running = Crew(tmp_path_factory.mktemp("w"))
     yield running
     running.end()
+
+
+@pytest.fixture
+def stricter() -> Schema:
+    """The small schema, except that k must be a boolean."""
+    return small_schema(k="bool")

@@ -1,7 +1,9 @@
 """The breaker: takes a plainly broken arm off at once, without asking anybody. Pure: the time comes in.
 
 This is no statistics (the rollout's judge does that, with stated error rates); it is the fuse that works when no judge is alive. It
-trips when, within a sliding window, an arm had enough requests and too large a share of them was bad. See `breaker_*` in settings.
+trips when, within a sliding window, an arm had enough requests and too large a share of them was bad; or when as many answers in a row
+were bad. The second rule is for an arm that was busy and well until it died: its good past would outvote the present for seconds. See
+`breaker_*` in settings.
 
 Source of the figures: 20 requests in 5 s with half of them bad (layer 0 of the rollout's design, research on rollouts, section 3.7).
 """
@@ -31,6 +33,7 @@ class Breaker:
         self._slices: deque[list[int]] = deque()  #: [slice number, requests, bad]
         self.requests = 0
         self.bad = 0
+        self.row = 0  #: bad answers in a row, up to now
 
     def book(self, now: float, *, bad: bool) -> bool:
         """Count one answer at time `now` (monotonic seconds). True when the rule is broken."""
@@ -46,8 +49,11 @@ class Breaker:
         slices[-1][2] += bad
         self.requests += 1
         self.bad += bad
-        return bad and self.requests >= self._rule.requests and self.bad >= self._rule.share * self.requests
+        self.row = self.row + 1 if bad else 0
+        if not bad or self.requests < self._rule.requests:
+            return False
+        return self.bad >= self._rule.share * self.requests or self.row >= self._rule.requests
 
     @property
     def reason(self) -> str:
-        return f"{self.bad} of the last {self.requests} answers were bad ({self._rule.window:g} s)"
+        return f"{self.bad} of its {self.requests} answers in {self._rule.window:g} s were bad, the last {self.row} in a row"

@@ -1,0 +1,103 @@
+"""Counters are additive and lose nothing."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gonogo.model.schema import Feature, GraphInput, Schema
+from gonogo.service.counters import Counters
+from gonogo.service.crew import add_snapshots
+from gonogo.service.drift import DriftCounter
+from gonogo.service.loading import Served
+from gonogo.service.metrics import exposition
+from gonogo.service.routing import Arm, RoutingTable
+from gonogo.stats.bins import fit_categorical, fit_numeric
+
+SCHEMA = Schema(
+    "binary-classification",
+    (GraphInput("n", "float32", 2), GraphInput("s", "string", 1)),
+    (Feature("a", "float", True, "n", 0), Feature("b", "float", False, "n", 1), Feature("s", "string", True, "s", 0)),
+    ("0", "1"),
+    "p",
+)
+
+
+def baseline():
+    bins = fit_numeric(np.linspace(0, 1, 1001))
+    text = fit_categorical(np.array(["x"] * 10 + ["y"] * 10, dtype=object))
+    return {
+        "features": {"a": {"bins": bins.to_json()}, "b": {"bins": bins.to_json()}, "s": {"bins": text.to_json()}},
+        "score": {"bins": bins.to_json()},
+    }
+
+
+booking = st.tuples(
+    st.integers(0, 3), st.sampled_from(["m@1.0.0", "m@1.1.0"]), st.sampled_from([200, 422, 500]), st.booleans(), st.floats(0, 5)
+)
+
+
+@given(st.lists(booking, max_size=60), st.integers(0, 60))
+def test_what_two_processes_counted_adds_up_to_what_one_would_have_counted(bookings, cut):
+    one, left, right = Counters("m@1.0.0"), Counters("m@1.0.0"), Counters("m@1.0.0")
+    for number, item in enumerate(bookings):
+        one.book(item)
+        (left if number < cut else right).book(item)
+    added = add_snapshots(left.snapshot(), right.snapshot())
+    whole = one.snapshot()
+    assert added["counters"] == whole["counters"]
+    assert {name: h["counts"] for name, h in added["latency"].items()} == {name: h["counts"] for name, h in whole["latency"].items()}
+    assert sum(row["n"] for arms in whole["counters"].values() for row in arms.values()) == len(bookings)
+
+
+def test_settling_in_slices_gives_the_same_sums():
+    counters = Counters("m@1.0.0")
+    for number in range(1000):
+        counters.book((1, "m@1.0.0", 200, number % 10 == 0, 0.001))
+    while counters.waiting:
+        counters.settle(64)
+    assert counters.snapshot()["counters"] == {"1": {"m@1.0.0": {"n": 1000, "bad": 100, "2xx": 1000, "4xx": 0, "5xx": 0}}}
+
+
+def test_live_values_are_counted_with_missing_ones_apart():
+    counters = Counters("m@1.0.0", DriftCounter(SCHEMA, baseline()))
+    numbers = np.array([[0.05, 0.95], [np.nan, 0.5]], dtype=np.float32)
+    counters.see({"n": numbers, "s": np.array([["x"], ["new"]], dtype=object)}, np.array([[0.95, 0.05], [0.05, 0.95]]))
+    drift = counters.snapshot()["drift"]["m@1.0.0"]
+    assert drift["rows"] == 2
+    assert drift["features"]["a"][0] == drift["features"]["a"][-1] == 1
+    assert drift["features"]["b"][-1] == 0
+    assert drift["features"]["s"] == [1, 0, 1, 0]
+    assert drift["score"][0] == drift["score"][-2] == 1
+    json.dumps(drift)
+
+
+def test_a_baseline_that_lacks_a_feature_is_refused():
+    document = baseline()
+    del document["features"]["b"]
+    with pytest.raises(ValueError, match="does not cover"):
+        DriftCounter(SCHEMA, document)
+
+
+def test_metrics_are_what_a_prometheus_parser_reads():
+    prometheus = pytest.importorskip("prometheus_client.parser")
+    counters = Counters('m"\\@1.0.0')
+    for seconds in (0.0004, 0.003, 0.2, 20.0):
+        counters.book((1, "m@1.0.0", 200, False, seconds))
+    counters.book((1, "m@1.1.0", 500, True, 0.5))
+    counters.settle()
+    served = Served('m"\\@1.0.0', "sha256:0", SCHEMA, None, {}, {})  # type: ignore[arg-type]
+    table = RoutingTable(3, 1, (Arm("m@1.0.0", 9500), Arm("m@1.1.0", 500)), "m@1.0.0")
+    families = {f.name: f for f in prometheus.text_string_to_metric_families(exposition(served, counters, table, 1.5).decode())}
+    requests = {(s.labels["release"], s.labels["status"]): s.value for s in families["gonogo_requests"].samples}
+    assert requests["m@1.0.0", "2xx"] == 4
+    assert requests["m@1.1.0", "5xx"] == 1
+    buckets = [
+        s.value for s in families["gonogo_request_seconds"].samples if s.name.endswith("_bucket") and s.labels["release"] == "m@1.0.0"
+    ]
+    assert buckets == sorted(buckets)
+    assert (buckets[0], buckets[-2], buckets[-1]) == (1, 3, 4)
+    assert {s.labels["release"]: s.value for s in families["gonogo_route_weight"].samples} == {"m@1.0.0": 0.95, "m@1.1.0": 0.05}
+    assert families["gonogo_release_info"].samples[0].labels["release"] == 'm"\\@1.0.0'
