@@ -22,8 +22,8 @@ from gonogo.evidence.store import EvidenceStore
 
 CHECKS = names("checks")
 EXPECTED = {
-    "tests", "lint", "format", "secrets", "data_contract", "data_quality", "temporal_split", "overlap", "labels", "quality", "gap", "outputs",
-    "determinism", "parity", "importance", "leakage", "model_format", "metadata", "integrity", "environment", "health", "golden",
+    "tests", "lint", "format", "secrets", "data_contract", "data_quality", "temporal_split", "overlap", "labels", "quality", "gap",
+    "outputs", "determinism", "parity", "importance", "leakage", "model_format", "metadata", "integrity", "environment", "health", "golden",
     "validation", "metrics", "model_info", "load", "document", "monitoring", "people",
 }  # fmt: skip
 

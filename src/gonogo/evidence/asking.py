@@ -14,6 +14,7 @@ from gonogo.errors import DataError
 from gonogo.evidence.inputs import BundleView, Endpoint, ResponseView
 
 JSON = {"content-type": "application/json"}
+ROUNDING = 1e-4  #: a float32 probability may lie this far outside [0, 1] without being wrong
 
 
 def predict(endpoint: Endpoint, rows: Sequence[Mapping[str, Any]]) -> ResponseView:
@@ -46,7 +47,7 @@ def predicted_scores(response: ResponseView, classes: Sequence[str], rows: int) 
         if prediction.get("label") not in classes:
             raise ValueError(f"the label {str(prediction.get('label'))[:60]!r}, which is no class")
         values = [scores[name] for name in classes]
-        if not all(isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1 for value in values):
+        if not all(type(value) in (int, float) and -ROUNDING <= value <= 1 + ROUNDING for value in values):
             raise ValueError("a score that is no probability")
         found.append([float(value) for value in values])
     return found

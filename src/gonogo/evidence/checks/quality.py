@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gonogo.errors import DataError
+from gonogo.evidence.asking import ROUNDING
 from gonogo.evidence.check import Check
 from gonogo.evidence.inputs import Numbers, Scores
 from gonogo.evidence.record import Fact, Measurement
@@ -15,7 +16,6 @@ from gonogo.stats import classification
 from gonogo.stats.calibration import ReliabilityBin, ece, reliability
 from gonogo.stats.intervals import bootstrap, wilson
 
-ROUNDING = 1e-4  #: a float32 probability may lie this far outside [0, 1] without being wrong
 RESAMPLES = 1000
 MACRO_RESAMPLES = 200
 

@@ -1,0 +1,72 @@
+"""The checks on the running service, against the real one: a real bundle in trial mode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from skl2onnx import to_onnx
+from sklearn.ensemble import RandomForestClassifier
+
+from gonogo.checklist.project import load_project
+from gonogo.evidence.memory import measure
+from gonogo.model.sandbox import Sandbox
+from gonogo.release.bundle import Bundle, build_bundle
+from gonogo.service.trial import TrialServer
+
+PROJECT = """
+system: small
+pack: starter
+model: {path: model.onnx, task: binary-classification}
+data: {train: train.csv, test: test.csv, target: y}
+"""
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TrialServer, Bundle]]:
+    """A forest, whose float32 scores lie a little outside 0 and 1 at the ends."""
+    root: Path = tmp_path_factory.mktemp("small")
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(400, 2)).astype(np.float32)
+    y = (x[:, 0] + 0.3 * generator.normal(size=400) > 0).astype(np.int64)
+    forest = RandomForestClassifier(10, random_state=0).fit(x[:200], y[:200])
+    (root / "model.onnx").write_bytes(to_onnx(forest, x[:1], options={"zipmap": False}).SerializeToString())
+    for name, rows in (("train", range(200)), ("test", range(200, 400))):
+        (root / f"{name}.csv").write_text("x0,x1,y\n" + "".join(f"{x[i, 0]},{x[i, 1]},{y[i]}\n" for i in rows))
+    (root / "gonogo.yaml").write_text(PROJECT)
+    bundle = build_bundle(load_project(root / "gonogo.yaml"), Sandbox(60, 4096, accept_weaker=True), into=root / "bundles")
+    with TrialServer(bundle, accept_weaker=True) as server:
+        yield server, bundle
+
+
+@pytest.mark.parametrize(
+    ("check", "expected"),
+    {
+        "health": {"status": 200, "healthy": True, "model_loaded": True},
+        "model_info": {"matches": True},
+        "golden": {"failed": 0},
+        "validation": {"accepted": 0, "server_errors": 0, "unnamed": 0, "leaks": 0, "alive": True},
+        "metrics": {"status": 200, "malformed": 0, "counted": 1, "histograms": 1},
+    }.items(),
+)
+def test_our_own_service_satisfies_the_check(served: tuple[TrialServer, Bundle], check: str, expected: dict[str, Any]) -> None:
+    server, bundle = served
+    more = {} if check in ("health", "metrics") else {"bundle": bundle}
+    found = measure(check, endpoint=server, **more)
+    assert {name: found.facts[name].value for name in expected} == expected, found.findings
+    assert "process" in found.isolation
+
+
+def test_our_own_bundle_has_a_baseline_for_every_feature(served: tuple[TrialServer, Bundle]) -> None:
+    bundle = served[1]
+
+    class Watching:
+        channels = ("file",)
+        rules = ("drift",)
+
+    facts = measure("monitoring", monitor=Watching(), bundle=bundle).facts
+    assert facts["baseline_features"].value == facts["features"].value == 2
+    assert facts["baseline_scores"].value is True
