@@ -68,11 +68,11 @@ def _bundle(workspace: Workspace) -> Bundle:
 
 
 def _release(workspace: Workspace, ref: Ref) -> Bundle:
-    from gonogo.operations.verify import verify
+    from gonogo.operations.verify import verify_reference
 
     if ref.system != workspace.project.system:
         raise NotFoundError(f"{ref} is not a release of {workspace.project.system}.")
-    bundle: Bundle = verify(str(ref), key=None, project=workspace.project.file).bundle
+    bundle: Bundle = verify_reference(workspace, str(ref)).bundle
     return bundle
 
 

@@ -11,7 +11,7 @@ from gonogo.base.names import Version
 from gonogo.errors import StorageError
 from gonogo.operations.check import Checked, check
 from gonogo.operations.inputs import load_test_file
-from gonogo.operations.verify import verify
+from gonogo.operations.verify import verify_reference
 from gonogo.operations.workspace import Workspace
 from gonogo.release.bundle import find_bundle
 from gonogo.release.package import package
@@ -42,11 +42,9 @@ def release(workspace: Workspace, *, version: str = "auto") -> Released:
     earlier = sorted((e for e in registry.state().releases.values() if e.system == system), key=lambda entry: entry.version)
     known = next((entry for entry in earlier if entry.digest == bundle.digest), None)
     if known is not None and version in ("auto", str(known.version)):
-        return Released(
-            verify(known.ref, key=None, project=workspace.project.file), _archive_path(workspace, str(known.version)), known=True
-        )
+        return Released(verify_reference(workspace, known.ref), _archive_path(workspace, str(known.version)), known=True)
     latest = earlier[-1] if earlier else None
-    previous = verify(latest.ref, key=None, project=workspace.project.file) if latest else None
+    previous = verify_reference(workspace, latest.ref) if latest else None
     number = next_version(previous, bundle) if version == "auto" else Version.parse(version)
     sealed = seal(
         bundle,

@@ -36,10 +36,10 @@ def releases(workspace: Workspace) -> Releases:
 
 def show(workspace: Workspace, reference: str) -> dict[str, Any]:
     """Everything about one release, verified first. Keys: release, digest, verdict, sealed, signed by, live, items."""
-    from gonogo.operations.verify import verify
+    from gonogo.operations.verify import verify_reference
 
     entry = workspace.registry().resolve(Ref.parse(reference))
-    verified = verify(f"{entry.system}@{entry.version}", key=None, project=workspace.project.file)
+    verified = verify_reference(workspace, f"{entry.system}@{entry.version}")
     history = [
         f"{move.time}  {move.pointer} by {move.actor}: {move.reason}"
         for move in workspace.registry().state().history

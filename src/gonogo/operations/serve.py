@@ -14,7 +14,7 @@ from gonogo import settings
 from gonogo.base.names import Ref
 from gonogo.errors import ConflictError, UsageError
 from gonogo.operations.status import status
-from gonogo.operations.verify import verify
+from gonogo.operations.verify import verify_reference
 from gonogo.operations.watch import Watching
 from gonogo.operations.workspace import Workspace
 from gonogo.service.supervisor import run
@@ -43,7 +43,7 @@ def serve(
     initial, first = _initial(workspace, reference)
 
     def resolve(name: str) -> tuple[Path, PublicKey]:
-        verified = verify(name, key=None, project=workspace.project.file)
+        verified = verify_reference(workspace, name)
         return verified.path, workspace.public_key()
 
     with ExitStack() as running:

@@ -26,10 +26,14 @@ def verify(what: str, *, key: Path | None, project: Path) -> VerifiedRelease:
         return verify_release(path, PublicKey.load(key))
     if "@" not in what:
         raise NotFoundError(f"there is nothing at {what}.", hint="Give a release folder, a .tar.gz, or system@version.")
-    workspace = Workspace.open(project)
-    entry = workspace.registry().resolve(Ref.parse(what))
-    public = PublicKey.load(key) if key else workspace.public_key()
-    verified = verify_release(workspace.registry().place(entry), public)
+    return verify_reference(Workspace.open(project), what, key=PublicKey.load(key) if key else None)
+
+
+def verify_reference(workspace: Workspace, reference: str, *, key: PublicKey | None = None) -> VerifiedRelease:
+    """Verify a release of this store, by default with the store's own key; it must be the very release that the registry knows."""
+    registry = workspace.registry()
+    entry = registry.resolve(Ref.parse(reference))
+    verified = verify_release(registry.place(entry), key or workspace.public_key())
     if verified.release_digest != entry.release_digest:
-        raise VerificationError(f"{what}: the folder holds another release than the registry knows.", hint="Restore it from a backup.")
+        raise VerificationError(f"{reference}: the folder holds another release than the registry knows.", hint="Restore it from a backup.")
     return verified

@@ -70,7 +70,7 @@ class SqliteStore:
             raise NotFoundError(f"there is no registry at {path}.", hint="Make a first release, or mend `store:` in gonogo.yaml.")
         with storage(path, "create"):
             path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            _create_private(path)
         self._process = os.getpid()
         self._connection = self._connect()
 
@@ -320,6 +320,19 @@ def _database(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         hint = "Free space, end the process that holds it, or restore a backup; nothing of this transaction was recorded."
         raise StorageError(f"{path}: {error}.", hint=hint) from error
+
+
+def _create_private(path: Path) -> None:
+    """Make the file, for its owner alone, unless it is there.
+
+    An existing file is not even opened: closing a second descriptor of it would drop every lock that SQLite holds on it in this process.
+    The last other process to leave would then take itself for the only one, remove the write-ahead log, and this process would go on
+    reading one that nobody writes to.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return
 
 
 def _try_lock(handle: int) -> bool:
