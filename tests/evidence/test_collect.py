@@ -265,6 +265,14 @@ def test_each_piece_of_evidence_is_stored_as_it_is_measured_and_progress_is_told
     assert store.read_all(["one", "two", "three"]) == first
 
 
+def test_items_that_put_the_same_question_share_one_measurement() -> None:
+    two, other = replace(item(), id="two"), item(id="other", options={"least": 2})
+    found = collect(checklist(item(), two, other), MemoryInputs(test=table()), clock=FakeClock(), previous={})
+    assert len(CALLS) == 2
+    assert found["two"] == replace(found["one"], item="two")
+    assert found["other"].options != found["one"].options
+
+
 def test_findings_are_bounded() -> None:
     class Wordy(Rows):
         """How much may a check say?"""

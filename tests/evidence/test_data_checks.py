@@ -130,6 +130,14 @@ def test_validation_rows_must_be_later_too(table: Any, project: Any) -> None:
     assert values(measure("temporal_split", project=project(), **tables))["overlap_rows"] == 1
 
 
+def test_test_rows_must_be_later_than_validation_rows(table: Any, project: Any) -> None:
+    tables = {"train": table(when=days(1)), "validation": table(when=days(4, 6)), "test": table(when=days(5, 7))}
+    found = measure("temporal_split", project=project(), **tables)
+    assert values(found)["overlap_rows"] == 1
+    assert values(found)["gap_seconds"] == 4 * 86400.0
+    assert "1 test rows" in found.findings[0]
+
+
 def test_numbers_count_as_seconds(table: Any, project: Any) -> None:
     assert values(measure("temporal_split", project=project(), train=table(when=[1, 2]), test=table(when=[12])))["gap_seconds"] == 10.0
 

@@ -6,7 +6,8 @@ Rules:
 2. Whatever goes wrong in a check, `sys.exit` included, becomes evidence of status "error" that says what. So does a measurement that
    is malformed, has no facts, gives a fact that the check does not document, or whose inputs changed while it ran.
 3. An input that cannot be had has the digest "missing:<why>" and the check is not run; an optional one that is not declared "absent".
-4. With nothing to measure the cost is hashing the inputs, once per file and run (see `digests.py`).
+4. With nothing to measure the cost is hashing the inputs, once per file and run (see `digests.py`). Items that put the same question
+   (check, options, inputs) share one measurement in a run.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gonogo.base.canonical import canonical_bytes
+from gonogo.base.canonical import canonical_bytes, digest
 from gonogo.base.catalogue import load
 from gonogo.base.clock import Clock, parse_stamp, stamp
 from gonogo.checklist.items import Checklist, Item
@@ -67,6 +68,7 @@ def collect(
     """
     found: dict[str, Evidence] = {}
     known: dict[str, str] = {}
+    asked: dict[str, Evidence] = {}
     for item in checklist.items:
         if not item.check:
             continue
@@ -81,7 +83,9 @@ def collect(
             progress(item, "reused")
             continue
         progress(item, "measuring")
-        evidence = measure_item(item, inputs, now, clock)
+        question = digest([item.check, _options(item), now])
+        evidence = replace(asked[question], item=item.id) if question in asked else measure_item(item, inputs, now, clock)
+        asked[question] = evidence
         if store is not None:
             store.write(evidence)
         found[item.id] = evidence

@@ -15,16 +15,16 @@ from gonogo.evidence.rows import missing
 
 
 class TemporalSplit(Check):
-    """Does every test (and validation) row come after the last training row?
+    """Does every test row come after the last training and validation row, and every validation row after the last training row?
 
     Times are dates or timestamps, or numbers of seconds. A row without a time cannot be shown to be later and counts as overlapping;
-    when training rows have none, that is every row.
+    when a row of an earlier table has none, that is every row.
     """
 
     name = "temporal_split"
     facts: ClassVar = {
         "gap_seconds": "seconds from the last training row to the first test row; negative when they overlap",
-        "overlap_rows": "test and validation rows that are not later than the last training row, or have no time",
+        "overlap_rows": "test and validation rows that are not later than all rows of the tables before theirs, or have no time",
         "missing_times": "rows without a time in any of the tables",
         "n": "test and validation rows",
     }
@@ -32,24 +32,29 @@ class TemporalSplit(Check):
     def measure(self, project: ProjectView, train: Table, test: Table, validation: Table | None = None) -> Measurement:
         if project.data.time is None:
             raise UsageError("the project declares no time column.", hint="Add `data.time` to gonogo.yaml.")
-        trained = _seconds(train, project.data.time, "train")
-        tested = _seconds(test, project.data.time, "test")
-        later = tested if validation is None else np.concatenate([tested, _seconds(validation, project.data.time, "validation")])
-        last, first = np.nanmax(trained), np.nanmin(tested)
-        missing_times = int(np.isnan(trained).sum() + np.isnan(later).sum())
-        overlap = len(later) if np.isnan(trained).any() else int((~(later > last)).sum())
-        findings = [f"{overlap} of {len(later)} rows are not shown to be later than the last training row"] if overlap else []
-        if np.isnan(trained).any():
-            findings.append(f"{int(np.isnan(trained).sum())} training rows have no time, so they may be later than any test row")
+        trained, tested = _seconds(train, project.data.time, "train"), _seconds(test, project.data.time, "test")
+        chosen = np.empty(0) if validation is None else _seconds(validation, project.data.time, "validation")
+        early = {
+            "validation": _not_later(chosen, trained),
+            "test": _not_later(tested, np.concatenate([trained, chosen])),
+        }
+        gone = {name: int(np.isnan(times).sum()) for name, times in (("train", trained), ("validation", chosen), ("test", tested))}
+        findings = [f"{rows} {name} rows are not shown to be later than the rows before them" for name, rows in early.items() if rows]
+        findings += [f"{rows} {name} rows have no time" for name, rows in gone.items() if rows]
         return Measurement(
             {
-                "gap_seconds": Fact(float(first - last)),
-                "overlap_rows": Fact(overlap),
-                "missing_times": Fact(missing_times),
-                "n": Fact(len(later)),
+                "gap_seconds": Fact(float(np.nanmin(tested) - np.nanmax(trained)), "s"),
+                "overlap_rows": Fact(sum(early.values())),
+                "missing_times": Fact(sum(gone.values())),
+                "n": Fact(len(chosen) + len(tested)),
             },
             tuple(findings),
         )
+
+
+def _not_later(times: Column, before: Column) -> int:
+    """How many of the times are not shown to be later than all that were before; NaN is never shown to be."""
+    return len(times) if np.isnan(before).any() else int((~(times > before.max())).sum())
 
 
 def _seconds(table: Table, name: str, title: str) -> Column:
