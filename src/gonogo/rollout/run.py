@@ -21,6 +21,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from gonogo import settings
+from gonogo.base.canonical import digest
 from gonogo.base.clock import Clock, SystemClock, stamp
 from gonogo.errors import ConflictError, FaultError, FencedError, GonogoError, NotFoundError, RefusedError, UnreachableError
 from gonogo.registry.store import Lease, Store, Transaction
@@ -257,12 +258,18 @@ class Controller:
         except FaultError as unseen:
             return self._try_again(record, unseen)
         if seen.token > self._charge.token or record.op.kind != "route":
-            raise FencedError(f"a newer controller has taken over the rollout of {self._system}.", hint="This one stops.") from error
+            raise self._overtaken() from error
         wanted = {release: weight for release, weight in (record.op.weights or {}).items() if weight}
         if seen.epoch == record.op.epoch and dict(seen.weights) == wanted:
             self._done(record)
             return None
         return guard(self.rollout, seen) or Happened(What.OVERTAKEN, error.message, epoch=seen.epoch)
+
+    def _overtaken(self) -> FencedError:
+        return FencedError(
+            f"the service has obeyed a newer controller of {self._system} than this one, which stops.",
+            hint="See `gonogo rollout status`. If nobody else is at work, the store was restored from an older copy.",
+        )
 
     def _try_again(self, record: OpRecord, error: GonogoError, *, give_up: bool = False) -> Happened | None:
         tries = record.attempts + 1
@@ -301,7 +308,7 @@ class Controller:
                 self._apply(happened)
             return
         if seen.token > self._charge.token:
-            raise FencedError(f"a newer controller has taken over the rollout of {self._system}.", hint="This one stops.")
+            raise self._overtaken()
         self._must_look = False
         booked, moved, problem = book(self.rollout, seen)
         self._rollout = age(booked, elapsed, seen=True, moved=moved)
@@ -421,4 +428,6 @@ def _dropped(record: OpRecord) -> OpRecord:
 
 
 def _op_id(rollout: Rollout, version: int, op: Op, number: int) -> str:
-    return f"{rollout.id}:{version}:{number}:{op.kind}"
+    """The same however often it is sent, and no other rollout's: not even that of a store that was restored from an older copy."""
+    unique = digest([rollout.id, rollout.started, rollout.plan.digest]).removeprefix("sha256:")[:12]
+    return f"{rollout.id}:{unique}:{version}:{number}:{op.kind}"
