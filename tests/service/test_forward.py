@@ -36,7 +36,7 @@ async def arm(path, behave):
                 writer.write(answer)
         writer.close()
 
-    server = await asyncio.start_unix_server(serve, str(path))
+    server = await asyncio.start_unix_server(serve, str(path), backlog=1024)
     forwarder = Forwarder(str(path), ARM)
     try:
         yield forwarder

@@ -302,3 +302,32 @@ def test_an_older_table_does_not_come_back_into_force(crew):
     old.say(kind="table", table=crew.table(4, (old, 0), (new, 10_000)).to_json(), accept=True)
     old.snapshot()
     assert json.loads(ask(crew.port, GOOD)[2])["release"] == OLD
+
+
+def test_what_is_no_order_is_not_obeyed_and_not_acknowledged(crew):
+    worker = alone(crew)
+    worker.say(kind="table", table={"format": "gonogo-route/1", "epoch": 2}, accept=True)
+    worker.say(nonsense=1)
+    snapshot = worker.snapshot()
+    assert snapshot["faults"] == 2
+    assert [message["epoch"] for message in worker.said if message["kind"] == "ack"] == [1]
+    assert ask(crew.port, GOOD)[0] == 200
+
+
+def test_the_unix_socket_refuses_what_was_assigned_to_another_release(crew):
+    worker = alone(crew)
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(worker.path))
+        head = "POST /predict HTTP/1.1\r\nhost: x\r\nx-gonogo-assigned: {}\r\ncontent-length: 36\r\n\r\n"
+        body = b'{"features": {"x": 0.25, "k": 3   }}'
+        for release, status in ((NEW, 421), (OLD, 200)):
+            connection.sendall(head.format(release).encode() + body)
+            assert connection.recv(2000).startswith(b"HTTP/1.1 %d" % status)
+    assert worker.snapshot()["counters"] == {}
+
+
+def test_a_worker_that_is_told_to_terminate_finishes_and_exits_well(crew):
+    worker = alone(crew)
+    assert load(crew, 200).errors == 0
+    worker.process.send_signal(signal.SIGTERM)
+    assert worker.process.wait(20) == 0

@@ -22,8 +22,9 @@ import itertools
 import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 from gonogo import settings
 from gonogo.errors import UnreachableError
@@ -79,6 +80,7 @@ class Answering:
         self.table: RoutingTable | None = None
         self.batcher = Batcher(served, most_rows=rules.most_rows, seen=counters.see, on_fault=on_fault)
         self.on_fault = on_fault
+        self._own_name = served.release.encode()
         self.own_headers = f"x-gonogo-release: {served.release}\r\n".encode()
         self._pages = Pages(served, counters)
         self._on_tripped = on_tripped
@@ -139,9 +141,11 @@ class Answering:
                 self._start(self._forward(exchange, table, arm.release))
 
     def private(self, exchange: Exchange) -> None:
-        """The Unix socket, and a trial: this release answers."""
+        """The Unix socket: this release answers what was assigned to it."""
         if exchange.target != b"/predict" or exchange.method != b"POST":
             self._other(exchange)
+        elif exchange.headers.get(b"x-gonogo-assigned", self._own_name) != self._own_name:
+            self._say(exchange, 421, "This request was assigned to another release.")
         else:
             self.batcher.add(_PlainAsk(self, exchange))
 
@@ -179,8 +183,8 @@ class Answering:
             return
         try:
             response = await self._ask(table, release, exchange.body, self.rules.arm_deadline)
-        except UnreachableError as error:
-            await self._answer_for(exchange, table, release, str(error))
+        except UnreachableError:
+            await self._answer_for(exchange, table, release)
             return
         if response.status == 200:
             self._book(exchange, table.epoch, release, 200, bad=False)
@@ -189,9 +193,9 @@ class Answering:
             # Is the request at fault, or the arm? The stable arm would know.
             self.batcher.add(_SecondOpinion(self, exchange, table, release))
         else:
-            await self._answer_for(exchange, table, release, f"status {response.status}")
+            await self._answer_for(exchange, table, release)
 
-    async def _answer_for(self, exchange: Exchange, table: RoutingTable, release: str, why: str) -> None:
+    async def _answer_for(self, exchange: Exchange, table: RoutingTable, release: str) -> None:
         """The assigned arm has failed: book it, and answer by the stable arm."""
         self._book(exchange, table.epoch, release, 500, bad=True)
         if self.table is not None and self.table.stable == self.served.release:
@@ -253,8 +257,8 @@ class Answering:
             headers += f"x-gonogo-prediction-id: {self.next_id()}\r\n".encode()
         exchange.problem(status, detail, headers=self.own_headers + headers)
 
-    def _start(self, work: object) -> None:
-        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)  # type: ignore[arg-type]
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -263,7 +267,7 @@ class Answering:
         table = self.table
         if table is None or table.stable == self.served.release:
             return False
-        self._start(self._answer_for(ask.exchange, table, self.served.release, "its own answer was bad"))
+        self._start(self._answer_for(ask.exchange, table, self.served.release))
         return True
 
 
@@ -297,9 +301,12 @@ class _OwnAsk(_PlainAsk):
 
     def deliver(self, status: int, content_type: bytes, body: bytes, bad: bool) -> None:
         answering = self.answering
-        if bad and answering._own_bad_leaves and answering.own_bad(self):
-            return
-        answering.counters.book((self.epoch, answering.served.release, status, bad, time.perf_counter() - self.exchange.started))
+        if answering._own_bad_leaves:
+            if bad and answering.own_bad(self):
+                return
+            answering._book(self.exchange, self.epoch, answering.served.release, status, bad=bad)
+        else:
+            answering.counters.book((self.epoch, answering.served.release, status, bad, time.perf_counter() - self.exchange.started))
         super().deliver(status, content_type, body, bad)
 
 

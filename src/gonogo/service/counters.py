@@ -13,13 +13,18 @@ Rules it keeps:
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from gonogo.model.runtime import Array
 from gonogo.service.drift import DriftCounter
 from gonogo.stats.latency import LatencyHistogram
 
+Booking = tuple[int, str, int, bool, float]
+MANY = 256  #: from here on an array is quicker than one by one
 SLICE = 4096  #: bookings or rows that are added up at a time
 
 
@@ -29,7 +34,7 @@ class Counters:
     def __init__(self, release: str, drift: DriftCounter | None = None) -> None:
         self._release = release
         self._drift = drift
-        self._booked: deque[tuple[int, str, int, bool, float]] = deque()
+        self._booked: deque[Booking] = deque()
         self._seen: deque[tuple[dict[str, Array], Array]] = deque()
         self._counts: dict[int, dict[str, dict[str, int]]] = {}
         self._latency: dict[str, LatencyHistogram] = {}
@@ -48,22 +53,8 @@ class Counters:
     def settle(self, most: int | None = None) -> None:
         """Add up what was booked and seen; at most about `most` entries, when given, so that the event loop is not held up."""
         left = len(self._booked) if most is None else min(most, len(self._booked))
-        counts, latency = self._counts, self._latency
-        for _ in range(left):
-            epoch, release, status, bad, seconds = self._booked.popleft()
-            arms = counts.get(epoch)
-            if arms is None:
-                arms = counts[epoch] = {}
-            row = arms.get(release)
-            if row is None:
-                row = arms[release] = {"n": 0, "bad": 0, "2xx": 0, "4xx": 0, "5xx": 0}
-            row["n"] += 1
-            row["bad"] += bad
-            row["2xx" if status < 300 else "4xx" if status < 500 else "5xx"] += 1
-            histogram = latency.get(release)
-            if histogram is None:
-                histogram = latency[release] = LatencyHistogram()
-            histogram.add(seconds * 1e6)
+        if left:
+            self._add([self._booked.popleft() for _ in range(left)])
         if self._drift is not None and self._seen:
             taken: list[tuple[dict[str, Array], Array]] = []
             rows = 0
@@ -71,6 +62,23 @@ class Counters:
                 taken.append(self._seen.popleft())
                 rows += len(taken[-1][1])
             self._drift.add(taken)
+
+    def _add(self, taken: Sequence[Booking]) -> None:
+        latencies: dict[str, list[float]] = {}
+        for _, release, _, _, seconds in taken:
+            latencies.setdefault(release, []).append(seconds * 1e6)
+        for (epoch, release, status, bad), times in Counter(booking[:4] for booking in taken).items():
+            row = self._counts.setdefault(epoch, {}).setdefault(release, {"n": 0, "bad": 0, "2xx": 0, "4xx": 0, "5xx": 0})
+            row["n"] += times
+            row["bad"] += times * bad
+            row["2xx" if status < 300 else "4xx" if status < 500 else "5xx"] += times
+        for release, microseconds in latencies.items():
+            histogram = self._latency.setdefault(release, LatencyHistogram())
+            if len(microseconds) >= MANY:
+                histogram.add_many(np.array(microseconds))
+            else:
+                for latency in microseconds:
+                    histogram.add(latency)
 
     def snapshot(self) -> dict[str, Any]:
         """Everything so far, as JSON. Settles first."""

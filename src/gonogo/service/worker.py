@@ -86,6 +86,7 @@ class Worker:
         pushing = loop.create_task(self._push())
         with suppress(asyncio.CancelledError, ConnectionError):
             await self._obey(reader)
+        obeying.uncancel()  # by SIGTERM, if at all: there is still work to do
         loop.remove_signal_handler(signal.SIGTERM)
         await self._leave()
         pushing.cancel()
@@ -97,14 +98,19 @@ class Worker:
 
     async def _obey(self, reader: asyncio.StreamReader) -> None:
         while line := await reader.readline():
-            message = json.loads(line)
-            kind = message["kind"]
-            if kind == "table":
-                await self._take_over(RoutingTable.from_json(message["table"]), accept=bool(message["accept"]))
-            elif kind == "snapshot":
-                self._say(kind="counters", snapshot=self._counters.snapshot())
-            elif kind == "stop":
-                return
+            try:
+                message = json.loads(line)
+                if message["kind"] == "stop":
+                    return
+                await self._heed(message)
+            except Exception as error:  # the boundary: what cannot be obeyed is recorded and never acknowledged; serving goes on
+                self._fault(error)
+
+    async def _heed(self, message: dict[str, Any]) -> None:
+        if message["kind"] == "table":
+            await self._take_over(RoutingTable.from_json(message["table"]), accept=bool(message["accept"]))
+        elif message["kind"] == "snapshot":
+            self._say(kind="counters", snapshot=self._counters.snapshot())
 
     async def _take_over(self, table: RoutingTable, *, accept: bool) -> None:
         current = self._answering.table
@@ -137,7 +143,10 @@ class Worker:
         while True:
             changed = self._counters.waiting > 0
             while self._counters.waiting:
-                self._counters.settle(SLICE)
+                try:
+                    self._counters.settle(SLICE)
+                except Exception as error:  # what cannot be counted must not end the counting of the rest
+                    self._fault(error)
                 await asyncio.sleep(0)  # requests come first
             quiet = 0 if changed else quiet + 1
             if quiet % HEARTBEAT == 0 and self._writer is not None and self._writer.transport.get_write_buffer_size() < BACKLOG_LIMIT:
