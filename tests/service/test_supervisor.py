@@ -19,9 +19,15 @@ pytestmark = pytest.mark.xdist_group("supervisor")
 
 
 @pytest.fixture
-def two(shared):
-    """A service with the old release in place, and the new one ready to be started."""
+def one(shared):
+    """A service with the old release in place; the new one is there to be started."""
     return shared.settle(None)
+
+
+@pytest.fixture
+def two(shared):
+    """A service with the old release in place, and the new one warm beside it, without traffic."""
+    return shared.settle(0)
 
 
 def test_the_first_release_serves_alone_at_epoch_1(service):
@@ -39,29 +45,28 @@ def test_the_first_release_serves_alone_at_epoch_1(service):
     asyncio.run(story())
 
 
-def test_a_started_release_is_warm_without_traffic_until_it_is_routed(two):
-    epoch = two.epoch
-    started = two.client.start(NEW)
+def test_a_started_release_is_warm_without_traffic_until_it_is_routed(one):
+    epoch = one.epoch
+    started = one.client.start(NEW)
     assert started["already"] is False
-    assert two.client.start(NEW) == {**started, "already": True}
+    assert one.client.start(NEW) == {**started, "already": True}
 
     async def story():
-        async with Traffic(two.port, 8) as traffic:
+        async with Traffic(one.port, 8) as traffic:
             await traffic.answered(100)
             assert set(traffic.answers) == {OLD}
-            await asyncio.to_thread(two.route, (OLD, 50), (NEW, 50))
+            await asyncio.to_thread(one.route, (OLD, 50), (NEW, 50))
             await traffic.answered(200)
         assert set(traffic.answers) == {OLD, NEW}
         assert not traffic.failures
 
     asyncio.run(story())
-    counters = two.client.observe()["counters"]
+    counters = one.client.observe()["counters"]
     assert counters[str(epoch)][OLD]["n"] >= 100
     assert counters[str(epoch + 1)][NEW]["n"] > 0
 
 
 def test_hundred_hand_overs_under_fifty_connections_fail_nobody(two):
-    two.client.start(NEW)
     epoch = two.epoch
 
     async def story():
@@ -78,7 +83,6 @@ def test_hundred_hand_overs_under_fifty_connections_fail_nobody(two):
 
 
 def test_a_table_that_was_answered_is_on_disk_and_the_same_operation_changes_nothing_twice(two):
-    two.client.start(NEW)
     epoch = two.epoch
     first = two.route((OLD, 95), (NEW, 5), op="rollout-7:shift:1")
     assert first == {"already": False, "epoch": epoch + 1, "current": epoch + 1}
@@ -112,17 +116,16 @@ def test_verbs_of_a_replaced_controller_are_fenced_too(two):
     assert two.client.observe()["releases"][NEW]["alive"]
 
 
-def test_traffic_is_never_given_to_a_release_that_does_not_run(two):
-    epoch = two.epoch
+def test_traffic_is_never_given_to_a_release_that_does_not_run(one):
+    epoch = one.epoch
     with pytest.raises(ConflictError, match="not running"):
-        two.route((OLD, 95), (NEW, 5))
+        one.route((OLD, 95), (NEW, 5))
     with pytest.raises(ConflictError, match="not running"):
-        two.route((OLD, 0), (NEW, 100), stable=NEW)
-    assert two.epoch == epoch
+        one.route((OLD, 0), (NEW, 100), stable=NEW)
+    assert one.epoch == epoch
 
 
 def test_a_release_with_traffic_cannot_be_stopped_and_one_without_can(two):
-    two.client.start(NEW)
     two.route((OLD, 95), (NEW, 5))
     for release in (OLD, NEW):
         with pytest.raises(ConflictError, match="answers traffic"):
@@ -136,7 +139,6 @@ def test_a_release_with_traffic_cannot_be_stopped_and_one_without_can(two):
 
 
 def test_prune_stops_what_is_no_arm(two):
-    two.client.start(NEW)
     two.route((OLD, 100))
     pid = two.pid(NEW)
     assert two.client.prune() == {"pruned": [NEW]}
@@ -145,7 +147,6 @@ def test_prune_stops_what_is_no_arm(two):
 
 
 def test_what_a_stopped_release_counted_stays_counted(two):
-    two.client.start(NEW)
     two.route((OLD, 50), (NEW, 50))
 
     async def story():
@@ -164,22 +165,22 @@ def test_what_a_stopped_release_counted_stays_counted(two):
     assert all(after[release]["n"] >= before[release]["n"] for release in (OLD, NEW))
 
 
-def test_a_release_that_does_not_verify_is_not_started(two):
-    two.route((OLD, 100))
-    two.client.prune()  # what was known of the release is forgotten
-    damage(two.store, NEW)
+def test_a_release_that_does_not_verify_is_not_started(one):
+    one.route((OLD, 100))
+    one.client.prune()  # what was known of the release is forgotten
+    damage(one.store, NEW)
     with pytest.raises(VerificationError, match=r"model\.onnx"):
-        two.client.start(NEW)
+        one.client.start(NEW)
 
 
-def test_a_release_that_was_changed_after_it_was_prepared_is_refused_by_its_own_worker(two):
-    two.client.prepare(NEW)
-    damage(two.store, NEW)
+def test_a_release_that_was_changed_after_it_was_prepared_is_refused_by_its_own_worker(one):
+    one.client.prepare(NEW)
+    damage(one.store, NEW)
     with pytest.raises(ChildError, match=r"model\.onnx"):
-        two.client.start(NEW)
-    assert not two.client.observe()["releases"][NEW]["alive"]
-    two.settle(None)
-    assert two.client.start(NEW)["already"] is False
+        one.client.start(NEW)
+    assert not one.client.observe()["releases"][NEW]["alive"]
+    one.settle(None)
+    assert one.client.start(NEW)["already"] is False
 
 
 def test_unknown_releases_and_pointers_are_refused(two):
@@ -225,7 +226,6 @@ def test_a_first_release_that_does_not_verify_is_no_service(service):
 
 
 def test_the_end_of_the_supervisor_is_the_end_of_everything_and_its_table_stays(two):
-    two.client.start(NEW)
     pids = [two.pid(OLD), two.pid(NEW)]
     assert two.end() == 0
     wait_gone(pids)
