@@ -7,13 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.base.canonical import canonical_bytes, parse_json
 from gonogo.base.catalogue import load
 from gonogo.checklist.expression import parse
 from gonogo.checklist.items import Pack
 from gonogo.checklist.load import bundled_packs, load_pack
 from gonogo.checklist.project import load_project
-from gonogo.checklist.reading import read_checklist
 from gonogo.errors import NotFoundError, ProjectFileError
 
 Write = Callable[[str], Path]
@@ -79,21 +77,6 @@ def test_every_requirement_speaks_of_facts_that_its_check_documents(item) -> Non
     check(item.options)  # the options are known to it
     for text in item.require:
         assert set(parse(text).names) <= set(check.facts), text
-
-
-@pytest.mark.parametrize("pack", PACKS, ids=lambda pack: pack.name)
-def test_a_checklist_reads_back_from_its_record_with_the_same_digest(pack: Pack) -> None:
-    written = canonical_bytes(pack.gate.to_json())
-    assert read_checklist(parse_json(written)).digest == pack.gate.digest
-
-
-@pytest.mark.parametrize("change", [{"more": 1}, {"format": "other"}, {"items": [{}]}, {"items": None}, {"overrides": None}])
-def test_a_checklist_record_that_is_not_whole_is_refused(change: dict[str, object]) -> None:
-    data = parse_json(canonical_bytes(PACKS[1].gate.to_json()))
-    with pytest.raises(ValueError, match=r"checklist|item"):
-        read_checklist({**data, **change})
-    with pytest.raises(ValueError, match="checklist"):
-        read_checklist({key: value for key, value in data.items() if key != "version"})
 
 
 def test_an_unknown_pack_is_refused_with_a_did_you_mean() -> None:

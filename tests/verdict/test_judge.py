@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -303,6 +304,16 @@ def test_the_latest_decision_counts_and_of_two_at_once_the_refusal() -> None:
     assert case.result("lead").outcome is Outcome.PASS
     case.sign("reject", time=at(-5))
     assert case.result("lead").outcome is Outcome.FAIL
+
+
+def test_the_latest_decision_counts_in_whatever_order_the_sign_offs_come() -> None:
+    case = Case(AUC, LEAD)
+    case.sign(time=at(-20))
+    case.sign("reject", time=at(-10))
+    case.sign(time=at(-10))
+    for order in permutations(case.sign_offs):
+        case.sign_offs = list(order)
+        assert case.result("lead").outcome is Outcome.FAIL
 
 
 def test_a_sign_off_from_the_future_does_not_count_yet() -> None:
