@@ -40,6 +40,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("silence_seconds", 5.0, "s", "a worker that says nothing for this long is replaced"),
     Setting("lease_seconds", 5.0, "s", "a controller that is silent for this long may be replaced"),
     Setting("tick_seconds", 0.2, "s", "how often a rollout's controller looks"),
+    Setting("watch_seconds", 2.0, "s", "how often a service looks at its own signals and alarms"),
     Setting("keys", "~/.config/gonogo/keys", "folder", "where `gonogo key new` puts private keys"),
     Setting("actor", "", "name", "who acts, as the audit log records it; default: the login name"),
 )

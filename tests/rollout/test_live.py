@@ -105,21 +105,21 @@ def test_a_good_release_is_rolled_out_under_traffic_and_nobody_notices(live: Liv
     assert live.service.client.observe()["table"]["stable"] == NEW
 
 
-def test_twenty_rollbacks_in_a_row_under_fifty_connections_fail_nobody(live: Live) -> None:
+def test_rollbacks_in_a_row_under_traffic_fail_nobody(live: Live) -> None:
     live.service.settle(0)
 
     async def story(traffic: Any) -> None:
         live.plan(NEW, OLD)  # both are up before the first one
         here, there = OLD, NEW
-        for _ in range(20):
+        for _ in range(6):
             went = await asyncio.to_thread(live.go_back, there, here)
             assert went.succeeded, went.rollout.state.reason
             here, there = there, here
         await traffic.answered(100)
 
-    traffic = under_traffic(live, 50, story)
+    traffic = under_traffic(live, 16, story)
     assert not traffic.failures
-    assert live.pointers == [NEW, OLD] * 10
+    assert live.pointers == [NEW, OLD] * 3
     assert live.service.client.observe()["table"]["stable"] == OLD
     assert live.store.verify_chain(None).intact
 

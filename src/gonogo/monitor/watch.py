@@ -18,7 +18,7 @@ from typing import Any
 from gonogo.base.clock import Clock, SystemClock, stamp
 from gonogo.errors import FaultError, GonogoError
 from gonogo.monitor.alarms.machine import AlarmState, step
-from gonogo.monitor.alarms.rule import Condition, Rule
+from gonogo.monitor.alarms.rule import Rule
 from gonogo.monitor.notice import Channel, Notice, NoticeKind
 from gonogo.monitor.signal import Baselines, Reading, Signal
 from gonogo.monitor.windows import Snapshot, Windows, read_snapshot
@@ -237,16 +237,24 @@ class Watch:
 
     def _shown(self, reading: Reading) -> dict[str, Any]:
         rules = [rule for rule in self._rules.values() if rule.concerns(reading)]
-        return {**reading.to_json(), "thresholds": [{"rule": rule.name, "above": rule.above, "clear": rule.clear} for rule in rules]}
+        return {
+            **reading.to_json(),
+            "of": " ".join(reading.labels.values()),
+            "threshold": min((rule.above for rule in rules), default=None),
+            "thresholds": [{"rule": rule.name, "above": rule.above, "clear": rule.clear} for rule in rules],
+        }
 
     def _row(self, alarm: Alarm, readings: Sequence[Reading]) -> dict[str, Any]:
         rule = self._rules[alarm.rule]
         reading = next((reading for reading in readings if rule.concerns(reading) and _key(rule, reading.labels) == alarm.key), None)
-        condition = rule.judge(reading) if reading else Condition.UNKNOWN
+        condition = rule.judge(reading)
+        value = reading.to_json()["value"] if reading else None
+        shown = "unknown" if reading is None or value is None else f"{value:.4g} {reading.unit}"
+        text = f"{rule.signal} of {' '.join(alarm.labels.values())} is {shown}; rings above {rule.above:g} for {rule.for_seconds:g} s"
         return {
             "key": alarm.key, "rule": rule.name, "level": rule.level, "signal": rule.signal, "labels": dict(alarm.labels),
             "state": str(alarm.state.phase), "ringing": alarm.state.ringing, "since": alarm.since, "condition": str(condition),
-            "value": reading.to_json()["value"] if reading else None, "unit": reading.unit if reading else "",
+            "text": text, "value": value, "unit": reading.unit if reading else "",
             "n": reading.n if reading else 0, "above": rule.above, "clear": rule.clear,
             "for_seconds": rule.for_seconds, "held_seconds": round(alarm.state.held, 3), "runbook": rule.runbook,
         }  # fmt: skip

@@ -1,23 +1,84 @@
-"""Watching the service from the process that serves (filled by the monitor room)."""
+"""Watching the service from the process that serves: signals, alarms and channels as the project declares them."""
 
 from __future__ import annotations
 
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from gonogo import settings
+from gonogo.base import catalogue
+from gonogo.errors import GonogoError
 from gonogo.operations.workspace import Workspace
+
+if TYPE_CHECKING:
+    from gonogo.monitor.notice import Channel
+    from gonogo.monitor.watch import Watch
+
+_log = logging.getLogger(__name__)
 
 
 def last_watch(workspace: Workspace) -> dict[str, Any]:
-    return {"signals": [], "alarms": []}
+    """What the watch saw last: `signals`, `alarms`, `problem`, `time`. Empty lists when nobody has watched yet."""
+    from gonogo.monitor.watch import last_record
+
+    return last_record(workspace.store(), workspace.project.system) or {"signals": [], "alarms": [], "problem": "", "time": None}
+
+
+def watch(workspace: Workspace) -> Watch:
+    """A watch over this system: the supervisor's counters, the baselines sealed in its releases, the project's rules and channels."""
+    from gonogo.monitor.alarms.rule import Rule
+    from gonogo.monitor.watch import Watch
+    from gonogo.operations.verify import verify_reference
+    from gonogo.service.control import ControlClient
+
+    def baseline(release: str) -> Mapping[str, Any]:
+        return verify_reference(workspace, release).bundle.baseline
+
+    declared = workspace.project.monitor
+    return Watch(
+        ControlClient.of_store(workspace.path).observe,
+        baseline,
+        [Rule(**asdict(rule)) for rule in declared.rules],
+        {name: _channel(workspace, name) for name in declared.channels},
+        workspace.store(),
+        system=workspace.project.system,
+        signals=[catalogue.load("signals", name)() for name in catalogue.names("signals")],
+        clock=workspace.clock,
+    )
+
+
+def _channel(workspace: Workspace, name: str) -> Channel:
+    made: Channel = catalogue.load("channels", name)(*((workspace.alarms_file,) if name == "file" else ()))
+    return made
 
 
 class Watching:
+    """A context in which the system is watched, by a thread of this process."""
+
     def __init__(self, workspace: Workspace) -> None:
-        self.workspace = workspace
+        self._watch = watch(workspace)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def __enter__(self) -> Watching:
+        self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        return None
+        self._stopped.set()
+        self._thread.join(timeout=10.0)
+
+    def _run(self) -> None:
+        every = settings.number("watch_seconds")
+        while not self._stopped.is_set():
+            try:
+                self._watch.tick()
+            except GonogoError as error:
+                _log.warning("the watch could not look: %s", error)
+            except Exception:  # the boundary of the thread: a watch that dies silently is worse than one that complains
+                _log.exception("the watch failed")
+            self._stopped.wait(every)
