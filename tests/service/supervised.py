@@ -217,7 +217,8 @@ def seal_two(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def sealed(tmp_path_factory) -> Path:
-    return seal_two(tmp_path_factory.mktemp("sealed"))
+    folder = tmp_path_factory.getbasetemp() / "two-releases"  # sealed once for all files that a test process runs
+    return folder if folder.exists() else seal_two(folder)
 
 
 def service_at(store: Path, sealed: Path, **environment: str):
