@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from gonogo.base import catalogue
 from gonogo.base.canonical import canonical_bytes
 from gonogo.base.files import write_atomic
 from gonogo.checklist.items import Checklist, Item
 from gonogo.checklist.load import load_pack
 from gonogo.errors import GonogoError, KeyFileError, NotFoundError
+from gonogo.evidence.check import asked_inputs
 from gonogo.evidence.collect import collect, current_inputs
 from gonogo.evidence.record import Evidence
 from gonogo.evidence.store import EvidenceStore
@@ -63,6 +65,8 @@ def check(workspace: Workspace, *, only: frozenset[str] = frozenset(), judge_onl
         if judge_only:
             evidence = previous
         else:
+            if _reads_load_test(checklist):
+                inputs.run_load_test()
             evidence = collect(
                 checklist,
                 inputs,
@@ -96,6 +100,11 @@ def check(workspace: Workspace, *, only: frozenset[str] = frozenset(), judge_onl
         name: data for name, (record, data) in signed.items() if (record.subject, record.evidence_digest, record.checklist_digest) == about
     }
     return Checked(verdict, checklist, evidence, current, people)
+
+
+def _reads_load_test(checklist: Checklist) -> bool:
+    checks = {item.check for item in checklist.items if item.check}
+    return any(asked.name == "load_result" for check in checks for asked in asked_inputs(catalogue.load("checks", check)))
 
 
 def _counted(checklist: Checklist, progress: Progress) -> Callable[[Item, str], None]:

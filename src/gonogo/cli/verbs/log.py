@@ -36,7 +36,7 @@ def command(verified: bool, last: int | None, project: Path, as_json: bool) -> N
                 f"{event.seq:>5}  {event.time}  {event.actor:<14} {event.kind:<22} {json.dumps(event.body, ensure_ascii=False)[:150]}"
             )
         if log.problems is not None:
-            ok = f"chain intact: {len(log.events)} events, every hash, signature and the anchor agree"
+            ok = f"chain intact: {log.total} events, every hash, signature and the anchor agree"
             click.echo(
                 click.style("chain BROKEN:\n  " + "\n  ".join(log.problems), fg="red") if log.problems else click.style(ok, fg="green")
             )

@@ -101,7 +101,7 @@ def status(project: Path, as_json: bool) -> None:
     if as_json:
         show_json(rollout)
     else:
-        click.echo(render_rollout_text(rollout, color=sys.stdout.isatty()) if rollout else "There has been no rollout.")
+        click.echo(render_rollout_text(rollout) if rollout else "There has been no rollout.")
 
 
 def _told(document: dict[str, object], as_json: bool) -> None:
