@@ -27,9 +27,9 @@ from gonogo.errors import DataError, UsageError
 
 FORMAT = "gonogo-run/1"
 LEDGER = "runs.jsonl"
-KEYS = frozenset(
-    "format params metrics data seed notes features framework version python packages started finished".split()  # in writing order
-)
+TEXTS = ("notes", "framework", "version", "python", "started", "finished")
+MAPS = ("params", "metrics", "data", "packages")
+KEYS = frozenset({"format", "seed", "features", *TEXTS, *MAPS})
 
 
 def record_run(
@@ -96,8 +96,7 @@ def check_run(record: Any) -> None:
         raise ValueError(f"not a {FORMAT} document")
     if record.keys() != KEYS:
         raise ValueError(f"unexpected or missing keys: {', '.join(sorted(record.keys() ^ KEYS))}")
-    maps, texts = ("params", "metrics", "data", "packages"), ("notes", "framework", "version", "python", "started", "finished")
-    wrong = [key for key in maps if not isinstance(record[key], dict)] + [key for key in texts if not isinstance(record[key], str)]
+    wrong = [key for key in MAPS if not isinstance(record[key], dict)] + [key for key in TEXTS if not isinstance(record[key], str)]
     if wrong:
         raise ValueError(f"wrong type: {', '.join(wrong)}")
     for name, entry in record["data"].items():
