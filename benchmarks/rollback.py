@@ -21,7 +21,7 @@ def main() -> None:
     supervised = run_path(str(Path(__file__).parents[1] / "tests" / "service" / "supervised.py"))
     with tempfile.TemporaryDirectory() as folder:
         supervised["seal_two"](Path(folder) / "sealed")
-        for service in supervised["service_at"](Path(folder) / "store", Path(folder) / "sealed"):
+        with supervised["serving"](Path(folder) / "store", Path(folder) / "sealed") as service:
             service.start()
             service.client.start(supervised["NEW"])
             asyncio.run(_rounds(service, supervised))

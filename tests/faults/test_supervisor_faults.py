@@ -241,7 +241,7 @@ def test_a_bad_arm_is_taken_off_even_when_the_disk_refuses_and_that_is_written_d
 
 def test_a_worker_that_talks_nonsense_is_ended_and_harms_only_its_release(tmp_path, sealed):
     babbling = Path(__file__).with_name("babbling_worker.py")
-    for service in _supervised["service_at"](tmp_path / "store", sealed, TEST_WORKER=str(babbling)):
+    with _supervised["serving"](tmp_path / "store", sealed, TEST_WORKER=str(babbling)) as service:
         service.start()
         with pytest.raises(ChildError, match="no message"):
             service.client.start(NEW)

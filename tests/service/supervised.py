@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 from runpy import run_path
 
@@ -226,8 +227,13 @@ def service_at(store: Path, sealed: Path, **environment: str):
     shutil.copytree(sealed / "releases", store / "releases")
     shutil.copytree(sealed / "keys", store / "keys")
     running = Service(store, environment)
-    yield running
-    running.clean_up()
+    try:
+        yield running
+    finally:
+        running.clean_up()
+
+
+serving = contextmanager(service_at)  #: the same for a `with`
 
 
 @pytest.fixture

@@ -237,7 +237,7 @@ def test_the_end_of_the_supervisor_is_the_end_of_everything_and_its_table_stays(
 
 
 def test_several_processes_of_a_release_accept_and_are_counted_together(tmp_path, sealed):
-    for service in _supervised["service_at"](tmp_path / "store", sealed, TEST_PROCESSES="2"):
+    with _supervised["serving"](tmp_path / "store", sealed, TEST_PROCESSES="2") as service:
         service.start()
         pids = service.until(lambda seen: len(seen["releases"][OLD]["pids"]) == 2)["releases"][OLD]["pids"]
 
@@ -261,7 +261,7 @@ def test_the_control_socket_is_private(two):
 
 
 def test_a_store_deep_in_the_file_system_is_served_too(tmp_path, sealed):
-    for service in _supervised["service_at"](tmp_path / ("deep" * 20) / ("deeper" * 10), sealed):
+    with _supervised["serving"](tmp_path / ("deep" * 20) / ("deeper" * 10), sealed) as service:
         service.start()
         assert service.client.observe()["releases"][OLD]["healthy"]
         assert len(os.fsencode(service.client.path)) < 104
