@@ -186,6 +186,8 @@ def test_a_rule_of_ones_own_replaces_the_ready_made(write_project: Write) -> Non
         ("items:\n  quality: {require: []}\n", 10, 13, "needs 1 entry", "roc_auc"),
         ("items:\n  quality: {statement: x}\n", 10, 13, "unknown key 'statement'", ""),
         ("items:\n  quality: {options: {a: {b: 1}}}\n", 10, 23, "not a map", ""),
+        ("items: &a\n  quality: *a\n", 9, 8, "too deeply", "aliases"),
+        ("? [list]\n: 1\n", 9, 3, "a key must be a word", ""),
         ("system: twice\n", 9, 1, "appears twice", ""),
         ("store: [\n", 10, 1, "not YAML", ""),
         ("\tstore: x\n", 9, 1, "not YAML", ""),
@@ -231,6 +233,15 @@ def test_a_mistake_in_the_required_part_is_named_with_its_line(
     caught = error(path)
     assert caught.line == line, str(caught)
     assert said in caught.message
+
+
+def test_brackets_without_end_are_refused(write_project: Write) -> None:
+    assert "too deeply" in error(write_project("store: " + "[" * 5000 + "]" * 5000)).message
+
+
+def test_aliases_of_aliases_are_refused_before_they_fill_the_memory(write_project: Write) -> None:
+    levels = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9))
+    assert "too large" in error(write_project(f"a0: &a0 [x]\n{levels}")).message
 
 
 @pytest.mark.parametrize("text", ["\n", "\n# only a comment\n", "\n[1, 2]\n", "\nwords\n", "\n42\n"])

@@ -17,6 +17,7 @@ import yaml
 from gonogo.errors import ProjectFileError
 
 Path_ = tuple[str | int, ...]
+DEEPEST, MOST_VALUES = 40, 20_000
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ def parse_yaml(text: str, file: str = "<yaml>") -> YamlSource:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
         raise ProjectFileError(file, f"not YAML: {error.problem or error.context}.", line=line, column=column) from error
+    except RecursionError:
+        raise ProjectFileError(file, "it is nested too deeply.") from None
     except yaml.YAMLError as error:
         raise ProjectFileError(file, f"not YAML: {error}.") from error
     return YamlSource(file, data, positions)
@@ -73,19 +76,26 @@ def parse_yaml(text: str, file: str = "<yaml>") -> YamlSource:
 
 def _value(node: yaml.Node, path: Path_, positions: dict[Path_, tuple[int, int]], file: str) -> Any:
     positions.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
+    if len(path) > DEEPEST or len(positions) > MOST_VALUES:  # an alias inside its own anchor, or aliases of aliases of aliases
+        raise _at(file, node, "it is nested too deeply or too large.", hint="Write values out instead of using aliases (`*name`).")
     if isinstance(node, yaml.MappingNode):
         result: dict[Any, Any] = {}
         for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise _at(file, key_node, "a key must be a word, not a list or a map.")
             key = _scalar(key_node)
             if key in result:
-                mark = key_node.start_mark
-                raise ProjectFileError(file, f"the key {key!r} appears twice.", line=mark.line + 1, column=mark.column + 1)
+                raise _at(file, key_node, f"the key {key!r} appears twice.")
             positions[(*path, key)] = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
             result[key] = _value(value_node, (*path, key), positions, file)
         return result
     if isinstance(node, yaml.SequenceNode):
         return [_value(child, (*path, index), positions, file) for index, child in enumerate(node.value)]
     return _scalar(node)
+
+
+def _at(file: str, node: yaml.Node, message: str, *, hint: str = "") -> ProjectFileError:
+    return ProjectFileError(file, message, line=node.start_mark.line + 1, column=node.start_mark.column + 1, hint=hint)
 
 
 def _scalar(node: yaml.Node) -> Any:

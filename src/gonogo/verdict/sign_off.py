@@ -135,16 +135,22 @@ def judge_sign_off(
         and parse_stamp(given.time) <= now
     ]
     if live:
-        last = max(live, key=lambda given: (parse_stamp(given.time), given.decision == "reject"))
+        last = max(live, key=_rank)
         if last.decision == "approve":
             return ItemResult(item.id, Outcome.PASS, f"{last.person} approved as {last.role} on {last.time}", mandatory=mandatory)
         return ItemResult(item.id, Outcome.FAIL, f"{last.person} refused as {last.role} on {last.time}: {last.reason}", mandatory=mandatory)
     if named:
-        last = max(named, key=lambda given: parse_stamp(given.time))
+        last = max(named, key=_rank)
         why = _changed(last, subject, evidence_digest, checklist_digest)
         said = f"{last.person} signed as {last.role} on {last.time}, but {why}"
         return ItemResult(item.id, Outcome.STALE, said, mandatory=mandatory)
     return ItemResult(item.id, Outcome.NOT_RUN, f"nobody has signed as {item.sign_off}", mandatory=mandatory)
+
+
+def _rank(given: SignOff) -> tuple[datetime, bool, tuple[str, ...]]:
+    """Later before earlier, no before yes; then by content, so that the order in which they come does not matter."""
+    content = (given.person, given.key_id, given.subject, given.evidence_digest, given.checklist_digest, given.reason)
+    return parse_stamp(given.time), given.decision == "reject", content
 
 
 def _changed(given: SignOff, subject: str | None, evidence_digest: str, checklist_digest: str) -> str:
