@@ -1,0 +1,1 @@
+"""What must be true: gonogo.yaml, packs of items, and requirements as words."""

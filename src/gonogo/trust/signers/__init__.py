@@ -1,0 +1,1 @@
+"""Signers, one file each; chosen by name through the catalogue."""
