@@ -41,10 +41,12 @@ class RolloutMachine(RuleBasedStateMachine):
     pointer: str
     aborted: bool
 
-    @initialize(plan=plans, epoch=st.integers(0, 1000))
-    def begin(self, plan: Plan, epoch: int) -> None:
+    @initialize(plan=plans, epoch=st.integers(0, 1000), steps=st.integers(0, 16))
+    def begin(self, plan: Plan, epoch: int, steps: int) -> None:
         self.plan, self.state = plan, State()
         self.table, self.epoch, self.pointer, self.aborted = {OLD: WHOLE}, epoch, OLD, False
+        for _ in range(steps):  # so that late states are met as often as early ones
+            self.all_goes_well()
 
     def happen(self, event: Happened) -> None:
         before = self.state
@@ -53,6 +55,8 @@ class RolloutMachine(RuleBasedStateMachine):
         assert self.state.epoch >= before.epoch
         if self.state.version == before.version:
             assert not ops
+        if self.state.stage != before.stage:
+            assert before.phase in (Phase.SMOKE, Phase.ANALYZING), "a stage was left without having been analysed"
         for op in ops:
             if op.kind == "route":
                 assert op.epoch == self.state.epoch > self.epoch, "a route that the data plane must refuse"
@@ -62,6 +66,13 @@ class RolloutMachine(RuleBasedStateMachine):
                 assert not self.table.get(op.release), "a release with traffic is stopped"
         if self.state.phase is Phase.COMPLETED:
             self.pointer = NEW
+
+    @rule()
+    def all_goes_well(self) -> None:
+        leads_on = {Phase.PLANNED: What.BEGUN, Phase.SMOKE: What.HEALTHY, Phase.ANALYZING: What.PASSED}
+        leads_on |= {Phase.FINALIZING: What.HEALTHY, Phase.VERIFYING_ROLLBACK: What.HEALTHY}
+        if not self.state.ended:
+            self.happen(Happened(leads_on.get(self.state.phase, What.DONE), epoch=self.epoch))
 
     @rule(what=st.sampled_from(SEEN), ahead=st.integers(0, 3))
     def something_is_seen(self, what: What, ahead: int) -> None:
@@ -125,9 +136,19 @@ class RolloutMachine(RuleBasedStateMachine):
         """Liveness: without any command, what a healthy data plane says leads from ROLLING_BACK to ROLLED_BACK."""
         if self.state.phase in GOING_BACK:
             state = self.state
+            assert not state.paused
             for what in (What.DONE, What.HEALTHY):
                 state, _ = transition(self.plan, state, Happened(what))
             assert state.phase is Phase.ROLLED_BACK
+
+    @invariant()
+    def a_table_of_somebody_else_is_taken_back_as_long_as_traffic_is_ours(self) -> None:
+        if not self.state.ended and self.state.phase not in BEFORE_TRAFFIC:
+            foreign = max(self.epoch, self.state.epoch) + 1
+            state, ops = transition(self.plan, self.state, Happened(What.OVERTAKEN, epoch=foreign))
+            assert state.phase is Phase.ROLLING_BACK
+            assert [(op.kind, (op.weights or {}).get(OLD)) for op in ops] == [("route", WHOLE)]
+            assert ops[0].epoch > foreign
 
 
 def _onwards(plan: Plan, state: State, epoch: int) -> State:
@@ -140,5 +161,5 @@ def _onwards(plan: Plan, state: State, epoch: int) -> State:
     raise AssertionError(f"nothing leads on from {state}")
 
 
-RolloutMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None, database=None)
+RolloutMachine.TestCase.settings = settings(max_examples=120, stateful_step_count=20, deadline=None, database=None)
 TestRolloutMachine = RolloutMachine.TestCase

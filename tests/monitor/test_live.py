@@ -1,0 +1,67 @@
+"""The signals over what a real supervisor with real workers says of itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from runpy import run_path
+from typing import Any
+
+import pytest
+
+from gonogo.base import catalogue
+from gonogo.base.clock import FakeClock
+from gonogo.monitor.alarms.rule import Rule
+from gonogo.monitor.channels.memory import MemoryChannel
+from gonogo.monitor.watch import Watch
+from gonogo.registry.stores.sqlite import SqliteStore
+from gonogo.release.verify import verify
+from gonogo.trust.keys import PublicKey
+
+_supervised = run_path(str(Path(__file__).parents[1] / "service" / "supervised.py"))
+OLD, Traffic, folder_of = (_supervised[name] for name in ("OLD", "Traffic", "folder_of"))
+pytestmark = pytest.mark.xdist_group("two-releases")
+
+
+@pytest.fixture
+def service(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    sealed = tmp_path_factory.getbasetemp() / "two-releases"  # sealed once for all files that a test process runs
+    if not sealed.exists():
+        _supervised["seal_two"](sealed)
+    yield from _supervised["service_at"](tmp_path / "store", sealed)
+
+
+def test_every_signal_has_a_value_and_requests_unlike_the_training_rows_are_drift(service: Any, tmp_path: Path) -> None:
+    """The clients of this test send one and the same row for ever: the clearest drift there is."""
+    service.settle(None)
+    key = PublicKey.load(service.store / "keys" / "store.pub")
+    clock, channel, store = FakeClock(), MemoryChannel(), SqliteStore(tmp_path / "gonogo.db")
+    watch = Watch(
+        service.client.observe,
+        lambda release: verify(folder_of(service.store, release), key).bundle.baseline,
+        [Rule("drift", "psi", above=0.2, clear=0.1, for_seconds=1.0, min_n=100), Rule("errors", "error_rate", above=0.05, clear=0.03)],
+        {"memory": channel},
+        store,
+        system="small",
+        signals=[catalogue.load("signals", name)() for name in catalogue.names("signals")],
+        clock=clock,
+    )
+
+    async def ask() -> None:
+        async with Traffic(service.port, 4) as traffic:
+            await traffic.answered(150)
+        assert not traffic.failures
+
+    watch.tick()
+    for _ in range(4):
+        asyncio.run(ask())
+        clock.advance(2)
+        record = watch.tick()
+    assert record["problem"] == ""
+    assert {signal["signal"] for signal in record["signals"] if signal["value"] is not None} == {"error_rate", "latency", "psi"}
+    assert all(signal["value"] is not None for signal in record["signals"]), record["signals"]
+    assert {alarm["rule"] for alarm in record["alarms"] if alarm["state"] == "FIRING"} == {"drift"}
+    assert {notice.rule for notice in channel.told} == {"drift"}
+    assert [alarm["state"] for alarm in record["alarms"] if alarm["rule"] == "errors"] == ["OK"]
+    store.close()
