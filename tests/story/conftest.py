@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,10 +62,15 @@ class User:
         return done
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
-        log = open(self.folder / f"{words[0]}.log", "ab")  # noqa: SIM115 - as long as the process
-        return subprocess.Popen(
-            [sys.executable, "-m", "gonogo", *words], cwd=self.folder, env=self.environ(), stdout=log, stderr=log, start_new_session=True
-        )
+        with open(self.folder / f"{words[0]}.log", "ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "gonogo", *words],
+                cwd=self.folder,
+                env=self.environ(),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
 
     def outcomes(self, document: Any) -> dict[str, str]:
         return {item["item"]: item["outcome"] for item in document["items"]}
@@ -206,37 +211,49 @@ def serve(user: User, *words: str) -> Service:
     raise AssertionError("the service did not answer: " + (user.folder / "serve.log").read_text())
 
 
+class Shelf:
+    """Folders that are expensive to make, made once a run and shared by its processes; every story works in a copy."""
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+
+    def folder(self, name: str, make: Callable[[Path], None]) -> Path:
+        folder = self.base / name
+        self.base.mkdir(parents=True, exist_ok=True)
+        with open(self.base / f"{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (self.base / f"{name}.ready").exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                make(folder)
+                (self.base / f"{name}.ready").touch()
+        return folder
+
+
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`systems/late_arrivals` with its tables and its models of 1.0.0 (in `models`), 1.1.0 and 1.2.0 (in `later`); made once a run."""
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
     base = tmp_path_factory.getbasetemp()
-    shared = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "late_arrivals"
-    shared.parent.mkdir(parents=True, exist_ok=True)
-    with open(shared.with_suffix(".lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (shared / "ready").exists():
-            shutil.rmtree(shared, ignore_errors=True)
-            shutil.copytree(SYSTEM, shared, ignore=LEFT_OUT)
-            user = User(shared, shared)
-            user.python("prepare.py")
-            user.python("train.py")
-            user.python("train.py", "--trees", "60", "--depth", "12", "--out", "later/1.1.0")
-            user.python("train.py", "--trees", "60", "--depth", "12", "--season-correction", "--out", "later/1.2.0")
-            (shared / "ready").touch()
-    return shared
+    return Shelf((base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "shelf")
 
 
-@pytest.fixture
-def user(trained: Path, tmp_path: Path) -> User:
-    """A user in a fresh copy of the trained system, whose two people have keys."""
-    folder = tmp_path / "late_arrivals"
-    shutil.copytree(trained, folder)
-    somebody = User(folder, tmp_path / "keys")
-    text = (folder / "gonogo.yaml").read_text()
-    (folder / "gonogo.yaml").write_text("\n".join(pace(line) for line in text.splitlines()) + "\n")
-    somebody.gonogo("key", "new", "ana", "--role", "technical-lead")
-    somebody.gonogo("key", "new", "ben", "--role", "product-owner")
-    return somebody
+@pytest.fixture(scope="session")
+def trained(shelf: Shelf) -> Path:
+    """`systems/late_arrivals` in its small setting: its tables, the model of 1.0.0 in `models`, those of 1.1.0 and 1.2.0 in `later`, and
+    two people with keys (in `people`, beside the project)."""
+
+    def make(folder: Path) -> None:
+        project = folder / "project"
+        shutil.copytree(SYSTEM, project, ignore=LEFT_OUT)
+        user = User(project, folder / "people")
+        user.python("prepare.py", "--every", "6")
+        user.python("train.py")
+        user.python("train.py", "--trees", "60", "--depth", "12", "--out", "later/1.1.0")
+        user.python("train.py", "--trees", "60", "--depth", "12", "--season-correction", "--out", "later/1.2.0")
+        text = (project / "gonogo.yaml").read_text()
+        (project / "gonogo.yaml").write_text("\n".join(pace(line) for line in text.splitlines()) + "\n")
+        user.gonogo("key", "new", "ana", "--role", "technical-lead")
+        user.gonogo("key", "new", "ben", "--role", "product-owner")
+
+    return shelf.folder("trained", make)
 
 
 def pace(line: str) -> str:
@@ -244,17 +261,59 @@ def pace(line: str) -> str:
     return line.split("min_seconds:", maxsplit=1)[0] + "min_seconds: 1" if "min_seconds:" in line else line
 
 
+def copied(source: Path, into: Path) -> User:
+    shutil.copytree(source, into, dirs_exist_ok=True, ignore=shutil.ignore_patterns("control.sock"))
+    return User(into / "project", into / "people")
+
+
+@pytest.fixture(scope="session")
+def sealed_once(shelf: Shelf, trained: Path) -> Path:
+    """`trained`, with 1.0.0 released."""
+
+    def make(folder: Path) -> None:
+        user = copied(trained, folder)
+        user.go()
+        user.gonogo("release")
+
+    return shelf.folder("sealed_once", make)
+
+
+@pytest.fixture(scope="session")
+def sealed_thrice(shelf: Shelf, sealed_once: Path) -> Path:
+    """`trained`, with 1.0.0, 1.1.0 and the faulty 1.2.0 released."""
+
+    def make(folder: Path) -> None:
+        user = copied(sealed_once, folder)
+        for version in ("1.1.0", "1.2.0"):
+            user.take_model(version)
+            user.go()
+            user.gonogo("release")
+
+    return shelf.folder("sealed_thrice", make)
+
+
 @pytest.fixture
-def released(user: User) -> User:
+def user(trained: Path, tmp_path: Path) -> User:
+    """A user in a fresh copy of the trained system; nothing has been measured."""
+    return copied(trained, tmp_path)
+
+
+@pytest.fixture
+def released(sealed_once: Path, tmp_path: Path) -> User:
     """A user who has released 1.0.0."""
-    user.go()
-    user.gonogo("release")
-    return user
+    return copied(sealed_once, tmp_path)
 
 
 @pytest.fixture
-def service(released: User) -> Iterator[Service]:
-    """1.0.0 in service."""
-    running = serve(released, "late-arrivals@1.0.0")
+def stocked(sealed_thrice: Path, tmp_path: Path) -> User:
+    """A user who has released 1.0.0, 1.1.0 and 1.2.0, and put none into production yet."""
+    return copied(sealed_thrice, tmp_path)
+
+
+@pytest.fixture
+def service(request: pytest.FixtureRequest) -> Iterator[Service]:
+    """1.0.0 in service, of the user that the story asks for."""
+    user = request.getfixturevalue("stocked" if "stocked" in request.fixturenames else "released")
+    running = user.serve("late-arrivals@1.0.0")
     yield running
     running.stop()

@@ -39,98 +39,83 @@ def test_a_better_release_is_rolled_out_and_one_that_breaks_in_service_is_taken_
 
 
 @pytest.mark.parametrize("after", [0.2, 1.0, 2.5])
-def test_a_controller_that_is_killed_is_resumed_to_the_same_end_with_the_chain_intact(released, service, after: float) -> None:
-    released.take_model("1.1.0")
-    released.go()
-    released.gonogo("release")
-    with released.traffic(service.url, connections=8) as traffic:
-        controller = released.start("rollout", "start", "late-arrivals@1.1.0")
+def test_a_controller_that_is_killed_is_resumed_to_the_same_end_with_the_chain_intact(stocked, service, after: float) -> None:
+    with stocked.traffic(service.url, connections=8) as traffic:
+        controller = stocked.start("rollout", "start", "late-arrivals@1.1.0")
         time.sleep(1.0 + after)
         os.killpg(controller.pid, signal.SIGKILL)
         controller.wait()
-        before = released.json("rollout", "status")
-        ended = released.json("rollout", "resume", expect=None) if before and not before["finished"] else before
+        before = stocked.json("rollout", "status")
+        ended = stocked.json("rollout", "resume", expect=None) if before and not before["finished"] else before
     assert ended["state"] == "COMPLETED", ended
     assert traffic.failures == {}
-    assert released.json("status")["production"]["version"] == "1.1.0"
-    assert released.json("log", "--verify")["chain"] == "intact"
+    assert stocked.json("status")["production"]["version"] == "1.1.0"
+    assert stocked.json("log", "--verify")["chain"] == "intact"
 
 
-def test_a_second_controller_is_refused_and_the_first_goes_on(released, service) -> None:
-    released.take_model("1.1.0")
-    released.go()
-    released.gonogo("release")
-    with released.traffic(service.url, connections=8):
-        first = released.start("rollout", "start", "late-arrivals@1.1.0")
-        while not released.json("rollout", "status"):
+def test_a_second_controller_is_refused_and_the_first_goes_on(stocked, service) -> None:
+    with stocked.traffic(service.url, connections=8):
+        first = stocked.start("rollout", "start", "late-arrivals@1.1.0")
+        while not stocked.json("rollout", "status"):
             time.sleep(0.1)
-        second = released.gonogo("rollout", "start", "late-arrivals@1.1.0", expect=1)
+        second = stocked.gonogo("rollout", "start", "late-arrivals@1.1.0", expect=1)
         assert "rollout" in second.stderr
         assert first.wait(timeout=120) == 0
-    assert released.json("status")["production"]["version"] == "1.1.0"
+    assert stocked.json("status")["production"]["version"] == "1.1.0"
 
 
-def test_pause_holds_the_share_promote_skips_the_judge_and_abort_wins(released, service) -> None:
-    released.take_model("1.1.0")
-    released.go()
-    released.gonogo("release")
-    with released.traffic(service.url, connections=4):
-        first = released.start("rollout", "start", "late-arrivals@1.1.0")
-        while not released.json("rollout", "status"):
+def test_pause_holds_the_share_promote_skips_the_judge_and_abort_wins(stocked, service) -> None:
+    with stocked.traffic(service.url, connections=4):
+        first = stocked.start("rollout", "start", "late-arrivals@1.1.0")
+        while not stocked.json("rollout", "status"):
             time.sleep(0.1)
-        released.gonogo("rollout", "pause", "--reason", "coffee")
-        seen = released.json("rollout", "status")
+        stocked.gonogo("rollout", "pause", "--reason", "coffee")
+        seen = stocked.json("rollout", "status")
         time.sleep(2)
-        assert released.json("rollout", "status")["state"] == seen["state"]
-        released.gonogo("rollout", "abort", "--reason", "changed my mind")
+        assert stocked.json("rollout", "status")["state"] == seen["state"]
+        stocked.gonogo("rollout", "abort", "--reason", "changed my mind")
         first.wait(timeout=60)
-        assert released.json("rollout", "status")["state"] in ("ROLLED_BACK", "CANCELLED")
-        assert released.json("status")["production"]["version"] == "1.0.0"
+        assert stocked.json("rollout", "status")["state"] in ("ROLLED_BACK", "CANCELLED")
+        assert stocked.json("status")["production"]["version"] == "1.0.0"
 
-        again = released.start("rollout", "start", "late-arrivals@1.1.0")
-        while released.json("rollout", "status")["state"] != "ANALYZING":
+        again = stocked.start("rollout", "start", "late-arrivals@1.1.0")
+        while stocked.json("rollout", "status")["state"] != "ANALYZING":
             time.sleep(0.1)
-        released.gonogo("rollout", "promote", "--reason", "verified by hand")
+        stocked.gonogo("rollout", "promote", "--reason", "verified by hand")
         assert again.wait(timeout=60) == 0
-    assert released.json("status")["production"]["version"] == "1.1.0"
+    assert stocked.json("status")["production"]["version"] == "1.1.0"
 
 
-def test_twenty_rollbacks_in_a_row_under_fifty_connections_fail_no_request(released, service) -> None:
-    released.take_model("1.1.0")
-    released.go()
-    released.gonogo("release")
-    with released.traffic(service.url, connections=50) as traffic:
-        released.gonogo("rollout", "start", "late-arrivals@1.1.0")
+def test_twenty_rollbacks_in_a_row_under_fifty_connections_fail_no_request(stocked, service) -> None:
+    with stocked.traffic(service.url, connections=50) as traffic:
+        stocked.gonogo("rollout", "start", "late-arrivals@1.1.0")
         for _ in range(20):
-            left = released.json("status")["production"]["release"]
-            done = released.json("rollback")
+            left = stocked.json("status")["production"]["release"]
+            done = stocked.json("rollback")
             assert done["completed"]
-            assert released.json("status")["production"]["release"] != left
+            assert stocked.json("status")["production"]["release"] != left
             assert "ms from the command" in done["figures"][0]
     assert traffic.failures == {}
-    assert released.json("log", "--verify")["chain"] == "intact"
+    assert stocked.json("log", "--verify")["chain"] == "intact"
 
 
-def test_a_failing_canary_goes_to_zero_although_the_controller_is_dead(released, service) -> None:
-    released.take_model("1.2.0")
-    released.go()
-    released.gonogo("release")
-    with released.traffic(service.url, connections=16) as traffic:
-        controller = released.start("rollout", "start", "late-arrivals@1.1.0")
-        while released.json("rollout", "status") is None or released.json("rollout", "status")["state"] != "ANALYZING":
+def test_a_failing_canary_goes_to_zero_although_the_controller_is_dead(stocked, service) -> None:
+    with stocked.traffic(service.url, connections=16) as traffic:
+        controller = stocked.start("rollout", "start", "late-arrivals@1.1.0")
+        while stocked.json("rollout", "status") is None or stocked.json("rollout", "status")["state"] != "ANALYZING":
             time.sleep(0.05)
         os.killpg(controller.pid, signal.SIGSTOP)
-        canary = [arm for arm in released.json("status")["service"]["arms"] if arm["release"].endswith("1.1.0")]
+        canary = [arm for arm in stocked.json("status")["service"]["arms"] if arm["release"].endswith("1.1.0")]
         os.kill(canary[0]["pid"], signal.SIGSTOP)
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            arms = {arm["release"]: arm["weight_bp"] for arm in released.json("status")["service"]["arms"]}
+            arms = {arm["release"]: arm["weight_bp"] for arm in stocked.json("status")["service"]["arms"]}
             if arms.get("late-arrivals@1.1.0", 0) == 0:
                 break
             time.sleep(0.2)
         os.killpg(controller.pid, signal.SIGKILL)
         assert arms.get("late-arrivals@1.1.0", 0) == 0
         assert arms["late-arrivals@1.0.0"] == 10000
-        ended = released.json("rollout", "resume", expect=1)
+        ended = stocked.json("rollout", "resume", expect=1)
     assert ended["state"] == "ROLLED_BACK"
     assert traffic.failures == {}

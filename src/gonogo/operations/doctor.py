@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gonogo.errors import GonogoError
 
-LIBRARIES = ("numpy", "onnxruntime", "duckdb", "cryptography", "securesystemslib", "msgspec", "httptools", "uvloop", "yaml", "jinja2")
+LIBRARIES = ("numpy", "onnxruntime", "duckdb", "cryptography", "msgspec", "httptools", "uvloop", "yaml", "jinja2")
 LEAST_FREE = 1 << 30
 CHILD_SECONDS = 30
 

@@ -47,7 +47,7 @@ class Airport:
         self._insert("weather", WEATHER | changes)
 
     def rows(self, first: int = 1, last: int = 12, late: int = 45) -> list[dict[str, object]]:
-        result = self.connection.execute(prepare.QUERY, {"late": late, "first": first, "last": last})
+        result = self.connection.execute(prepare.QUERY, {"late": late, "first": first, "last": last, "every": 1})
         names = [column[0] for column in result.description]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 

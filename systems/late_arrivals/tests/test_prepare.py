@@ -90,3 +90,13 @@ def test_the_tables_on_disk_are_the_same_twice_and_in_order_of_time(airport, tmp
     assert facts["validation"]["last"] < facts["test"]["first"]
     assert facts["test"]["last"] < facts["live"]["first"]
     assert facts["train"]["rows"] == 16
+
+
+def test_the_small_setting_keeps_every_nth_flight_in_order(airport):
+    for hour in range(6):
+        airport.flight(sched_dep_time=600 + 100 * hour)
+    query = {"late": 45, "first": 1, "last": 12}
+    every = [row[0] for row in airport.connection.execute(prepare.QUERY, {**query, "every": 1}).fetchall()]
+    third = [row[0] for row in airport.connection.execute(prepare.QUERY, {**query, "every": 3}).fetchall()]
+    assert third == every[2::3]
+    assert len(every) == 6

@@ -17,7 +17,7 @@ COLORS = {"FIRING": "red", "PENDING": "yellow", "UNKNOWN": "yellow", "RECOVERING
 @JSON
 @verb
 def command(project: Path, as_json: bool) -> None:
-    """List the alarms. Exit code 1 when one is firing."""
+    """List the alarms. Exit code 1 when one is ringing."""
     from gonogo.operations.status import status
     from gonogo.operations.workspace import Workspace
 
@@ -29,4 +29,4 @@ def command(project: Path, as_json: bool) -> None:
     else:
         for alarm in alarms:
             click.echo(f"{click.style(alarm['state'].ljust(11), fg=COLORS.get(alarm['state']))} {alarm['rule']:<22} {alarm['text']}")
-    sys.exit(1 if any(alarm["state"] == "FIRING" for alarm in alarms) else 0)
+    sys.exit(1 if any(alarm["ringing"] for alarm in alarms) else 0)
