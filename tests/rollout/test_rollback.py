@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from gonogo.rollout.command import ask
 from gonogo.rollout.machine import Phase
 from gonogo.rollout.plan import Plan
 from gonogo.rollout.rollback import WentBack, roll_back
@@ -83,3 +84,30 @@ def test_a_rollback_before_traffic_has_moved_cancels(stand: Stand, phase: Phase)
     went = go_back(stand)
     assert went.succeeded
     assert went.rollout.state.phase is Phase.CANCELLED
+
+
+@pytest.mark.parametrize("ticks", range(3))
+def test_a_second_rollback_joins_the_one_under_way_instead_of_aborting_it(stand: Stand, ticks: int) -> None:
+    """Two people type it, or the process of the first one died: aborting a revert would bring the bad release back."""
+    roll_out(stand)
+    first = stand.controller()
+    first.start(REVERT)
+    for _ in range(ticks):
+        first.tick()
+    assert not first.rollout.state.ended
+    first.let_go()
+    went = go_back(stand)
+    assert went.succeeded
+    assert went.rollout.id == first.rollout.id
+    assert stand.pointers == [NEW, OLD]
+    assert stand.target.observe().weights == {OLD: 10_000}
+
+
+def test_a_rollback_that_somebody_paused_is_gone_on_with_by_the_next_one(stand: Stand) -> None:
+    roll_out(stand)
+    first = stand.controller()
+    first.start(REVERT)
+    first.let_go()
+    ask(stand.controller(), stand.store, "shop", "pause", actor="ana", sleep=stand.clock.advance)
+    assert go_back(stand).succeeded
+    assert stand.target.observe().weights == {OLD: 10_000}

@@ -4,37 +4,64 @@ from __future__ import annotations
 
 from gonogo import settings
 from gonogo.base.names import Ref
-from gonogo.errors import NotFoundError
+from gonogo.errors import NotFoundError, RefusedError
 from gonogo.operations.rollout import Rolled, controller, plan, rolled
 from gonogo.operations.workspace import Workspace
+from gonogo.registry.fold import PointerMove
 from gonogo.rollout.plan import Plan
-from gonogo.rollout.rollback import roll_back
+from gonogo.rollout.rollback import WentBack, roll_back
 
 
 def rollback(workspace: Workspace, *, to: str | None = None, reason: str = "") -> Rolled:
     """Abort the rollout under way; or, when there is none, go to `to`, by default the release that was in production before.
 
-    `figures` holds the time from the command to the moment when the release being left was assigned no request any more.
+    A rollback that is under way already is joined. `figures` holds the time from the command to the moment when the release being left was
+    assigned no request any more. Raises RefusedError for a `to` that was never in production.
     """
-    project = workspace.project
+    target = None if to is None else _been_live(workspace, to)
 
     def revert() -> Plan:
-        return plan(workspace, to or _before(workspace), kind="revert")
+        return plan(workspace, target or _before(workspace), kind="revert")
 
-    went = roll_back(
-        controller(workspace), workspace.store(), project.system, revert, actor=settings.actor(), reason=reason, clock=workspace.clock
-    )
+    def go() -> WentBack:
+        driver, store = controller(workspace), workspace.store()
+        return roll_back(driver, store, workspace.project.system, revert, actor=settings.actor(), reason=reason, clock=workspace.clock)
+
+    went = go()
+    if target is not None and went.succeeded and target != _landed(went):
+        went = go()  # the rollout under way came from another release than the one that was asked for
     done = rolled(went.rollout)
     seconds = f"{went.seconds * 1000:.0f} ms from the command to the last request assigned to the release being left"
     what = "the rollout under way was aborted" if went.aborted else "a routing flip to a release that was still running"
     return Rolled(done.id, done.state, done.old, done.new, done.reason, went.succeeded, (seconds, what))
 
 
+def _landed(went: WentBack) -> str:
+    return went.rollout.plan.old if went.aborted else went.rollout.plan.new
+
+
+def _moves(workspace: Workspace) -> list[PointerMove]:
+    system = workspace.project.system
+    return [move for move in workspace.registry().state().history if move.system == system and move.pointer == "production"]
+
+
 def _before(workspace: Workspace) -> str:
     """The release that production stood at before the present one."""
-    system = workspace.project.system
-    state = workspace.registry().state()
-    moves = [move for move in state.history if move.system == system and move.pointer == "production"]
+    system, moves = workspace.project.system, _moves(workspace)
     if not moves or moves[-1].origin is None:
-        raise NotFoundError(f"there is nothing to go back to: no other release of {system} has been in production.")
+        raise NotFoundError(
+            f"there is nothing to go back to: no other release of {system} has been in production.",
+            hint=f"Move the traffic to another release, judged: gonogo rollout start {system}@VERSION.",
+        )
     return str(Ref(system, str(moves[-1].origin)))
+
+
+def _been_live(workspace: Workspace, reference: str) -> str:
+    """The release, if it has been in production before: going back is not judged, so what was never judged cannot be gone back to."""
+    entry = workspace.registry().resolve(Ref.parse(reference))
+    if entry.version not in {move.version for move in _moves(workspace)}:
+        raise RefusedError(
+            f"{entry.ref} has never been in production, so it cannot be gone back to.",
+            hint=f"Let it be judged: gonogo rollout start {entry.ref}.",
+        )
+    return entry.ref

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from gonogo.operations.workspace import Workspace
 from gonogo.registry.fold import ReleaseEntry
 from gonogo.registry.store import Transaction
 from gonogo.rollout import journal
-from gonogo.rollout.command import ask
+from gonogo.rollout.command import ask, follow
 from gonogo.rollout.journal import Rollout
 from gonogo.rollout.look import Look
 from gonogo.rollout.machine import Phase
@@ -145,19 +144,19 @@ def _ask(workspace: Workspace, verb: str, reason: str) -> dict[str, Any]:
 def _wait_for_end(workspace: Workspace, driver: Controller, look: Callable[[Seen], None]) -> Rolled:
     """See a rollout to its end: another process drives it, or, when that one dies, this one."""
     store, system = workspace.store(), workspace.project.system
-    while journal.active(store, system):
-        if driver.driver() is None:
-            driver.resume()
-            return rolled(driver.drive(_telling(look)))
-        time.sleep(settings.number("tick_seconds"))
     latest = journal.latest(store, system)
     if latest is None:
         raise NotFoundError(f"there has been no rollout of {system}.")
+    while not latest.ended:
+        latest = follow(driver, store, latest, progress=_telling(look))
     return rolled(latest)
 
 
 def plan(workspace: Workspace, reference: str, *, kind: Kind = "canary") -> Plan:
-    """What a rollout to `reference` will do, from the project's `rollout` section and the registry."""
+    """What a rollout to `reference` will do, from the project's `rollout` section and the registry.
+
+    Raises UnreachableError when no service runs that could do it.
+    """
     project, registry = workspace.project, workspace.registry()
     system = project.system
     state = registry.state()
@@ -167,7 +166,7 @@ def plan(workspace: Workspace, reference: str, *, kind: Kind = "canary") -> Plan
     old: ReleaseEntry = state.releases[(system, production)]
     new = registry.resolve(Ref.parse(reference))
     declared = project.rollout
-    return Plan(
+    planned = Plan(
         system,
         new.ref,
         new.digest,
@@ -185,6 +184,8 @@ def plan(workspace: Workspace, reference: str, *, kind: Kind = "canary") -> Plan
         new_verdict=new.verdict_digest,
         old_verdict=old.verdict_digest,
     )
+    ControlClient.of_store(workspace.path).observe()  # a rollout that nobody can carry out is not begun
+    return planned
 
 
 def view(workspace: Workspace) -> dict[str, Any] | None:

@@ -52,13 +52,22 @@ def ask(
     return journal.load(store, current)
 
 
+def follow(controller: Controller, store: Store, rollout: Rollout, *, progress: Progress = lambda look: None,
+           sleep: Callable[[float], None] = time.sleep) -> Rollout:  # fmt: skip
+    """One look at a rollout that somebody else drives; where that one has died, drive it to its end from here."""
+    if _taken_over(controller):
+        return controller.drive(progress)
+    sleep(POLL_SECONDS)
+    return journal.load(store, rollout.id)
+
+
 def _taken_over(controller: Controller) -> bool:
     if controller.driver() is not None:
         return False
     try:
         controller.resume()
-    except ConflictError:
-        return False  # somebody else was quicker
+    except (ConflictError, NotFoundError):
+        return False  # somebody else was quicker, or brought it to its end
     return True
 
 

@@ -2,7 +2,8 @@
 
 Rolling back is rolling out: while a rollout is under way it is an abort, afterwards a rollout of kind `revert`, which moves all traffic
 in one step to a release that was judged before and, being an arm without a share, is still running. Then the same checks as always
-(right digest, alive, answering) and the pointer in the same transaction.
+(right digest, alive, answering) and the pointer in the same transaction. Whoever asks while a revert is under way joins it: aborting
+it would bring back the very release that is being left.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from gonogo.base.clock import Clock, SystemClock
 from gonogo.errors import NotFoundError
 from gonogo.registry.store import Store
 from gonogo.rollout import journal
-from gonogo.rollout.command import POLL_SECONDS, ask
+from gonogo.rollout.command import ask, follow
 from gonogo.rollout.journal import Rollout
-from gonogo.rollout.machine import Phase
+from gonogo.rollout.machine import ENDS, Phase
 from gonogo.rollout.plan import Plan
 from gonogo.rollout.run import Controller, Progress
+
+LEFT = ENDS | {Phase.VERIFYING_ROLLBACK, Phase.FINALIZING}  #: in these no request goes to the release being left any more
 
 
 @dataclass(frozen=True)
@@ -57,9 +60,13 @@ def roll_back(
     began = watch()
     controller.routed_at = None
     current = journal.active(store, system)
-    if current and not journal.load(store, current).state.ended:
+    active = journal.load(store, current) if current else None
+    if active and not active.state.ended:
         try:
-            return _abort(controller, store, system, actor=actor, reason=reason, progress=progress, watch=watch, sleep=sleep, began=began)
+            verb = "abort" if active.plan.kind != "revert" else "resume" if active.state.paused else ""
+            if verb:
+                active = ask(controller, store, system, verb, actor=actor, reason=reason, progress=progress, sleep=sleep)
+            return _to_the_end(controller, store, active, progress=progress, watch=watch, sleep=sleep, began=began)
         except NotFoundError:
             pass  # it ended between the two looks: then there is something to revert
     controller.start(revert())
@@ -67,27 +74,19 @@ def roll_back(
     return WentBack(rollout, (controller.routed_at or watch()) - began, aborted=False)
 
 
-def _abort(
+def _to_the_end(
     controller: Controller,
     store: Store,
-    system: str,
+    rollout: Rollout,
     *,
-    actor: str,
-    reason: str,
     progress: Progress,
     watch: Callable[[], float],
     sleep: Callable[[float], None],
     began: float,
 ) -> WentBack:
-    rollout = ask(controller, store, system, "abort", actor=actor, reason=reason, progress=progress, sleep=sleep)
     at = controller.routed_at
     while not rollout.ended:
-        if at is None and rollout.state.phase is not Phase.ROLLING_BACK:
+        if at is None and rollout.state.phase in LEFT:
             at = watch()
-        if controller.driver() is None:  # it died while it was going back
-            controller.resume()
-            rollout = controller.drive(progress)
-        else:
-            sleep(POLL_SECONDS)
-            rollout = journal.load(store, rollout.id)
-    return WentBack(rollout, (at or watch()) - began, aborted=True)
+        rollout = follow(controller, store, rollout, progress=progress, sleep=sleep)
+    return WentBack(rollout, (at or controller.routed_at or watch()) - began, aborted=rollout.plan.kind != "revert")

@@ -82,7 +82,8 @@ class ControlClient:
             status, data = response.status, response.read()
         except (OSError, http.client.HTTPException) as error:
             raise UnreachableError(
-                f"The service does not answer at {self.path}: {error or type(error).__name__}.", hint="Is it running? See `gonogo status`."
+                f"The service does not answer at {self.path}: {error or type(error).__name__}.",
+                hint="Is it running? Start it with `gonogo serve`.",
             ) from error
         finally:
             connection.close()
