@@ -182,7 +182,7 @@ class Traffic:
                     self.last[what] = time.monotonic()
                 else:
                     self.failures[trouble] += 1
-            self._stop.wait(0.005)
+            self._stop.wait(0.02)
         connection.close()
 
 
@@ -280,7 +280,8 @@ def sealed_once(shelf: Shelf, trained: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def sealed_thrice(shelf: Shelf, sealed_once: Path) -> Path:
-    """`trained`, with 1.0.0, 1.1.0 and the faulty 1.2.0 released."""
+    """`trained`, with 1.0.0, 1.1.0 and the faulty 1.2.0 released, and a rollout that needs few requests: one stage of
+    four seconds, a wide margin."""
 
     def make(folder: Path) -> None:
         user = copied(sealed_once, folder)
@@ -288,6 +289,11 @@ def sealed_thrice(shelf: Shelf, sealed_once: Path) -> Path:
             user.take_model(version)
             user.go()
             user.gonogo("release")
+        text = (user.folder / "gonogo.yaml").read_text()
+        assert "steps: [5, 25, 100]" in text
+        (user.folder / "gonogo.yaml").write_text(
+            text.replace("steps: [5, 25, 100]", "steps: [25, 100]\n  margin: 0.05").replace("_seconds: 1", "_seconds: 4")
+        )
 
     return shelf.folder("sealed_thrice", make)
 
