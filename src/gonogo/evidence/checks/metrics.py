@@ -31,19 +31,19 @@ class Metrics(Check):
         status, before, problems = _scrape(endpoint)
         endpoint.request("POST", "/predict", b'{"features": {}}', JSON)
         deadline = time.monotonic() + PATIENCE
-        grown = _grown(before, _scrape(endpoint)[1])
-        while not grown and before.families and time.monotonic() < deadline:
+        after = _scrape(endpoint)[1]
+        while not _grown(before, after) and before.families and time.monotonic() < deadline:
             time.sleep(0.1)
-            grown = _grown(before, _scrape(endpoint)[1])
-        kinds = [before.types[name] for name in before.families]
+            after = _scrape(endpoint)[1]
+        kinds = [after.types[name] for name in after.families]  # after: a service that nobody has asked has nothing to tell
         return Measurement(
             {
                 "status": Fact(status),
-                "families": Fact(len(before.families)),
+                "families": Fact(len(after.families)),
                 "malformed": Fact(len(problems)),
                 "counters": Fact(kinds.count("counter")),
                 "histograms": Fact(kinds.count("histogram")),
-                "counted": Fact(len(grown)),
+                "counted": Fact(len(_grown(before, after))),
             },
             tuple(problems),
             isolation=endpoint.isolation,
