@@ -20,7 +20,7 @@ def values(measurement: Measurement) -> dict[str, Any]:
 
 
 def days(*numbers: int | None) -> list[np.datetime64]:
-    return [np.datetime64("NaT") if n is None else np.datetime64("2026-01-01") + np.timedelta64(n, "D") for n in numbers]
+    return [np.datetime64("NaT", "D") if n is None else np.datetime64("2026-01-01") + np.timedelta64(n, "D") for n in numbers]
 
 
 # -- data_contract ------------------------------------------------------------------------------------------------------------------

@@ -2,6 +2,9 @@
 
 Numbers come back as float64 with NaN for missing, booleans as float64 0/1, text as objects with None for missing, and times as
 datetime64[us] with NaT. Nothing is guessed silently: an unreadable file, a missing column and a file without rows are DataErrors.
+
+A CSV file does not say what its columns are: the whole file is looked at, and only `true` and `false` are booleans. `yes`, `no`, `t` and
+`f` are text, as they were for whoever trained on them.
 """
 
 from __future__ import annotations
@@ -16,6 +19,13 @@ import numpy as np
 from gonogo.errors import DataError
 
 Column = np.ndarray[Any, np.dtype[Any]]
+
+#: Without BOOLEAN: DuckDB would take yes/no and t/f for booleans too.
+CSV = (
+    "read_csv(?, header = true, sample_size = -1, "
+    "auto_type_candidates = ['NULL', 'BIGINT', 'DOUBLE', 'TIME', 'DATE', 'TIMESTAMP', 'TIMESTAMPTZ', 'VARCHAR'])"
+)
+BOOLEANS = {"true": 1.0, "false": 0.0}
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,8 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> Table:
 
     if not path.is_file():
         raise DataError(f"{path} is not there.", hint="Mend the path under `data:` in gonogo.yaml.")
-    reader = {".parquet": "read_parquet(?)", ".csv": "read_csv(?, header = true)"}.get(path.suffix.lower())
+    suffix = path.suffix.lower()
+    reader = {".parquet": "read_parquet(?)", ".csv": CSV}.get(suffix)
     if reader is None:
         raise DataError(f"{path}: tables are .csv or .parquet files.")
     wanted = "*" if columns is None else ", ".join('"' + name.replace('"', '""') + '"' for name in columns)
@@ -59,6 +70,8 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> Table:
     except duckdb.Error as error:
         raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
     table = {name: _plain(column) for name, column in raw.items()}
+    if suffix == ".csv":
+        table = {name: _booleans(column) for name, column in table.items()}
     rows = len(next(iter(table.values()))) if table else 0
     if rows == 0:
         raise DataError(f"{path} has no rows.", hint="A table without rows measures nothing.")
@@ -74,9 +87,20 @@ def _plain(column: Any) -> Column:
         return numbers
     if data.dtype.kind == "M":
         times = data.astype("datetime64[us]")
-        times[mask] = np.datetime64("NaT")
+        times[mask] = np.datetime64("NaT", "us")
         return times
     text = np.empty(len(data), dtype=object)
     for position, value in enumerate(data):
         text[position] = None if mask[position] or value is None else str(value)
     return text
+
+
+def _booleans(column: Column) -> Column:
+    """Text that is nothing but true and false, in any case, as 1 and 0."""
+    if column.dtype != object:
+        return column
+    said = {value for value in column.tolist() if value is not None}
+    meaning = {value: BOOLEANS.get(value.lower()) for value in said} if len(said) <= 6 else {}
+    if not meaning or None in meaning.values():
+        return column
+    return np.array([np.nan if value is None else meaning[value] for value in column.tolist()], dtype=np.float64)
