@@ -18,9 +18,8 @@ def command(markdown: bool, as_json: bool) -> None:
     if as_json:
         show_json({"stages": [{"name": s.name, "question": s.question, "takes": s.takes, "gives": s.gives} for s in STAGES]})
     elif markdown:
-        click.echo(
-            "# The map\n\nMade by `gonogo flow --markdown` from `src/gonogo/flow.py`. A room imports only rooms above it; stages are bold.\n"
-        )
+        click.echo("# The map\n\nMade by `gonogo flow --markdown` from `src/gonogo/flow.py`.")
+        click.echo("A room imports only rooms above it; stages are bold.\n")
         click.echo("| room | asks | takes | gives |\n|---|---|---|---|")
         for room in ROOMS:
             name = f"**{room.name}**" if room.stage else room.name
