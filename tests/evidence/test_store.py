@@ -46,7 +46,7 @@ def test_an_item_without_a_file_has_no_evidence_and_no_note(tmp_path: Path) -> N
     assert store.notes == []
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_file_with_any_byte_changed_is_not_evidence(tmp_path: Path, data: st.DataObject) -> None:
     store = EvidenceStore(tmp_path)

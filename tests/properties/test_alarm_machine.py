@@ -25,7 +25,7 @@ def walk(rule: Rule, seen: list[tuple[Condition, float]], state: AlarmState | No
     return state, told
 
 
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=150)
 @given(rules, looks)
 def test_what_rang_is_told_over_before_it_rings_again(rule: Rule, seen: list[tuple[Condition, float]]) -> None:
     _, told = walk(rule, seen)
@@ -33,7 +33,7 @@ def test_what_rang_is_told_over_before_it_rings_again(rule: Rule, seen: list[tup
     assert ringing == ["fired", "resolved"] * (len(ringing) // 2) + ["fired"] * (len(ringing) % 2)
 
 
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=150)
 @given(rules, looks)
 def test_people_know_whether_it_rings_from_what_they_were_told(rule: Rule, seen: list[tuple[Condition, float]]) -> None:
     state, told = walk(rule, seen)
@@ -41,7 +41,7 @@ def test_people_know_whether_it_rings_from_what_they_were_told(rule: Rule, seen:
     assert state.ringing == (last == ["fired"])
 
 
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=150)
 @given(rules, looks, st.lists(st.floats(0, 70), min_size=1, max_size=5), looks)
 def test_a_gap_neither_advances_nor_resets(
     rule: Rule, before: list[tuple[Condition, float]], gap: list[float], after: list[tuple[Condition, float]]
@@ -58,7 +58,7 @@ def test_a_gap_neither_advances_nor_resets(
             break
 
 
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=150)
 @given(rules, looks)
 def test_an_alarm_fires_only_after_its_duration_of_breaches_that_were_seen(rule: Rule, seen: list[tuple[Condition, float]]) -> None:
     state, breached = AlarmState(), 0.0
@@ -76,7 +76,7 @@ def test_an_alarm_fires_only_after_its_duration_of_breaches_that_were_seen(rule:
             assert kind != "fired"
 
 
-@settings(max_examples=100, deadline=None, database=None)
+@settings(max_examples=100)
 @given(rules, looks)
 def test_a_stored_alarm_goes_on_as_if_nothing_had_happened(rule: Rule, seen: list[tuple[Condition, float]]) -> None:
     straight, told = walk(rule, seen)
@@ -87,7 +87,7 @@ def test_a_stored_alarm_goes_on_as_if_nothing_had_happened(rule: Rule, seen: lis
     assert (state, heard) == (straight, told)
 
 
-@settings(max_examples=100, deadline=None, database=None)
+@settings(max_examples=100)
 @given(rules, looks)
 def test_breaches_that_go_on_always_ring_and_clearness_that_goes_on_always_ends_it(rule: Rule, seen: list[tuple[Condition, float]]) -> None:
     state, _ = walk(rule, seen)

@@ -60,13 +60,13 @@ FACTS = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(REQUIREMENTS)
 def test_parsing_what_was_printed_gives_the_same_requirement(requirement: Requirement) -> None:
     assert parse(str(requirement)) == requirement
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(alphabet='ab01.5e% <>=!()+-*/,"msinpruetf', max_size=24))
 @example("a > 5 %")
 def test_any_text_parses_or_says_why_not_and_printing_is_stable(text: str) -> None:
@@ -79,7 +79,7 @@ def test_any_text_parses_or_says_why_not_and_printing_is_stable(text: str) -> No
     assert requirement is None or parse(str(requirement)) == requirement
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(REQUIREMENTS, st.data(), st.none() | st.sampled_from([0.9, 0.95, 0.999]))
 def test_judging_never_raises_and_an_error_is_never_met(requirement: Requirement, data: st.DataObject, confidence: float | None) -> None:
     facts = {name: data.draw(FACTS) for name in requirement.names if data.draw(st.integers(0, 9))}
@@ -93,7 +93,7 @@ def _not_finite(value: bool | int | float | str) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.floats(0, 1), st.floats(0, 0.5), st.floats(0, 1), st.sampled_from([">", ">=", "<", "<="]))
 def test_confidence_only_ever_makes_a_requirement_harder(value: float, width: float, limit: float, operator: str) -> None:
     facts = {"x": Fact(value, n=100, low=value - width, high=value + width, level=0.95)}

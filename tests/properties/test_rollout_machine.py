@@ -161,5 +161,5 @@ def _onwards(plan: Plan, state: State, epoch: int) -> State:
     raise AssertionError(f"nothing leads on from {state}")
 
 
-RolloutMachine.TestCase.settings = settings(max_examples=120, stateful_step_count=20, deadline=None, database=None)
+RolloutMachine.TestCase.settings = settings(max_examples=120, stateful_step_count=20)
 TestRolloutMachine = RolloutMachine.TestCase

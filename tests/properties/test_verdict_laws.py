@@ -130,7 +130,7 @@ def good(verdict: Verdict) -> set[str]:
     return {result.item for result in verdict.items if result.outcome in GOOD}
 
 
-LAWS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+LAWS = settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much])
 
 
 @LAWS

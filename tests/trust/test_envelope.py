@@ -52,7 +52,7 @@ def test_every_changed_byte_is_refused(ana: FileSigner) -> None:
                 open_envelope(changed, IN_TOTO, [ana.public])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.data())
 def test_every_inserted_or_removed_piece_is_refused(ana: FileSigner, data: st.DataObject) -> None:
     sealed = seal_envelope(BODY, IN_TOTO, [ana])
