@@ -95,7 +95,7 @@ def test_two_sources_of_names_must_agree(metadata: str, declared: list[str]) -> 
         ([GraphInput("x", "float32", 2)], {"feature_names": ["age", "late"]}, "its own target"),
         ([GraphInput("x", "float32", 2)], {"feature_names": ["age", "day"]}, "the time column"),
         ([GraphInput("x", "float32", 1)], {"feature_names": ["city"]}, "column 'city' of the training table holds text"),
-        ([GraphInput("x", "string", 1)], {"feature_names": ["count"]}, "holds numbers, but the model takes text"),
+        ([GraphInput("x", "string", 1)], {"feature_names": ["count"]}, "but the model takes text"),
         ([GraphInput("x", "int64", 1)], {"feature_names": ["age"]}, "1 missing"),
         ([GraphInput("x", "float32", 2)], {"metadata": {"feature_names": "[1, 2]"}}, "neither a list"),
         ([GraphInput("x", "float32", 2)], {"metadata": {"feature_names": '{"y": ["age", "count"]}'}}, "neither a list"),

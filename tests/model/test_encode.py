@@ -168,3 +168,12 @@ def test_an_empty_column_of_unknown_kind_counts_as_missing(models: Any) -> None:
     nothing = np.array([None, None], dtype=object)
     batch = encode_table(models.schema("a", nullable=("a",)), Table({"a": nothing}, 2))
     assert np.isnan(batch["x"]).all()
+
+
+def test_a_number_column_with_a_word_in_it_is_refused_by_that_word() -> None:
+    schema = Schema(
+        "binary-classification", (GraphInput("x", "float32", 1),), (Feature("delay", "float", True, "x", 0),), ("0", "1"), "p", 0.5
+    )
+    column = np.array(["517", None, "NA", "n/a"], dtype=object)
+    with pytest.raises(DataError, match="'delay' holds text such as 'NA', not numbers"):
+        encode_table(schema, Table({"delay": column}, 4))

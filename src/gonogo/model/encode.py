@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, filterfalse
 from operator import itemgetter
 from typing import Any
 
@@ -188,8 +188,9 @@ def table_column(feature: Feature, dtype: str, column: Array) -> Array:
     if feature.type == "string":
         return _text_column(feature, column)
     if column.dtype == object:
-        if any(value is not None for value in column):
-            raise ValueError("holds text, not numbers")
+        text = [value for value in column if value is not None]
+        if text:
+            raise ValueError(f"holds text such as {next(filterfalse(_is_number, text), text[0])[:NAME_SHOWN]!r}, not numbers")
         column = np.full(len(column), np.nan)
     values = np.asarray(column, dtype=np.float64)
     absent = np.isnan(values)
@@ -214,7 +215,7 @@ def _text_column(feature: Feature, column: Array) -> Array:
         if np.isnan(column.astype(np.float64)).all():
             column = np.full(len(column), None, dtype=object)
         else:
-            raise ValueError("holds numbers, but the model takes text")
+            raise ValueError("holds numbers or booleans, but the model takes text (CSV cannot keep them apart, Parquet can)")
     holes = sum(value is None for value in column)
     if holes and not feature.nullable:
         raise ValueError(f"has {holes} missing value(s), which the model does not take")
@@ -299,6 +300,13 @@ def _is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _kind(value: Any) -> str:
