@@ -177,7 +177,7 @@ class Watch:
         now = stamp(self._clock.now())
         value = None if reading is None else reading.to_json()["value"]
         n = 0 if reading is None else reading.n
-        where = ", ".join(f"{name} {label}" for name, label in alarm.labels.items())
+        where = _of(alarm.labels)
         unit = f" {reading.unit}" if reading else ""
         shown = "unknown" if value is None else f"{value:.4g}{unit}"
         words = {
@@ -239,7 +239,7 @@ class Watch:
         rules = [rule for rule in self._rules.values() if rule.concerns(reading)]
         return {
             **reading.to_json(),
-            "of": " ".join(reading.labels.values()),
+            "of": _of(reading.labels),
             "threshold": min((rule.above for rule in rules), default=None),
             "thresholds": [{"rule": rule.name, "above": rule.above, "clear": rule.clear} for rule in rules],
         }
@@ -250,7 +250,7 @@ class Watch:
         condition = rule.judge(reading)
         value = reading.to_json()["value"] if reading else None
         shown = "unknown" if reading is None or value is None else f"{value:.4g} {reading.unit}"
-        text = f"{rule.signal} of {' '.join(alarm.labels.values())} is {shown}; rings above {rule.above:g} for {rule.for_seconds:g} s"
+        text = f"{rule.signal} of {_of(alarm.labels)} is {shown}; rings above {rule.above:g} for {rule.for_seconds:g} s"
         return {
             "key": alarm.key, "rule": rule.name, "level": rule.level, "signal": rule.signal, "labels": dict(alarm.labels),
             "state": str(alarm.state.phase), "ringing": alarm.state.ringing, "since": alarm.since, "condition": str(condition),
@@ -267,6 +267,11 @@ def last_record(store: Store, system: str) -> dict[str, Any] | None:
         return None
     record = {key: value for key, value in found[1].items() if key not in ("states", "outbox")}
     return {**record, "untold": len(found[1]["outbox"])}
+
+
+def _of(labels: Mapping[str, str]) -> str:
+    """What labels name, the release first, in the same order wherever they come from."""
+    return " ".join(labels[name] for name in sorted(labels, key=lambda name: (name != "release", name)))
 
 
 def _key(rule: Rule, labels: Mapping[str, str]) -> str:

@@ -1,0 +1,165 @@
+"""The running service watches itself: what it measures, when it rings, when it is over, and that a crash neither loses nor repeats it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.xdist_group("story"), pytest.mark.timeout(300)]
+
+RULES = """
+monitor:
+  channels: [file]
+  rules:
+    - {name: error-share, signal: error_rate, above: 0.05, clear: 0.03, for: 5 s, min_n: 20}
+    - {name: latency-p95, signal: latency, above: 30000, clear: 20000, for: 5 s, min_n: 20}
+    - {name: drift, signal: psi, above: 0.2, clear: 0.1, for: 5 s, min_n: 500, level: ticket}
+"""
+
+
+@pytest.fixture
+def watched(released: Any) -> Any:
+    """A user whose rules ring within seconds."""
+    file = released.folder / "gonogo.yaml"
+    file.write_text(file.read_text().partition("monitor:")[0].rstrip() + "\n" + RULES)
+    released.environment["GONOGO_WATCH_SECONDS"] = "0.5"
+    return released
+
+
+def flights(user: Any, table: str, rows: int) -> list[dict[str, Any]]:
+    """A fair sample of a table, as features."""
+    import duckdb
+
+    path = user.folder / "data" / f"{table}.parquet"
+    with duckdb.connect(config={"threads": 1}) as connection:
+        cursor = connection.execute(f"SELECT * EXCLUDE (late, scheduled) FROM '{path}' USING SAMPLE {rows} ROWS (reservoir, 17)")
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def send(service: Any, rows: list[dict[str, Any]], *, times: int = 1, at_once: int = 1000) -> None:
+    for _ in range(times):
+        for start in range(0, len(rows), at_once):
+            status, body = service.predict(rows[start : start + at_once])
+            assert status == 200, body
+
+
+def scaled(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The unit of a feature has changed at its source."""
+    return [{**row, "distance": row["distance"] * 10} for row in rows]
+
+
+def alarm(user: Any, rule: str = "drift", feature: str | None = "distance") -> tuple[dict[str, Any], int]:
+    """One alarm as `gonogo alarms` tells it, and the exit code; empty while it is not there."""
+    done = user.gonogo("alarms", "--json", expect=None)
+    found = [entry for entry in json.loads(done.stdout)["alarms"] if (entry["rule"], entry["labels"].get("feature")) == (rule, feature)]
+    return (found[0] if found else {}), done.returncode
+
+
+def until(seen: Callable[[], Any], what: Callable[[Any], bool]) -> Any:
+    deadline = time.monotonic() + 60
+    while True:
+        last = seen()
+        if what(last) or time.monotonic() > deadline:
+            assert what(last), last
+            return last
+        time.sleep(0.1)
+
+
+def notices(user: Any) -> list[dict[str, Any]]:
+    file = user.folder / ".gonogo" / "alarms.jsonl"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def told(user: Any, feature: str = "distance") -> list[str]:
+    """What the file channel was told of one feature, in order."""
+    return [notice["kind"] for notice in notices(user) if notice["labels"].get("feature") == feature]
+
+
+def test_a_drift_is_pending_then_rings_once_outlives_a_crash_and_is_over_when_it_ends(watched: Any) -> None:
+    healthy = flights(watched, "train", 2000)
+    service = watched.serve("late-arrivals@1.0.0")
+    try:
+        until(lambda: alarm(watched), lambda seen: bool(seen[0]))
+        send(service, healthy[:40], at_once=1)
+        entry, code = until(lambda: alarm(watched), lambda seen: seen[0]["n"] == 40)
+        assert (entry["state"], code) == ("UNKNOWN", 0), "40 rows are too few to judge"
+
+        send(service, healthy)
+        until(lambda: alarm(watched), lambda seen: seen[0]["n"] == 2040)
+        states = {(one["rule"], one["state"]) for one in watched.json("alarms")["alarms"]}
+        assert states == {("drift", "OK"), ("error-share", "OK"), ("latency-p95", "OK")}
+        assert notices(watched) == [], "healthy traffic rings"
+
+        send(service, scaled(healthy))
+        entry, code = until(lambda: alarm(watched), lambda seen: seen[0]["state"] != "OK")
+        assert (entry["state"], code) == ("PENDING", 0)
+        assert told(watched) == []
+        entry, code = until(lambda: alarm(watched), lambda seen: seen[0]["state"] != "PENDING")
+        assert (entry["state"], code) == ("FIRING", 1)
+        until(lambda: told(watched), bool)
+
+        os.kill(service.process.pid, signal.SIGKILL)
+        service.process.wait()
+        assert alarm(watched)[1] == 1, "an alarm is not over because nobody looks"
+        service = watched.serve()
+        entry, code = until(lambda: alarm(watched), lambda seen: seen[0]["n"] == 0)
+        assert (entry["state"], code) == ("UNKNOWN", 1), "it rings on while there is nothing to judge"
+        send(service, scaled(healthy[:600]))
+        entry, code = until(lambda: alarm(watched), lambda seen: seen[0]["n"] == 600)
+        assert (entry["state"], code) == ("FIRING", 1)
+        assert told(watched) == ["fired"], "told once, whatever dies in between"
+        assert re.search(r"^FIRING\s+drift.*distance", watched.gonogo("watch", "--once").stdout, re.MULTILINE)
+        assert "drift" in watched.gonogo("status").stdout
+
+        send(service, healthy, times=15)
+        until(lambda: alarm(watched), lambda seen: seen[0]["state"] == "OK")
+        until(lambda: told(watched), lambda kinds: kinds[-1] == "resolved")
+    finally:
+        service.stop()
+    assert told(watched) == ["fired", "resolved"]
+    again = [key for key, times in Counter((notice["key"], notice["kind"]) for notice in notices(watched)).items() if times > 1]
+    assert again == []
+    assert watched.json("log", "--verify")["chain"] == "intact"
+    alarms = [event["body"] for event in watched.json("log")["events"] if event["kind"] == "alarm"]
+    assert [body["kind"] for body in alarms if body["labels"].get("feature") == "distance"] == ["fired", "resolved"]
+
+
+def test_december_is_measured_against_the_baseline_in_the_release_and_its_weather_is_named(watched: Any) -> None:
+    december = flights(watched, "live", 1000)
+    service = watched.serve("late-arrivals@1.0.0")
+    try:
+        until(lambda: alarm(watched), lambda seen: bool(seen[0]))
+        send(service, december[:50], at_once=1)
+        send(service, december)
+        until(lambda: alarm(watched), lambda seen: seen[0]["n"] == 1050)
+        status = watched.json("status")
+    finally:
+        service.stop()
+    assert all(f" of {status['production']['release']}" in one["text"] for one in status["alarms"]), "the release first, then what is of it"
+    signals = status["signals"]
+    values = {(one["signal"], one["labels"].get("feature") or one["labels"].get("quantile")): one["value"] for one in signals}
+    assert all(value is not None for value in values.values()), values
+    assert values["error_rate", None] == 0
+    assert 0 < values["latency", "p50"] <= values["latency", "p95"] <= values["latency", "p99"]
+    drift = {feature: value for (name, feature), value in values.items() if name == "psi"}
+    assert set(december[0]) < set(drift), "one PSI a feature, and one of the score"
+    assert drift["temp"] > 0.2, "training ended in August"
+    assert max(drift[feature] for feature in ("distance", "origin", "weekday", "sched_minutes")) < 0.1, drift
+
+
+def test_the_runbook_has_a_section_of_the_name_of_every_alarm_that_is_sent(watched: Any) -> None:
+    """Somebody is woken by a name, and looks for that name."""
+    from gonogo.checklist.project import READY_MADE_RULES
+
+    runbook = (watched.folder / "OPERATIONS_RUNBOOK.md").read_text()
+    sections = re.findall(r"^## Alarm: ([a-z0-9-]+)", runbook, re.MULTILINE)
+    assert {rule.name for rule in READY_MADE_RULES} <= set(sections)
