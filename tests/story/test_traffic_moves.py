@@ -25,6 +25,7 @@ def test_a_better_release_is_rolled_out_and_one_that_breaks_in_service_is_taken_
 
         broken = ship(released, "1.2.0", expect=1)
         assert broken["rollout"]["state"] == "ROLLED_BACK", broken
+        assert "taken back in" in broken["rollout"]["figures"][-1]
         status = released.json("status")
         assert status["production"]["version"] == "1.1.0"
         time.sleep(0.5)

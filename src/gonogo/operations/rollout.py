@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gonogo import settings
+from gonogo.base.clock import parse_stamp
 from gonogo.base.names import Ref
 from gonogo.errors import GonogoError, NotFoundError
 from gonogo.operations.workspace import Workspace
@@ -106,7 +107,7 @@ def start(workspace: Workspace, reference: str, *, look: Callable[[Seen], None] 
     """Roll out `reference` from what is in production, and drive it to its end."""
     driver = controller(workspace)
     driver.start(plan(workspace, reference))
-    return rolled(driver.drive(_telling(look)))
+    return _ended(workspace, driver.drive(_telling(look)))
 
 
 def resume(workspace: Workspace, *, take_over: bool = False, look: Callable[[Seen], None] = lambda seen: None) -> Rolled:
@@ -118,7 +119,7 @@ def resume(workspace: Workspace, *, take_over: bool = False, look: Callable[[See
         ask(driver, store, system, "resume", actor=settings.actor(), progress=_telling(look))
         return _wait_for_end(workspace, driver, look)
     driver.resume(take_over=take_over)
-    return rolled(driver.drive(_telling(look)))
+    return _ended(workspace, driver.drive(_telling(look)))
 
 
 def abort(workspace: Workspace, *, reason: str, look: Callable[[Seen], None] = lambda seen: None) -> Rolled:
@@ -149,7 +150,19 @@ def _wait_for_end(workspace: Workspace, driver: Controller, look: Callable[[Seen
         raise NotFoundError(f"there has been no rollout of {system}.")
     while not latest.ended:
         latest = follow(driver, store, latest, progress=_telling(look))
-    return rolled(latest)
+    return _ended(workspace, latest)
+
+
+def _ended(workspace: Workspace, rollout: Rollout) -> Rolled:
+    """The record of a rollout that has ended, with the time that the way back took."""
+    ended = rolled(rollout)
+    steps = [event for event in workspace.store().events(kinds=("rollout",)) if event.body.get("rollout") == rollout.id]
+    decided = [parse_stamp(event.time) for event in steps if event.body.get("to") == Phase.ROLLING_BACK]
+    back = [parse_stamp(event.time) for event in steps if event.body.get("from") == Phase.ROLLING_BACK]
+    if not decided or not back:
+        return ended
+    took = f"taken back in {(back[-1] - decided[0]).total_seconds() * 1000:.0f} ms, from the decision to the old routes in force everywhere"
+    return replace(ended, figures=(*ended.figures, took))
 
 
 def plan(workspace: Workspace, reference: str, *, kind: Kind = "canary") -> Plan:
