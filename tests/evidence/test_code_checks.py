@@ -95,7 +95,13 @@ class T(unittest.TestCase):
 
 def test_unittest_is_counted_from_its_closing_lines(code: Any) -> None:
     facts = values(code("tests", (sys.executable, "-m", "unittest", "-q"), {"test_a.py": UNITTEST}))
-    assert (facts["passed"], facts["failed"], facts["skipped"], facts["exit_code"]) == (1, 1, 1, 1)
+    passed = 0 if (3, 12, 0) <= sys.version_info[:3] <= (3, 12, 1) else 1  # those leave the skipped test out of what they ran
+    assert (facts["passed"], facts["failed"], facts["skipped"], facts["exit_code"]) == (passed, 1, 1, 1)
+
+
+def test_a_unittest_run_in_which_nothing_passed_has_passed_nothing(code: Any) -> None:
+    facts = values(code("tests", (sys.executable, "-m", "unittest", "-q"), {"test_a.py": UNITTEST.replace("test_good", "no_test", 1)}))
+    assert facts["passed"] == 0
 
 
 def test_pytest_behind_another_program_is_counted_from_its_closing_line(code: Any) -> None:
