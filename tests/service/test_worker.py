@@ -192,6 +192,7 @@ def test_a_canary_that_dies_or_hangs_under_load_costs_no_request_and_is_taken_of
     old, new = two_arms(crew, 2500)
     result = under_load(crew, 6000, lambda: os.kill(new.process.pid, blow))
     assert result.error_kinds == {}
+    assert load(crew, 200).errors == 0  # 50 of them for the canary, should the blow have come after the last request
     tripped = next((m for m in old.said if m["kind"] == "tripped"), None) or old.hear("tripped")
     assert (tripped["release"], tripped["epoch"]) == (NEW, 1)
     counts = old.snapshot()["counters"]["1"]
