@@ -141,3 +141,17 @@ def test_the_score_output_is_found(outputs: list[GraphOutput], expected: str) ->
 def test_a_score_output_that_is_not_clear_is_an_error(outputs: list[GraphOutput], said: str) -> None:
     with pytest.raises(ModelError, match=said):
         derive(AGE, outputs=outputs)
+
+
+@pytest.mark.parametrize(("width", "advice"), [(5, "2 are missing"), (2, "data.ignore")])
+def test_too_few_columns_are_to_be_written_and_too_many_to_be_ignored(width: int, advice: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        derive([GraphInput("x", "float32", width)])
+    assert advice in (caught.value.hint or "")
+
+
+def test_a_regression_is_refused_as_what_it_is() -> None:
+    with pytest.raises(ModelError) as caught:
+        derive([GraphInput("age", "float32", 1)], outputs=(GraphOutput("variable", "float32", (None, 1)),), classes=("0", "1", "2"),
+               task="multiclass-classification")  # fmt: skip
+    assert "regression is not supported" in (caught.value.hint or "")

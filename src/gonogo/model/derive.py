@@ -92,9 +92,11 @@ def _spread(inputs: tuple[GraphInput, ...], names: tuple[str, ...], what: str) -
         fixed = len(names)
     if fixed != len(names) or any(item.width == 0 for item in inputs):
         takes = ", ".join(f"{item.name}[{item.width or 'any'}]" for item in inputs)
+        few = f"Write the tables again with every column the model was trained on; {fixed - len(names)} are missing."
+        many = "Name those that are no features under `data.ignore` in gonogo.yaml, or list the model's own under `model.features`."
         raise ModelError(
             f"the model takes {fixed} columns ({takes}), but there are {len(names)} {what}: {_list(names)}.",
-            hint="List the features in the model's order under `model.features` in gonogo.yaml, or mark the others under `data.ignore`.",
+            hint=few if len(names) < fixed else many,
         )
     dealt, at = {}, 0
     for item in inputs:
@@ -192,7 +194,10 @@ def _score_output(outputs: Sequence[GraphOutput], classes: int) -> str:
     if not exact and any(output.dtype.startswith(("seq", "map")) for output in outputs):
         raise ModelError(f"the model gives its scores as a sequence of maps: {said}.", hint=ZIPMAP_HINT)
     problem = "more than one output could hold" if exact else "no output holds"
-    raise ModelError(f"{problem} the scores of {classes} classes; the outputs are: {said}.", hint="Call the right one `probabilities`.")
+    raise ModelError(
+        f"{problem} the scores of {classes} classes; the outputs are: {said}.",
+        hint="Call the right one `probabilities`." if exact else "A classifier has one score a class. A regression is not supported.",
+    )
 
 
 def _contradiction(in_file: Sequence[str], declared: Sequence[str]) -> str:
