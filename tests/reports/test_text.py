@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 from gonogo.reports.text import render_item, render_text
+from gonogo.verdict.outcome import Outcome
 
 ANSI = re.compile(r"\033\[[0-9;]*m")
 
@@ -81,3 +82,22 @@ def test_one_item_is_told_with_its_facts_isolation_and_digests(report):
 def test_an_item_without_evidence_can_be_told(report):
     entry = report.entries[-1]
     assert "product-owner" in render_item(entry.item, entry.result, None)
+
+
+def test_one_missing_input_is_one_block_with_its_reason_and_not_one_for_every_item_that_needed_it(make_report):
+    why = "the model gives its scores as a sequence of maps. Export it with options={'zipmap': False}."
+    report = make_report(
+        {
+            "tests-pass": (Outcome.ERROR, f"input bundle: {why}"),
+            "latency": (Outcome.ERROR, f"input endpoint: {why}"),
+            "model-quality": (Outcome.ERROR, "input train: data.train is not declared. Add it to gonogo.yaml."),
+        },
+        evidence={},
+    )
+    text = render_text(report, color=False)
+    assert text.count("sequence of maps") == 1
+    assert "ERROR  tests-pass, latency\n    reason      the model gives" in text
+    assert "ERROR  model-quality\n    reason      data.train is not declared. Add it to gonogo.yaml.\n\n" in text
+    assert "Train on more months" not in text  # the remedy of an item that could not be looked at helps nobody
+    assert re.search("^  ERROR +latency", text, re.MULTILINE)
+    assert text.endswith("Next: mend the reason given above, then gonogo check")

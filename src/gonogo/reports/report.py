@@ -9,6 +9,7 @@ Rules it keeps:
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from gonogo.checklist.units import UNITS, shown
 from gonogo.evidence.record import Evidence, Fact
 from gonogo.verdict.outcome import GOOD, Decision, ItemResult, Outcome, Verdict
 
+OBSTACLE = re.compile(r"input \w+: (.+)", re.DOTALL)
 WORDS = {
     Outcome.PASS: "pass",
     Outcome.FAIL: "fail",
@@ -42,6 +44,12 @@ class Entry:
     @property
     def good(self) -> bool:
         return self.result.outcome in GOOD
+
+    @property
+    def obstacle(self) -> str:
+        """Why an input of the check was not there; empty when it was. Mending that is what helps, not the item's own remedy."""
+        found = OBSTACLE.match(self.result.reason) if self.result.outcome is Outcome.ERROR else None
+        return found[1] if found else ""
 
     @property
     def wants_signature(self) -> bool:
@@ -86,6 +94,12 @@ class Report:
         return tuple(sorted((entry for entry in self.entries if not entry.good), key=lambda entry: not entry.result.mandatory))
 
     @property
+    def obstacles(self) -> Mapping[str, tuple[Entry, ...]]:
+        """The entries that one missing input keeps from being measured, by its reason."""
+        kept = [entry for entry in self.blocking if entry.obstacle]
+        return {reason: tuple(entry for entry in kept if entry.obstacle == reason) for reason in dict.fromkeys(e.obstacle for e in kept)}
+
+    @property
     def sections(self) -> tuple[tuple[str, tuple[Entry, ...]], ...]:
         """Sections in the checklist's order, each with its entries."""
         entries = self.entries
@@ -119,6 +133,8 @@ class Report:
         if self.go:
             return "gonogo release"
         others = [entry for entry in self.blocking if not entry.wants_signature]
+        if others and others[0].obstacle:
+            return "mend the reason given above, then gonogo check"
         if others:
             return f"gonogo explain {others[0].item.id}"
         roles = dict.fromkeys(entry.item.sign_off for entry in self.blocking)

@@ -69,7 +69,16 @@ def _report(report: Report, paint: Paint) -> Iterator[str]:
     yield paint(DIM, f"bundle {short(report.verdict.subject)} · {report.checklist.title} {report.checklist.version}")
     for note in report.verdict.notes:
         yield from _labelled("note", note)
+    for reason, entries in report.obstacles.items():
+        yield ""
+        ids = ", ".join(printable(entry.item.id) for entry in entries)
+        lines = textwrap.wrap(ids, WIDTH - len(INDENT) - 2, break_on_hyphens=False)
+        yield f"{paint.outcome(Outcome.ERROR)}  {paint(BOLD, lines[0])}"
+        yield from (paint(BOLD, INDENT + line) for line in lines[1:])
+        yield from _labelled("reason", reason)
     for entry in report.blocking:
+        if entry.obstacle:
+            continue
         yield ""
         id_, statement = printable(entry.item.id), printable(entry.item.statement)
         yield f"{paint.outcome(entry.result.outcome)}  {paint(BOLD, id_)}  {statement}"
@@ -109,7 +118,7 @@ def _explained(entry: Entry, paint: Paint, findings: int | None) -> Iterator[str
         yield from _labelled("changed", f"this project overrides {', '.join(entry.overridden)} of the pack")
     if entry.item.why:
         yield from _labelled("why", entry.item.why)
-    if entry.item.remedy and not entry.good:
+    if entry.item.remedy and not entry.good and not entry.obstacle:
         yield from _labelled("repair", entry.item.remedy)
 
 
