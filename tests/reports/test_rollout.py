@@ -43,9 +43,18 @@ def rollout() -> dict[str, object]:
 def test_the_text_has_one_line_per_change_and_the_end(rollout):
     lines = render_rollout_text(rollout).splitlines()
     assert lines[0] == f"{OLD} → {NEW}"
-    assert [line.split()[2] for line in lines[1:6]] == ["PREPARING", "SHIFTING", "ANALYZING", "ANALYZING", "ROLLED_BACK"]
-    assert "25.00 %  new 16/80 bad, old 0/1520 bad" in lines[4]
-    assert lines[6:] == ["ROLLED_BACK: the new release fails more often", "  at 25 %: 80 requests, 16 bad"]
+    changes = [line.split()[2] for line in lines if " s  " in line]
+    assert changes == ["PREPARING", "SHIFTING", "ANALYZING", "ANALYZING", "ROLLED_BACK"]
+    assert lines[5].endswith("25.00 %")
+    assert lines[-2:] == ["ROLLED_BACK: the new release fails more often", "  at 25 %: 80 requests, 16 bad"]
+
+
+def test_a_judged_stretch_says_its_counts_and_each_e_value_beside_its_limit(rollout):
+    assert "            new 16/80 bad, old 0/1520; safe -40.0 of 3.0, harm +5.1 of 4.6" in render_rollout_text(rollout).splitlines()
+
+
+def test_no_line_of_the_text_is_wider_than_80_columns(rollout):
+    assert max(map(len, render_rollout_text(rollout).splitlines())) <= 80
 
 
 def test_a_stretch_is_told_with_its_last_counts_and_time(rollout):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from typing import Any
 
 import click
@@ -63,12 +64,15 @@ class Verbs(click.Group):
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(package_name="gonogo")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """From a trained model to verified production, and back, by checklists that run themselves.
 
     Every verb takes --json (one JSON document on standard output) and --help (with an example).
     Exit codes: 0 done or GO, 1 NO-GO or refused, 2 wrong use or configuration.
     """
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False
 
 
 def run(*arguments: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -59,12 +60,23 @@ def progress(as_json: bool) -> Callable[[str, int, int], None]:
     if as_json or not sys.stderr.isatty():
         return lambda what, done, total: None
 
-    width = 24
-
     def draw(what: str, done: int, total: int) -> None:
-        filled = width * done // max(total, 1)
-        bar = "█" * filled + "░" * (width - filled)
-        end = "\r\033[K" if done >= total else ""
-        click.echo(f"\r\033[K{bar} {done}/{total} {what}{end}", nl=False, err=True)
+        redraw("" if done >= total else f"{bar(done / max(total, 1), 24)} {done}/{total} {what}", err=True)
 
     return draw
+
+
+def bar(share: float, width: int) -> str:
+    filled = max(round(width * share), share > 0)  # a little is not nothing
+    return "█" * filled + "░" * (width - filled)
+
+
+def redraw(text: str, *, err: bool = False) -> None:
+    """Draw a line of a terminal over, clipped so that it never wraps: a wrapped line could not be drawn over again."""
+    room = shutil.get_terminal_size().columns - 1
+    click.echo(f"\r{text[:room]:<{room}}" + ("" if text else "\r"), nl=False, err=err)
+
+
+def paper(most: int) -> int:
+    """How wide a text may be: as the terminal, at most `most`; `most` when piped."""
+    return max(60, min(most, shutil.get_terminal_size().columns)) if sys.stdout.isatty() else most

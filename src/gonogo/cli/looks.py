@@ -9,9 +9,7 @@ from typing import Any
 
 import click
 
-from gonogo.cli.door import show_json
-
-WIDTH = 20
+from gonogo.cli.door import bar, redraw, show_json
 
 
 @contextmanager
@@ -22,13 +20,15 @@ def show_looks(as_json: bool) -> Iterator[Callable[[Any], None]]:
 
     def look(seen: Any) -> None:
         nonlocal last
-        filled = round(WIDTH * seen.weight_bp / 10000)
-        bar = "█" * filled + "░" * (WIDTH - filled)
-        head = f"{seen.phase:<19} {bar} {seen.weight_bp / 100:>6.2f} %"
-        counts = f"new {seen.bad_new}/{seen.n_new} bad, old {seen.bad_old}/{seen.n_old}"
-        text = f"{head}  {counts}  log e: harm {seen.log_e_harm:+.1f}, safe {seen.log_e_safe:+.1f}"
+        head = f"{seen.phase:<12} {bar(seen.weight_bp / 10000, 10)} {seen.weight_bp / 100:>3.0f} %"
+        text = head
+        if seen.n_new or seen.n_old:
+            counts = f"bad {seen.bad_new}/{seen.n_new}, old {seen.bad_old}/{seen.n_old}"
+            text += f"  {counts}  log e safe {seen.log_e_safe:+.1f} harm {seen.log_e_harm:+.1f}"
         if live:
-            click.echo(("\n" if head != last and last else "\r\033[K") + text, nl=False)
+            if last and head != last:
+                click.echo()
+            redraw(text)
         elif head != last:
             click.echo(text)
         last = head

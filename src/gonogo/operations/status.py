@@ -8,6 +8,7 @@ from typing import Any
 from gonogo.base.clock import stamp
 from gonogo.errors import GonogoError
 from gonogo.operations.audit_log import audit_log
+from gonogo.operations.health import health, watched
 from gonogo.operations.releases import releases
 from gonogo.operations.rollout import view
 from gonogo.operations.watch import last_watch
@@ -22,19 +23,19 @@ def status(workspace: Workspace) -> dict[str, Any]:
     """The document behind `status`, `watch`, `alarms` and the dashboard. What cannot be seen is said, never guessed."""
     log = audit_log(workspace, verify=True, last=1)
     listed = releases(workspace)
-    watched = last_watch(workspace)
-    return {
+    now = workspace.clock.now()
+    document = {
         "system": workspace.project.system,
-        "time": stamp(workspace.clock.now()),
+        "time": stamp(now),
         "production": _production(workspace),
         "service": _service(workspace),
         "rollout": view(workspace),
-        "signals": watched["signals"],
-        "alarms": watched["alarms"],
+        **watched(last_watch(workspace), now),
         "releases": listed.to_json()["releases"],
         "events": log.total,
         "chain": "broken: " + "; ".join(log.problems) if log.problems else "intact",
     }
+    return {**document, "health": health(document)}
 
 
 def log_document(workspace: Workspace) -> dict[str, Any]:
@@ -65,7 +66,7 @@ def _service(workspace: Workspace) -> dict[str, Any]:
     try:
         seen = ControlClient.of_store(workspace.path).observe()
     except GonogoError as error:
-        return {"alive": False, "url": None, "problem": str(error), "arms": []}
+        return {"alive": False, "url": None, "problem": error.message, "arms": []}
     arms = [_arm(name, release, seen) for name, release in seen["releases"].items()]
     return {"alive": True, "url": seen["url"], "problem": seen.get("unsaved", ""), "epoch": seen["epoch"], "arms": arms}
 

@@ -37,7 +37,7 @@ def draw_rollout(rollout: Record) -> Drawn:
     title = f"{rollout['old'] or 'nothing'} → {rollout['new']}"
     looks = rollout["looks"]
     words = f"{rollout['state']}: {rollout['reason']}. " + "; ".join(
-        f"after {after:.0f} s {look['phase']} at {_share(rollout, look) / 100:g} %" for after, look in _changes(rollout)
+        f"after {after:.0f} s {look['phase']} at {share_of(rollout, look) / 100:g} %" for after, look in changes(rollout)
     )
     if len(looks) < 2:
         return Drawn(title, Markup(""), f"{words}.")
@@ -58,7 +58,7 @@ def _share_panel(rollout: Record, xs: Sequence[float]) -> Iterator[Markup]:
     yield svg.text(LEFT, TOP - 6, "% of traffic on the new release", "start", "soft")
     points: list[tuple[float, float]] = []
     for x, look in zip(xs, rollout["looks"], strict=True):
-        y = TOP + SHARE * (1 - _share(rollout, look) / WHOLE)
+        y = TOP + SHARE * (1 - share_of(rollout, look) / WHOLE)
         points += [(x, points[-1][1]), (x, y)] if points else [(x, y)]
     yield svg.path(points)
 
@@ -91,30 +91,37 @@ def _height(part: float) -> float:
 
 def _lines(rollout: Record) -> Iterator[str]:
     yield f"{rollout['old'] or 'nothing'} → {rollout['new']}"
-    for after, look in _changes(rollout):
-        share = _share(rollout, look)
+    for after, look in changes(rollout):
+        share = share_of(rollout, look)
         filled = round(BAR * share / WHOLE)
         bar = "█" * filled + "░" * (BAR - filled)
-        yield f"  {after:>6.1f} s  {look['phase']:<19} {bar} {share / 100:>6.2f} %{_counts(look)}"
+        yield f"  {after:>6.1f} s  {look['phase']:<18} {bar} {share / 100:>6.2f} %"
+        if learned := evidence_text(look):
+            yield f"{'':>12}{learned}"
     yield f"{rollout['state']}: {printable(str(rollout['reason']))}"
     for figure in rollout.get("figures", ()):
         yield f"  {printable(str(figure))}"
 
 
-def _counts(look: Record) -> str:
+def evidence_text(look: Record) -> str:
+    """What the judge knew: bad answers of both releases, and each e-value (its logarithm) with its limit. Empty outside judged stages."""
     analysis = look.get("analysis")
     if not analysis:
         return ""
     new, old = analysis["canary"], analysis["stable"]
-    return f"  new {new['bad']}/{new['n']} bad, old {old['bad']}/{old['n']} bad"
+    values = ", ".join(
+        f"{word} {number(analysis[key]):+.1f} of {number(analysis[limit]):.1f}"
+        for word, key, limit in (("safe", "log_e_safe", "pass_at"), ("harm", "log_e_harm", "fail_at"))
+    )
+    return f"new {new['bad']}/{new['n']} bad, old {old['bad']}/{old['n']}; {values}"
 
 
-def _changes(rollout: Record) -> list[tuple[float, Record]]:
+def changes(rollout: Record) -> list[tuple[float, Record]]:
     """The last look of every stretch with the same phase and share, with the seconds since the first look."""
     looks = rollout["looks"]
     kept: list[tuple[float, Record]] = []
     for second, look in zip(_seconds(looks), looks, strict=True):
-        same = kept and (kept[-1][1]["phase"], _share(rollout, kept[-1][1])) == (look["phase"], _share(rollout, look))
+        same = kept and (kept[-1][1]["phase"], share_of(rollout, kept[-1][1])) == (look["phase"], share_of(rollout, look))
         if same:
             kept[-1] = (second, look)
         else:
@@ -122,7 +129,7 @@ def _changes(rollout: Record) -> list[tuple[float, Record]]:
     return kept
 
 
-def _share(rollout: Record, look: Record) -> float:
+def share_of(rollout: Record, look: Record) -> float:
     """Basis points of the new release."""
     return number(look["weights"].get(rollout["new"], 0))
 

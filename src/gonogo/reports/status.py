@@ -1,45 +1,132 @@
-"""The record of `gonogo status` as text for a terminal."""
+"""The record of `gonogo status`, arranged for a reader, and as text for a terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import textwrap
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-WIDTH = 20
+from gonogo.checklist.units import UNITS, shown
+from gonogo.reports.report import joined, printable, short
+
+WIDTH = 100
+BAR = 20
+HEALTH_TONES = {"WELL": "good", "NOT WELL": "bad", "UNCERTAIN": "open", "NOTHING LIVE": "quiet"}
+ALARM_TONES = {"FIRING": "bad", "RECOVERING": "bad", "PENDING": "open", "UNKNOWN": "open", "OK": "good"}
+
+Record = Mapping[str, Any]
 
 
-def render_status_text(status: Mapping[str, Any]) -> str:
-    """What is live, who put it there, the shares, the signals, the alarms, the chain."""
-    production = status["production"]
-    service = status["service"]
-    lines = [f"{status['system']}   {status['time']}"]
+def render_status_text(status: Record, width: int = WIDTH) -> str:
+    """Is it well; what is live, who put it there; the shares, the signals, the alarms, the chain."""
+    production, service, rollout, health = status["production"], status["service"], status["rollout"], status["health"]
+    lines = [f"{status['system']}  {health['state']}  {status['time']}"]
+    lines += [f"            {reason}" for reason in health["reasons"]]
     if production:
-        lines.append(f"production  {production['release']} since {production['since']} by {production['by']} ({production['reason']})")
-        lines.append(f"            bundle {production['digest']}")
+        lines.append(f"production  {production['release']} since {production['since']}")
+        lines.append(f"            by {production['by']}: {production['reason']}")
+        lines.append(f"            bundle {short(production['digest'])}")
     else:
         lines.append("production  nothing yet")
     lines.append(f"service     {service['url'] if service['alive'] else 'does not answer: ' + service['problem']}")
     lines += [_arm(arm) for arm in service["arms"]]
-    rollout = status["rollout"]
     if rollout:
-        lines.append(f"rollout     {rollout['state']}: {rollout['old'] or 'nothing'} → {rollout['new']}  {rollout['reason']}")
+        lines.append(f"rollout     {rollout['state']}: {rollout['old'] or 'nothing'} → {rollout['new']}")
+        lines += [f"            {rollout['reason']}"] if rollout["reason"] else []
     lines.append(f"releases    {', '.join(release['version'] for release in status['releases']) or 'none'}")
     lines.append(f"audit log   {status['events']} events, chain {status['chain']}")
-    return "\n".join([*lines, "", render_signals_text(status)])
+    return joined([*(part for line in lines for part in _wrapped(line, 12, width)), "", render_signals_text(status, width)])
 
 
-def _arm(arm: Mapping[str, Any]) -> str:
-    filled = round(WIDTH * arm["weight_bp"] / 10000)
-    bar = "█" * filled + "░" * (WIDTH - filled)
-    return f"            {bar} {arm['weight_bp'] / 100:>6.2f} %  {arm['release']:<24} {arm['n']} requests, {arm['bad']} bad"
+def render_signals_text(status: Record, width: int = WIDTH) -> str:
+    """Signals with n and threshold, then the alarms that are not quiet, and how many are."""
+    lines = [] if status["signals"] else ["no signals yet"]
+    for release, signals in by_release(status["signals"]):
+        lines += [f"{printable(release):<28} {'value':>14} {'n':>9}  {'rings above':<14}"]
+        lines += [
+            f"{signal_name(signal)[:28]:<28} {value_text(signal['value'], signal['unit']):>14} {signal['n']:>9,}  "
+            f"{limit_text(signal)}{'  ✗' if beyond(signal) else ''}"
+            for signal in signals
+        ] + [""]
+    return joined([*lines, render_alarms_text(status["alarms"], width)]).rstrip()
 
 
-def render_signals_text(status: Mapping[str, Any]) -> str:
-    """Signals with n and threshold, then alarms."""
-    lines = [f"{'signal':<14} {'of':<34} {'value':>12} {'n':>9} {'threshold':>11}"] if status["signals"] else ["no signals yet"]
-    for signal in status["signals"]:
-        value = "unknown" if signal["value"] is None else f"{signal['value']:.4g} {signal['unit']}".strip()
-        threshold = "" if signal["threshold"] is None else f"{signal['threshold']:g}"
-        lines.append(f"{signal['signal']:<14} {signal['of']:<34} {value:>12} {signal['n']:>9} {threshold:>11}")
-    lines += ["", *(f"{alarm['state']:<11} {alarm['rule']:<22} {alarm['text']}" for alarm in status["alarms"])]
-    return "\n".join(lines).rstrip()
+def render_alarms_text(alarms: Sequence[Record], width: int = WIDTH) -> str:
+    """Every alarm that is not quiet, the ringing ones first, and how many are quiet."""
+    lines = [f"{alarm['state']:<11} {alarm['rule']}: {alarm['text']}" for alarm in loud_alarms(alarms)]
+    lines += [f"{'OK':<11} {quiet_text(alarms)}"] if quiet_text(alarms) else []
+    return joined(part for line in lines for part in _wrapped(line, 12, width))
+
+
+def by_release(signals: Sequence[Record]) -> list[tuple[str, list[Record]]]:
+    """The signals of each release; those that are judged by a rule first, the nearest to its limit first of its kind."""
+    groups: dict[str, list[Record]] = {}
+    for signal in signals:
+        groups.setdefault(str(signal["labels"].get("release", "")), []).append(signal)
+    return [(release, sorted(group, key=lambda signal: (signal["signal"], -part_of_limit(signal)))) for release, group in groups.items()]
+
+
+def signal_name(signal: Record) -> str:
+    """The signal and what it is of, less the release."""
+    return printable(" ".join([str(signal["signal"]), *(str(label) for name, label in signal["labels"].items() if name != "release")]))
+
+
+def value_text(value: float | None, unit: str) -> str:
+    """A value for people; what is not known is said."""
+    if value is None:
+        return "unknown"
+    if unit == "share":
+        return shown(value * 100, "%")
+    if unit == "PSI":
+        return shown(value, "")  # the signal's name says it
+    return shown(value, unit) if unit in UNITS else f"{shown(value, '')} {unit}"
+
+
+def limit_text(signal: Record) -> str:
+    return "–" if signal["threshold"] is None else value_text(signal["threshold"], signal["unit"])
+
+
+def part_of_limit(signal: Record) -> float:
+    """How far the value has come to where an alarm rings: 1 is there. 0 without a limit or a value."""
+    value, limit = signal["value"], signal["threshold"]
+    return 0.0 if value is None or not limit else max(value / limit, 0.0)
+
+
+def beyond(signal: Record) -> bool:
+    return signal["value"] is not None and signal["threshold"] is not None and signal["value"] > signal["threshold"]
+
+
+def loud_alarms(alarms: Sequence[Record]) -> list[Record]:
+    """The alarms that are not quiet, the ringing ones first."""
+    order = list(ALARM_TONES)
+    return sorted((alarm for alarm in alarms if alarm["state"] != "OK"), key=lambda alarm: order.index(alarm["state"]))
+
+
+def quiet_text(alarms: Sequence[Record]) -> str:
+    """How many alarms are quiet, and of which rules; empty when none is."""
+    rules = Counter(str(alarm["rule"]) for alarm in alarms if alarm["state"] == "OK")
+    names = ", ".join(rule if count == 1 else f"{rule} ({count})" for rule, count in sorted(rules.items()))
+    return f"{rules.total()} quiet: {names}" if rules else ""
+
+
+def arm_text(arm: Record) -> str:
+    """What was counted for a release since the service started."""
+    times = ", ".join(f"P{p} {arm[f'p{p}_ms']:g}" for p in (50, 95, 99) if arm[f"p{p}_ms"] is not None)
+    ill = "" if arm["alive"] and arm["healthy"] else "; NOT HEALTHY" if arm["alive"] else "; NOT RUNNING"
+    return f"{arm['n']:,} requests, {arm['bad']:,} bad{'; ' + times + ' ms' if times else ''}{ill}"
+
+
+def _arm(arm: Record) -> str:
+    filled = round(BAR * arm["weight_bp"] / 10000)
+    bar = "█" * filled + "░" * (BAR - filled)
+    return f"            {bar} {arm['weight_bp'] / 100:>6.2f} %  {arm['release']}\n{'':>14}{arm_text(arm)}"
+
+
+def _wrapped(text: str, indent: int, width: int) -> list[str]:
+    """Lines no wider than the paper; what goes on is indented. A line that fits stays as it is, its spaces too."""
+    lines = []
+    for line in text.split("\n"):
+        said = printable(line)
+        lines += [said] if len(said) <= width else textwrap.wrap(said, width, subsequent_indent=" " * indent, break_on_hyphens=False)
+    return lines

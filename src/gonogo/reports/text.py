@@ -29,30 +29,31 @@ COLORS = {
 }
 
 
-def render_text(report: Report, color: bool) -> str:
-    """The whole report. `color` adds ANSI colours."""
-    return joined(_report(report, Paint(color)))
+def render_text(report: Report, color: bool, width: int = WIDTH) -> str:
+    """The whole report. `color` adds ANSI colours; no line is wider than `width`, if the words allow it."""
+    return joined(_report(report, Paint(color, width)))
 
 
-def render_item(item: Item, result: ItemResult, evidence: Evidence | None, color: bool = False) -> str:
+def render_item(item: Item, result: ItemResult, evidence: Evidence | None, color: bool = False, width: int = WIDTH) -> str:
     """All about one item: question, why, required against measured, facts, evidence, how to repair."""
-    paint = Paint(color)
+    paint = Paint(color, width)
     entry = Entry(item, result, evidence)
-    lines = [f"{paint.outcome(result.outcome)}  {paint(BOLD, printable(item.id))}  {printable(item.statement)}", ""]
+    lines = [*_titled(item, result, paint), ""]
     lines += _explained(entry, paint, findings=None)
-    lines += _labelled("section", f"{item.section}, {item.kind}" + (f"; covers {', '.join(item.rows)}" if item.rows else ""))
+    lines += _labelled("section", f"{item.section}, {item.kind}" + (f"; covers {', '.join(item.rows)}" if item.rows else ""), paint)
     if item.sign_off:
-        lines += _labelled("signed by", item.sign_off)
+        lines += _labelled("signed by", item.sign_off, paint)
     if evidence:
-        lines += _evidence(evidence)
+        lines += _evidence(evidence, paint)
     return joined(lines)
 
 
 class Paint:
-    """Colours, or none."""
+    """Colours, or none; and how wide the paper is."""
 
-    def __init__(self, color: bool) -> None:
+    def __init__(self, color: bool, width: int = WIDTH) -> None:
         self.color = color
+        self.width = width
 
     def __call__(self, style: str, text: str) -> str:
         return f"{style}{text}{PLAIN}" if self.color else text
@@ -68,20 +69,19 @@ def _report(report: Report, paint: Paint) -> Iterator[str]:
     yield paint(DIM, counts)
     yield paint(DIM, f"bundle {short(report.verdict.subject)} · {report.checklist.title} {report.checklist.version}")
     for note in report.verdict.notes:
-        yield from _labelled("note", note)
+        yield from _labelled("note", note, paint)
     for reason, entries in report.obstacles.items():
         yield ""
         ids = ", ".join(printable(entry.item.id) for entry in entries)
-        lines = textwrap.wrap(ids, WIDTH - len(INDENT) - 2, break_on_hyphens=False)
+        lines = textwrap.wrap(ids, paint.width - len(INDENT), break_on_hyphens=False)
         yield f"{paint.outcome(Outcome.ERROR)}  {paint(BOLD, lines[0])}"
         yield from (paint(BOLD, INDENT + line) for line in lines[1:])
-        yield from _labelled("reason", reason)
+        yield from _labelled("reason", reason, paint)
     for entry in report.blocking:
         if entry.obstacle:
             continue
         yield ""
-        id_, statement = printable(entry.item.id), printable(entry.item.statement)
-        yield f"{paint.outcome(entry.result.outcome)}  {paint(BOLD, id_)}  {statement}"
+        yield from _titled(entry.item, entry.result, paint)
         yield from _explained(entry, paint, findings=MOST_FINDINGS)
     outcome_width = max((len(outcome) for outcome, _ in report.counts), default=0)
     id_width = max((len(entry.item.id) for entry in report.entries), default=0)
@@ -90,56 +90,68 @@ def _report(report: Report, paint: Paint) -> Iterator[str]:
         yield paint(BOLD, printable(section))
         for entry in entries:
             outcome = paint.outcome(entry.result.outcome, outcome_width)
-            yield f"  {outcome}  {printable(entry.item.id):<{id_width}}  {_in_short(entry)}"
+            room = paint.width - outcome_width - id_width - 6
+            yield f"  {outcome}  {printable(entry.item.id):<{id_width}}  {_in_short(entry, room)}"
     yield ""
     yield f"Next: {report.next_step}"
 
 
-def _in_short(entry: Entry) -> str:
+def _titled(item: Item, result: ItemResult, paint: Paint) -> Iterator[str]:
+    """Outcome, name and statement; the statement on a line of its own where it does not fit beside them."""
+    id_, statement = printable(item.id), printable(item.statement)
+    head = f"{paint.outcome(result.outcome)}  {paint(BOLD, id_)}"
+    if len(result.outcome) + len(id_) + len(statement) + 4 <= paint.width:
+        yield f"{head}  {statement}"
+    else:
+        yield head
+        yield from textwrap.wrap(statement, paint.width, initial_indent=INDENT, subsequent_indent=INDENT)
+
+
+def _in_short(entry: Entry, room: int) -> str:
     """The rest of an item's line: what was measured, else its statement."""
     measured = "; ".join(measured for _, measured, _ in requirement_lines(entry)) if entry.good else ""
-    return textwrap.shorten(printable(measured or entry.item.statement), 72, placeholder=" …")
+    return textwrap.shorten(printable(measured or entry.item.statement), max(room, 16), placeholder=" …")
 
 
 def _explained(entry: Entry, paint: Paint, findings: int | None) -> Iterator[str]:
     result = entry.result
     for required, measured, met in requirement_lines(entry):
-        yield from _labelled("required", required)
-        yield from _labelled("measured", f"{measured}{'' if met or result.outcome in GOOD else '  ✗'}")
+        yield from _labelled("required", required, paint)
+        yield from _labelled("measured", f"{measured}{'' if met or result.outcome in GOOD else '  ✗'}", paint)
     if reason := reason_beyond(entry):
-        yield from _labelled("reason", reason)
+        yield from _labelled("reason", reason, paint)
     if entry.evidence:
         found = entry.evidence.findings
         for finding in found[:findings]:
-            yield from _labelled("found", finding)
+            yield from _labelled("found", finding, paint)
         if findings is not None and len(found) > findings:
-            yield from _labelled("", f"and {len(found) - findings} more: gonogo explain {entry.item.id}")
+            yield from _labelled("", f"and {len(found) - findings} more: gonogo explain {entry.item.id}", paint)
     if entry.overridden:
-        yield from _labelled("changed", f"this project overrides {', '.join(entry.overridden)} of the pack")
+        yield from _labelled("changed", f"this project overrides {', '.join(entry.overridden)} of the pack", paint)
     if entry.item.why:
-        yield from _labelled("why", entry.item.why)
+        yield from _labelled("why", entry.item.why, paint)
     if entry.item.remedy and not entry.good and not entry.obstacle:
-        yield from _labelled("repair", entry.item.remedy)
+        yield from _labelled("repair", entry.item.remedy, paint)
 
 
-def _evidence(evidence: Evidence) -> Iterator[str]:
+def _evidence(evidence: Evidence, paint: Paint) -> Iterator[str]:
     yield ""
     for name, fact in evidence.facts.items():
         yield f"{INDENT}{printable(name):<24} {printable(fact_text(fact))}"
     yield ""
-    yield from _labelled("measured by", f"{evidence.check}, {evidence.started} to {evidence.finished}")
+    yield from _labelled("measured by", f"{evidence.check}, {evidence.started} to {evidence.finished}", paint)
     if evidence.isolation:
-        yield from _labelled("isolation", evidence.isolation)
+        yield from _labelled("isolation", evidence.isolation, paint)
     if evidence.tools:
-        yield from _labelled("tools", ", ".join(f"{name} {version}" for name, version in sorted(evidence.tools.items())))
+        yield from _labelled("tools", ", ".join(f"{name} {version}" for name, version in sorted(evidence.tools.items())), paint)
     for name, digest in sorted(evidence.inputs.items()):
-        yield from _labelled(f"of {name}", digest)
-    yield from _labelled("evidence", evidence.digest)
+        yield from _labelled(f"of {name}", digest, paint)
+    yield from _labelled("evidence", evidence.digest, paint)
 
 
-def _labelled(label: str, text: str) -> Iterator[str]:
+def _labelled(label: str, text: str, paint: Paint) -> Iterator[str]:
     """A label and a text wrapped beside it."""
     head = f"{INDENT}{printable(label):<12}"
-    lines = textwrap.wrap(printable(text), WIDTH - len(head), break_on_hyphens=False) or [""]
+    lines = textwrap.wrap(printable(text), paint.width - len(head), break_on_hyphens=False) or [""]
     for number, line in enumerate(lines):
         yield (head if number == 0 else " " * len(head)) + line

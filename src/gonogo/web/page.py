@@ -1,25 +1,44 @@
 """The status page: one self-contained HTML document made from the record of `gonogo status`.
 
-No script, no font and no picture comes from elsewhere; the page asks the browser to load it again every two seconds while a rollout
-runs, every ten otherwise.
+No script, no font and no picture comes from elsewhere; it wears the style sheet of the reports. Unless it is held still, the page asks
+the browser to load it again: every two seconds while a rollout runs, every ten otherwise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader
 
-from gonogo.reports.rollout import draw_rollout
+from gonogo.reports import status as arranged
+from gonogo.reports.html import environment
+from gonogo.reports.rollout import changes, draw_rollout, evidence_text, share_of
 
-_ENVIRONMENT = Environment(loader=PackageLoader("gonogo.web", "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
 
-
-def render_status(status: Mapping[str, Any], *, reload: bool = True) -> str:
-    """HTML of a status document (`operations.status`)."""
-    moving = bool(status["rollout"]) and not status["rollout"]["finished"]
-    seconds = (2 if moving else 10) if reload else None
-    return _ENVIRONMENT.get_template("status.html").render(
-        status=status, seconds=seconds, path=draw_rollout(status["rollout"]) if status["rollout"] else None
+def render_status(status: Mapping[str, Any], *, reload: bool = True, live: bool = True) -> str:
+    """HTML of a status document (`operations.status`). `live` links to the page that loads itself again, and to the one that does not."""
+    rollout = status["rollout"]
+    moving = bool(rollout) and not rollout["finished"]
+    return (
+        _environment()
+        .get_template("status.html")
+        .render(
+            status=status,
+            live=live,
+            seconds=(2 if moving else 10) if reload and live else None,
+            moving=moving,
+            path=draw_rollout(rollout) if rollout else None,
+            steps=[(after, look, share_of(rollout, look) / 100) for after, look in changes(rollout)] if rollout else [],
+        )
     )
+
+
+@cache
+def _environment() -> Environment:
+    own = environment().overlay(
+        loader=ChoiceLoader([PackageLoader("gonogo.web", "templates"), PackageLoader("gonogo.reports", "templates")])
+    )
+    own.globals = {**own.globals, "arranged": arranged, "evidence_text": evidence_text}
+    return own

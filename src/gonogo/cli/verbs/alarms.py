@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gonogo.cli.door import JSON, PROJECT, show_json, verb
+from gonogo.cli.door import JSON, PROJECT, paper, show_json, verb
 
 COLORS = {"FIRING": "red", "PENDING": "yellow", "UNKNOWN": "yellow", "RECOVERING": "yellow", "OK": "green"}
 
@@ -20,6 +20,7 @@ def command(project: Path, as_json: bool) -> None:
     """List the alarms. Exit code 1 when one is ringing."""
     from gonogo.operations.status import status
     from gonogo.operations.workspace import Workspace
+    from gonogo.reports.status import WIDTH, render_alarms_text
 
     alarms = status(Workspace.open(project))["alarms"]
     if as_json:
@@ -27,6 +28,7 @@ def command(project: Path, as_json: bool) -> None:
     elif not alarms:
         click.echo("No rule has been evaluated yet: is the service running?")
     else:
-        for alarm in alarms:
-            click.echo(f"{click.style(alarm['state'].ljust(11), fg=COLORS.get(alarm['state']))} {alarm['rule']:<22} {alarm['text']}")
+        for line in render_alarms_text(alarms, paper(WIDTH)).splitlines():
+            state, space, rest = line.partition(" ")
+            click.echo(click.style(state, fg=COLORS.get(state)) + space + rest)
     sys.exit(1 if any(alarm["ringing"] for alarm in alarms) else 0)

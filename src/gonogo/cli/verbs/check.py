@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gonogo.cli.door import JSON, PROJECT, progress, show_json, verb
+from gonogo.cli.door import JSON, PROJECT, paper, progress, show_json, verb
 
 FORMATS = ("html", "json", "text")
 
@@ -25,7 +25,7 @@ def command(project: Path, checklist: str, only: tuple[str, ...], judge_only: bo
     from gonogo.operations.check import check
     from gonogo.operations.workspace import Workspace
     from gonogo.reports.json import render_json
-    from gonogo.reports.text import render_text
+    from gonogo.reports.text import WIDTH, render_text
     from gonogo.verdict.outcome import Decision
 
     wanted = [_wanted(text) for text in reports]
@@ -36,7 +36,7 @@ def command(project: Path, checklist: str, only: tuple[str, ...], judge_only: bo
     if as_json:
         show_json(render_json(checked.report))
     else:
-        click.echo(render_text(checked.report, color=sys.stdout.isatty()))
+        click.echo(render_text(checked.report, color=sys.stdout.isatty(), width=paper(WIDTH)))
     sys.exit(0 if checked.verdict.decision is Decision.GO else 1)
 
 

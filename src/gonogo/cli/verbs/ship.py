@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from gonogo.cli.door import JSON, PROJECT, progress, show_json, verb
+from gonogo.cli.door import JSON, PROJECT, paper, progress, show_json, verb
 from gonogo.cli.looks import show_end, show_looks
 
 
@@ -21,7 +21,8 @@ def command(project: Path, as_json: bool) -> None:
     from gonogo.operations.ship import ship
     from gonogo.operations.workspace import Workspace
     from gonogo.reports.json import render_json
-    from gonogo.reports.text import render_text
+    from gonogo.reports.report import short
+    from gonogo.reports.text import WIDTH, render_text
     from gonogo.verdict.outcome import Decision
 
     def judged(checked: Any) -> None:
@@ -29,9 +30,9 @@ def command(project: Path, as_json: bool) -> None:
         if as_json:
             return
         if verdict.decision is Decision.GO:
-            click.echo(f"{click.style('GO', fg='green')}  {len(verdict.items)} items, bundle {verdict.subject}")
+            click.echo(f"{click.style('GO', fg='green')}  {len(verdict.items)} items, bundle {short(verdict.subject)}")
         else:
-            click.echo(render_text(checked.report, color=sys.stdout.isatty()))
+            click.echo(render_text(checked.report, color=sys.stdout.isatty(), width=paper(WIDTH)))
 
     def sealed(released: Any) -> None:
         if not as_json:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gonogo.cli.door import JSON, PROJECT, show_json, verb
+from gonogo.cli.door import JSON, PROJECT, paper, show_json, verb
 
 
 @click.command("watch", epilog="Example: gonogo watch --every 5")
@@ -20,7 +20,7 @@ def command(once: bool, every: float, project: Path, as_json: bool) -> None:
     """Show the signals and alarms of the running service as they change. The service itself watches all the time."""
     from gonogo.operations.status import status
     from gonogo.operations.workspace import Workspace
-    from gonogo.reports.status import render_signals_text
+    from gonogo.reports.status import WIDTH, render_signals_text
 
     workspace = Workspace.open(project)
     while True:
@@ -30,7 +30,7 @@ def command(once: bool, every: float, project: Path, as_json: bool) -> None:
         else:
             if not once:
                 click.clear()
-            click.echo(render_signals_text(document))
+            click.echo(render_signals_text(document, paper(WIDTH)))
         if once or as_json:
             return
         time.sleep(every)
