@@ -13,7 +13,17 @@ HOSTILE = '</style><script>alert(1)</script><img src=x onerror="alert(2)">'
 def alarm(rule: str, state: str, **more: Any) -> dict[str, Any]:
     text = f"psi of age {NEW} is 0.31 PSI; rings above 0.2 for 60 s"
     ringing = state in ("FIRING", "RECOVERING")
-    return {"rule": rule, "state": state, "ringing": ringing, "text": text, "n": 1234, "since": "2026-11-21T04:00:00.000Z", **more}
+    judged = {"signal": "psi", "labels": {"release": NEW, "feature": "age"}, "condition": "BREACH" if rule == "drift" else "CLEAR"}
+    return {
+        **judged,
+        "rule": rule,
+        "state": state,
+        "ringing": ringing,
+        "text": text,
+        "n": 1234,
+        "since": "2026-11-21T04:00:00.000Z",
+        **more,
+    }
 
 
 def signal(name: str, value: float | None, threshold: float | None, unit: str, **labels: str) -> dict[str, Any]:
@@ -52,6 +62,7 @@ def status() -> dict[str, Any]:
         "signals": [
             signal("error_rate", 0.002, 0.05, "share"),
             signal("psi", 0.31, 0.2, "PSI", feature="age"),
+            signal("psi", 0.42, 0.2, "PSI", feature="few"),
             signal("psi", None, 0.2, "PSI", feature=HOSTILE),
             signal("latency", 1.25, None, "ms", quantile="p95"),
         ],

@@ -58,6 +58,7 @@ def test_every_value_stands_beside_its_limit_and_its_count(status):
     said = Page(render_status(status)).said
     assert "error_rate 0.2% 5% 1,234" in said
     assert "psi age ✗ 0.31 0.2 1,234" in said
+    assert "psi few 0.42 0.2 1,234" in said, "not judged to be beyond its limit, so not marked as such"
     assert "latency p95 1.25 ms – 1,234" in said
 
 
@@ -75,7 +76,12 @@ def test_the_rollout_is_drawn_in_the_colours_of_the_page_and_told_with_limits(st
 
 def test_alarms_that_are_not_quiet_come_first_and_each_with_its_state_in_words(status):
     said = Page(render_status(status)).said
-    assert said.index("FIRING drift") < said.index("PENDING drift") < said.index("UNKNOWN latency") < said.index("OK 1 quiet: errors")
+    assert (
+        said.index("FIRING drift")
+        < said.index("PENDING drift")
+        < said.index("UNKNOWN 1 cannot be judged now: latency")
+        < said.index("OK 1 quiet: errors")
+    )
 
 
 def test_the_page_follows_a_rollout_faster_and_can_be_held_still(status, empty):
@@ -103,6 +109,11 @@ def test_the_text_for_a_terminal_keeps_its_width_and_its_control_characters_to_i
     text = render_status_text(status, 80)
     assert max(map(len, text.splitlines())) <= 80
     assert "\033" not in text
+
+
+def test_an_alarm_that_rings_and_cannot_be_seen_any_more_is_still_shown_alone(status):
+    blind = [{**alarm, "state": "UNKNOWN"} for alarm in status["alarms"]]
+    assert [line.split()[:2] for line in render_alarms_text(blind, 200).splitlines()] == [["UNKNOWN", "drift:"], ["UNKNOWN", "3"]]
 
 
 def test_quiet_alarms_are_one_line_and_a_ringing_one_is_never_hidden(status):

@@ -40,22 +40,22 @@ def render_status_text(status: Record, width: int = WIDTH) -> str:
 
 
 def render_signals_text(status: Record, width: int = WIDTH) -> str:
-    """Signals with n and threshold, then the alarms that are not quiet, and how many are."""
+    """Signals with n and threshold, then the alarms."""
     lines = [] if status["signals"] else ["no signals yet"]
     for release, signals in by_release(status["signals"]):
         lines += [f"{printable(release):<28} {'value':>14} {'n':>9}  {'rings above':<14}"]
         lines += [
             f"{signal_name(signal)[:28]:<28} {value_text(signal['value'], signal['unit']):>14} {signal['n']:>9,}  "
-            f"{limit_text(signal)}{'  ✗' if beyond(signal) else ''}"
+            f"{limit_text(signal)}{'  ✗' if breached(signal, status['alarms']) else ''}"
             for signal in signals
         ] + [""]
     return joined([*lines, render_alarms_text(status["alarms"], width)]).rstrip()
 
 
 def render_alarms_text(alarms: Sequence[Record], width: int = WIDTH) -> str:
-    """Every alarm that is not quiet, the ringing ones first, and how many are quiet."""
+    """The alarms to look at, the ringing ones first; then how many are quiet or cannot be judged."""
     lines = [f"{alarm['state']:<11} {alarm['rule']}: {alarm['text']}" for alarm in loud_alarms(alarms)]
-    lines += [f"{'OK':<11} {quiet_text(alarms)}"] if quiet_text(alarms) else []
+    lines += [f"{state:<11} {words}" for state, words in other_alarms(alarms)]
     return joined(part for line in lines for part in _wrapped(line, 12, width))
 
 
@@ -93,21 +93,26 @@ def part_of_limit(signal: Record) -> float:
     return 0.0 if value is None or not limit else max(value / limit, 0.0)
 
 
-def beyond(signal: Record) -> bool:
-    return signal["value"] is not None and signal["threshold"] is not None and signal["value"] > signal["threshold"]
+def breached(signal: Record, alarms: Sequence[Record]) -> bool:
+    """Judged to be beyond its limit: a value that is high by few samples or by chance is not."""
+    return any((alarm["signal"], alarm["labels"], alarm["condition"]) == (signal["signal"], signal["labels"], "BREACH") for alarm in alarms)
 
 
 def loud_alarms(alarms: Sequence[Record]) -> list[Record]:
-    """The alarms that are not quiet, the ringing ones first."""
+    """The alarms to look at one by one, the ringing ones first."""
     order = list(ALARM_TONES)
-    return sorted((alarm for alarm in alarms if alarm["state"] != "OK"), key=lambda alarm: order.index(alarm["state"]))
+    loud = (alarm for alarm in alarms if alarm["ringing"] or alarm["state"] not in ("OK", "UNKNOWN"))
+    return sorted(loud, key=lambda alarm: order.index(alarm["state"]))
 
 
-def quiet_text(alarms: Sequence[Record]) -> str:
-    """How many alarms are quiet, and of which rules; empty when none is."""
-    rules = Counter(str(alarm["rule"]) for alarm in alarms if alarm["state"] == "OK")
-    names = ", ".join(rule if count == 1 else f"{rule} ({count})" for rule, count in sorted(rules.items()))
-    return f"{rules.total()} quiet: {names}" if rules else ""
+def other_alarms(alarms: Sequence[Record]) -> list[tuple[str, str]]:
+    """The others by state, each state in one line: how many, and of which rules."""
+    lines = []
+    for state, words in (("UNKNOWN", "cannot be judged now"), ("OK", "quiet")):
+        rules = Counter(str(alarm["rule"]) for alarm in alarms if alarm["state"] == state and not alarm["ringing"])
+        names = ", ".join(rule if count == 1 else f"{rule} ({count})" for rule, count in sorted(rules.items()))
+        lines += [(state, f"{rules.total()} {words}: {names}")] if rules else []
+    return lines
 
 
 def arm_text(arm: Record) -> str:

@@ -67,7 +67,8 @@ def _report(report: Report, paint: Paint) -> Iterator[str]:
     yield f"{paint(BOLD, report.system)}  {paint(BOLD + style, str(report.verdict.decision))}  {report.headline}"
     counts = ", ".join(f"{count} {WORDS[outcome]}" for outcome, count in report.counts)
     yield paint(DIM, counts)
-    yield paint(DIM, f"bundle {short(report.verdict.subject)} · {report.checklist.title} {report.checklist.version}")
+    subject = f"bundle {short(report.verdict.subject)} · {report.checklist.title} {report.checklist.version}"
+    yield from (paint(DIM, line) for line in textwrap.wrap(printable(subject), paint.width))
     for note in report.verdict.notes:
         yield from _labelled("note", note, paint)
     for reason, entries in report.obstacles.items():
