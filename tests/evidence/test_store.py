@@ -60,7 +60,7 @@ def test_a_file_with_any_byte_changed_is_not_evidence(tmp_path: Path, data: st.D
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{}", b"[]", b"null", b"\xff\xfe", b'{"evidence": {}, "seal": 1}', b'{"a":1,"a":2}', b"[" * 100_000]
+    "content", [b"", b"{}", b"[]", b"null", b"\xff\xfe", b'{"content": {}, "seal": 1}', b'{"a":1,"a":2}', b"[" * 100_000]
 )
 def test_a_file_of_something_else_is_not_evidence(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "auc.json").write_bytes(content)
@@ -92,7 +92,7 @@ def test_a_number_improved_by_hand_is_not_evidence(tmp_path: Path) -> None:
     store.write(evidence())
     path = tmp_path / "auc.json"
     document = json.loads(path.read_bytes())
-    document["evidence"]["facts"]["roc_auc"]["value"] = 0.999
+    document["content"]["facts"]["roc_auc"]["value"] = 0.999
     path.write_bytes(canonical_bytes(document))
     assert store.read("auc") is None
     assert "seal does not match" in store.notes[0]

@@ -1,7 +1,7 @@
 """A folder as one value: every file with its size and SHA-256, and one root digest over the list.
 
 Refused, because a verifier must never be able to overlook something: links, sockets and other special files, names that differ only
-in case, names that are not UTF-8, empty trees. Dot-files count like any other file.
+in case, names that are not UTF-8 or cannot be printed, empty trees. Dot-files count like any other file.
 
 The root digest is the digest of the canonical JSON `{"files": [{"path", "sha256", "size"}, …], "format": "gonogo-tree/1"}` with the
 files in the byte order of their paths. See `docs/formats/bundle.md`.
@@ -43,6 +43,13 @@ class Tree:
     def root_digest(self) -> str:
         return digest(self.to_json())
 
+    def read(self, root: Path, path: str) -> bytes:
+        """The bytes of one of its files below `root`. Raises VerificationError when they are not the ones that were hashed."""
+        data = (root / path).read_bytes()
+        if hashlib.sha256(data).hexdigest() != next((file.sha256 for file in self.files if file.path == path), None):
+            raise VerificationError(f"{path} was changed after it was verified.")
+        return data
+
     def differences(self, other: Tree) -> list[str]:
         """What `other` has otherwise, one sentence a file: "changed: x", "added: y", "missing: z"."""
         mine, theirs = {f.path: f for f in self.files}, {f.path: f for f in other.files}
@@ -65,18 +72,24 @@ def _sha256(path: Path) -> str:
     return state.hexdigest()
 
 
+def _refuse(error: OSError) -> None:
+    """A folder that cannot be listed may hold anything: left to itself, `os.walk` would pass over it in silence."""
+    raise error
+
+
 def read_tree(root: Path, *, skip: frozenset[str] = frozenset()) -> Tree:
-    """Hash every file below `root`, except the paths in `skip`. Raises VerificationError for what a tree may not hold."""
+    """Hash every file below `root`, except the paths in `skip`. Raises VerificationError for what a tree may not hold.
+
+    A folder that cannot be listed is an OSError, never an empty folder.
+    """
     files: list[TreeFile] = []
     folded: dict[str, str] = {}
-    for directory, names, file_names in os.walk(root):
+    for directory, names, file_names in os.walk(root, onerror=_refuse):
         for name in sorted(names) + sorted(file_names):
             path = Path(directory) / name
             relative = path.relative_to(root).as_posix()
-            try:
-                relative.encode("utf-8")
-            except UnicodeEncodeError:
-                raise VerificationError(f"{root}: the name {relative!r} is not UTF-8.") from None
+            if not relative.isprintable():  # not UTF-8 (a lone surrogate here), or letters that a terminal would act upon
+                raise VerificationError(f"{root}: the name {relative!r} cannot be printed.")
             kind = os.lstat(path).st_mode
             if stat.S_ISDIR(kind):
                 continue

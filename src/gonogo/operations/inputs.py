@@ -7,14 +7,13 @@ error stays with the input: the items that need it become errors, the others are
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from gonogo.base.canonical import digest, parse_json
+from gonogo.base.canonical import digest
 from gonogo.base.table import Table, read_table
 from gonogo.candidate.run_record import read_run
 from gonogo.errors import DataError, GonogoError, NotFoundError
@@ -22,17 +21,13 @@ from gonogo.evidence.digests import FileDigests
 from gonogo.evidence.inputs import Scores, SourceTree
 from gonogo.model.encode import encode_table
 from gonogo.model.rows import class_indices
+from gonogo.operations.loadtest import kept_load_test, load_test_bundle
 from gonogo.operations.workspace import Workspace
 from gonogo.release.bundle import Bundle, build_bundle, find_bundle
 from gonogo.service.trial import TrialServer
 
 LOAD_REQUESTS = 1000
 LOAD_CONCURRENCY = 100
-
-
-def load_test_file(workspace: Workspace, subject: str | None) -> Path | None:
-    """Where the load test of a bundle is kept."""
-    return None if subject is None else workspace.load_tests / f"{subject.removeprefix('sha256:')}.json"
 
 
 class ProjectInputs:
@@ -261,17 +256,19 @@ class ProjectInputs:
         """The bundle, booted in trial mode: this machine only, an ephemeral port, no pointer, no routed traffic."""
         return self._open.enter_context(TrialServer(self._bundle, accept_weaker=self.project.isolation == "accept-weaker"))
 
-    def _load_file(self) -> Path:
-        file = load_test_file(self.workspace, self._bundle.digest)
-        assert file is not None
-        return file
+    def _load_test(self) -> dict[str, Any] | None:
+        """The bundle's load test. Read afresh every time: it is small, and an edit during the run must be seen."""
+        return kept_load_test(self.workspace, self._bundle.digest)
 
     def run_load_test(self) -> None:
-        """Load-test the bundle unless that has been done: the result belongs to the bundle, and the gate reads it like any other file."""
-        from gonogo.operations.loadtest import load_test_bundle
-
-        if self.subject is None or self._load_file().exists():
+        """Load-test the bundle unless that has been done: the result belongs to the bundle, and the gate reads it from its file."""
+        if self.subject is None:
             return
+        try:
+            if self._load_test() is not None:
+                return
+        except DataError as error:
+            self.notes.append(str(error))
         self.progress(f"load test: {LOAD_REQUESTS} requests", 0, 1)
         try:
             load_test_bundle(self.workspace, self._bundle, self.get("endpoint"), requests=LOAD_REQUESTS, concurrency=LOAD_CONCURRENCY)
@@ -279,14 +276,10 @@ class ProjectInputs:
             self.notes.append(f"no load test: {error}")
 
     def _digest_load_result(self) -> str:
-        file = self._load_file()
-        if not file.exists():
-            raise DataError("this bundle has not been load-tested.", hint="Run `gonogo loadtest`.")
-        return self._files.digest(file)
+        return digest(self._get_load_result())
 
     def _get_load_result(self) -> Mapping[str, Any]:
-        self._digest_load_result()
-        try:
-            return dict(parse_json(self._load_file().read_bytes()))
-        except (ValueError, json.JSONDecodeError) as error:
-            raise DataError(f"{self._load_file()} is damaged: {error}.", hint="Remove it and run `gonogo loadtest`.") from error
+        found = self._load_test()
+        if found is None:
+            raise DataError("this bundle has not been load-tested.", hint="Run `gonogo loadtest`.")
+        return found

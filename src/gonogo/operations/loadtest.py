@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from gonogo.base.canonical import canonical_bytes
-from gonogo.base.files import write_atomic
 from gonogo.base.names import Ref
 from gonogo.base.table import read_table
-from gonogo.errors import NotFoundError, UsageError
+from gonogo.errors import DataError, NotFoundError, StorageError, UsageError
 from gonogo.evidence.inputs import Endpoint
+from gonogo.evidence.sealed import SealedFolder
 from gonogo.model.rows import sample_rows
 from gonogo.operations.workspace import Workspace
 from gonogo.release.bundle import Bundle, build_bundle, find_bundle
@@ -53,13 +52,30 @@ def load_test_bundle(workspace: Workspace, bundle: Bundle, endpoint: Endpoint, *
     """Run the test against a booted bundle and keep the result under the bundle's digest."""
     result = run_load_test(endpoint.base_url, _rows(workspace, bundle), requests=requests, concurrency=concurrency)
     document: Mapping[str, Any] = {"format": "gonogo-load-test/1", "subject": bundle.digest, **result.to_json()}
-    write_atomic(_file(workspace, bundle), canonical_bytes(document))
+    file = _file(workspace, bundle)
+    SealedFolder(file.parent).write(file.name, document)
     return result
 
 
-def _file(workspace: Workspace, bundle: Bundle) -> Path:
-    path: Path = workspace.load_tests / f"{bundle.digest.removeprefix('sha256:')}.json"
+def kept_load_test(workspace: Workspace, subject: str) -> dict[str, Any] | None:
+    """The load test of a bundle, or None. Raises DataError when the file cannot be believed: edited, cut, of another bundle or store."""
+    file = _file_of(workspace, subject)
+    try:
+        found = SealedFolder(file.parent).read(file.name)
+        if found is not None and found["subject"] != subject:
+            raise ValueError("it is of another bundle")
+    except (OSError, ValueError, KeyError, TypeError, StorageError) as error:
+        raise DataError(f"{file} is not used: {error}.", hint="Run `gonogo loadtest` again.") from error
+    return None if found is None else dict(found)
+
+
+def _file_of(workspace: Workspace, subject: str) -> Path:
+    path: Path = workspace.load_tests / f"{subject.removeprefix('sha256:')}.json"
     return path
+
+
+def _file(workspace: Workspace, bundle: Bundle) -> Path:
+    return _file_of(workspace, bundle.digest)
 
 
 def _bundle(workspace: Workspace) -> Bundle:

@@ -10,7 +10,7 @@ from gonogo.base.canonical import canonical_bytes
 from gonogo.base.names import Version
 from gonogo.errors import StorageError
 from gonogo.operations.check import Checked, check
-from gonogo.operations.inputs import load_test_file
+from gonogo.operations.loadtest import kept_load_test
 from gonogo.operations.verify import verify_reference
 from gonogo.operations.workspace import Workspace
 from gonogo.release.bundle import find_bundle
@@ -77,7 +77,7 @@ def _statements(workspace: Workspace, report: Checked) -> dict[str, bytes]:
         statements[f"evidence/{item}.json"] = canonical_bytes(evidence.to_json())
     for name, data in report.sign_offs.items():
         statements[f"sign-offs/{name}"] = data
-    load_test = load_test_file(workspace, report.verdict.subject)
-    if load_test is not None and load_test.exists():
-        statements["load_test.json"] = load_test.read_bytes()
+    load_test = kept_load_test(workspace, str(report.verdict.subject))
+    if load_test is not None:
+        statements["load_test.json"] = canonical_bytes(load_test)
     return statements

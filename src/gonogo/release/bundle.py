@@ -1,7 +1,8 @@
 """Building the bundle: from a project's files to the tree that would ship, before anything is judged.
 
 The same inputs give the same bundle. An index beside the bundles remembers which declared files and settings gave which bundle, so that
-`find_bundle` answers by hashing alone; what it finds is hashed too, and a bundle that was changed on disk is never found.
+`find_bundle` answers by hashing alone; what it finds is hashed too, and a bundle that was changed on disk is never found. The index is
+sealed (`evidence/sealed.py`): an edited one finds nothing.
 
 Everything about the model's bytes is asked of the copy that will ship, in the isolated child; this process never loads them.
 """
@@ -17,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gonogo.base.canonical import canonical_bytes, digest, parse_json
-from gonogo.base.files import draft_directory, publish_directory, storage, write_atomic
+from gonogo.base.files import draft_directory, publish_directory, storage
 from gonogo.base.table import Table, read_table
 from gonogo.base.tree import file_digest, read_tree
 from gonogo.candidate.run_record import read_run
-from gonogo.errors import DataError, GonogoError, ModelError, VerificationError
+from gonogo.errors import DataError, GonogoError, ModelError, StorageError, VerificationError
+from gonogo.evidence.sealed import SealedFolder
 from gonogo.model.derive import derive_schema
 from gonogo.model.encode import encode_table
 from gonogo.model.formats import model_kind
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Bundle", "build_bundle", "find_bundle", "sources_digest"]
 
-INDEX_FORMAT = "gonogo-bundle-index/1"
+INDEX, INDEX_FORMAT = "index.json", "gonogo-bundle-index/1"
 BUILDER = 1  #: raised when the same inputs would give another bundle
 Progress = Callable[[str, int, int], None]
 
@@ -76,6 +78,8 @@ def build_bundle(project: Project, sandbox: Sandbox, *, into: Path, progress: Pr
         progress("asking golden requests", 3, 4)
         documents[GOLDEN] = make_golden(schema, tables[reference], lambda batch: sandbox.scores(schema, draft / MODEL, batch)[0])
         _write(project, draft, kind, documents)
+        if sources_digest(project) != sources:  # otherwise the index would say that these files gave this bundle
+            raise DataError("the model or a table changed while the bundle was built.", hint="Repeat when nothing writes to them.")
         return _publish(draft, into, sources)
 
 
@@ -219,15 +223,15 @@ def _publish(draft: Path, into: Path, sources: str) -> Bundle:
     if not final.exists():
         publish_directory(draft, final)
     index = {**_index(into), sources: root}
-    write_atomic(into / "index.json", canonical_bytes({"format": INDEX_FORMAT, "bundles": index}))
+    SealedFolder(into).write(INDEX, {"format": INDEX_FORMAT, "bundles": index})
     return Bundle.open(final, expected=root)
 
 
 def _index(folder: Path) -> dict[str, str]:
-    """Sources digest → root digest. A missing or damaged index is an empty one: it only saves work."""
+    """Sources digest → root digest. A missing, damaged or edited index is an empty one: it only saves work."""
     try:
-        document = parse_json((folder / "index.json").read_bytes())
-    except (OSError, ValueError, RecursionError):
+        document = SealedFolder(folder).read(INDEX)
+    except (OSError, ValueError, StorageError):
         return {}
     known = document.get("bundles") if isinstance(document, dict) and document.get("format") == INDEX_FORMAT else None
     return {str(key): str(value) for key, value in known.items()} if isinstance(known, dict) else {}

@@ -13,7 +13,6 @@ Exactly these files and no other: what is not declared is refused, dot-files too
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,13 +57,13 @@ class Bundle:
         wrong += [f"not declared: {path}" for path in sorted(paths - {*ALWAYS, RUN})]
         if wrong:
             raise VerificationError(f"{root.name} is not a bundle: {'; '.join(wrong)}.")
-        documents = {path: _document(root / path) for path in (MANIFEST, SCHEMA, BASELINE, GOLDEN)}
+        documents = {path: _document(path, tree.read(root, path)) for path in (MANIFEST, SCHEMA, BASELINE, GOLDEN)}
         model = next(file.sha256 for file in tree.files if file.path == MODEL)
         _check_manifest(documents[MANIFEST], model, RUN in paths, root.name)
         try:
             schema = Schema.from_json(documents[SCHEMA])
             if RUN in paths:
-                check_run(parse_json((root / RUN).read_bytes()))
+                check_run(parse_json(tree.read(root, RUN)))
         except (ValueError, KeyError, TypeError) as error:
             raise VerificationError(f"{root.name}: the schema or the run record is malformed: {error}.") from error
         for path, kind in ((BASELINE, "gonogo-baseline/1"), (GOLDEN, "gonogo-golden/1")):
@@ -88,19 +87,16 @@ class Bundle:
     @property
     def environment(self) -> str:
         """The text of the environment lock. Raises OSError when the folder has been removed since."""
-        return (self.root / ENVIRONMENT).read_text(encoding="utf-8")
+        return self.tree.read(self.root, ENVIRONMENT).decode()
 
     @property
     def run_record(self) -> Mapping[str, Any] | None:
-        path = self.root / RUN
-        return dict(parse_json(path.read_bytes())) if path.is_file() else None
+        there = any(file.path == RUN for file in self.tree.files)
+        return dict(parse_json(self.tree.read(self.root, RUN))) if there else None
 
     def model_bytes(self) -> bytes:
         """The model's bytes, hashed after they were read: what is loaded is what was verified, whatever became of the file since."""
-        data = self.model_path.read_bytes()
-        if "sha256:" + hashlib.sha256(data).hexdigest() != self.model_digest:
-            raise VerificationError(f"{self.model_path} was changed after it was verified.")
-        return data
+        return self.tree.read(self.root, MODEL)
 
 
 def manifest(system: str, kind: str, model_sha256: str, *, run_record: bool) -> dict[str, Any]:
@@ -117,12 +113,11 @@ def _check_manifest(found: Mapping[str, Any], model_sha256: str, run_record: boo
         raise VerificationError(f"{where}: bundle.json does not say what the bundle holds.")
 
 
-def _document(path: Path) -> dict[str, Any]:
-    data = path.read_bytes()
+def _document(path: str, data: bytes) -> dict[str, Any]:
     try:
         value = parse_json(data)
         if isinstance(value, dict) and canonical_bytes(value) == data:
             return value
     except (ValueError, RecursionError) as error:
-        raise VerificationError(f"{path.name} is not JSON: {error}.") from error
-    raise VerificationError(f"{path.name} is not one object in canonical form.")
+        raise VerificationError(f"{path} is not JSON: {error}.") from error
+    raise VerificationError(f"{path} is not one object in canonical form.")

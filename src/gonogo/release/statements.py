@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gonogo.base.canonical import canonical_bytes, digest, parse_json
+from gonogo.base.tree import Tree
 from gonogo.checklist.items import Checklist, Item
 from gonogo.errors import VerificationError
 from gonogo.evidence.record import Evidence
@@ -72,10 +73,10 @@ def read_statements(documents: Mapping[str, bytes], people: People) -> Statement
     )
 
 
-def read_folder(root: Path, names: list[str]) -> dict[str, bytes]:
-    """The bytes of the statements among `names` (paths in the release), by name without the folder."""
+def read_folder(root: Path, tree: Tree) -> dict[str, bytes]:
+    """The bytes of the statements of a release's tree, by name without the folder. Raises VerificationError as `Tree.read`."""
     prefix = f"{FOLDER}/"
-    return {name.removeprefix(prefix): (root / name).read_bytes() for name in names if name.startswith(prefix)}
+    return {file.path.removeprefix(prefix): tree.read(root, file.path) for file in tree.files if file.path.startswith(prefix)}
 
 
 def checklist_from_json(data: Mapping[str, Any]) -> Checklist:

@@ -17,7 +17,7 @@ The obligations, with their numbers in the code. A release is verified when all 
  9. Every sign-off is signed by the person whom the statement names for the role, and every item that needs one has, at the time of the
     verdict, a live approval of exactly this subject, evidence and checklist.
 10. The verdict is GO, and GO follows from its items.
-11. A load test beside it is of this bundle.
+11. A load test beside it is of this bundle, and is the very one that was judged.
 
 Every refusal is a VerificationError that names the file or the item. Nothing is repaired, nothing is only warned about.
 """
@@ -144,7 +144,7 @@ def _verify_folder(root: Path, shown: Path, key: PublicKey) -> VerifiedRelease:
         _same_files(predicate, tree)  # 4
         bundle = _bundle(root, system, subject)  # 5
         people = _people(predicate)
-        statements = read_statements(read_folder(root, [file.path for file in tree.files]), people)  # 6, 9
+        statements = read_statements(read_folder(root, tree), people)  # 6, 9
     _check_digests(predicate, statements)  # 6
     _check_verdict(statements, system, subject)  # 7, 8, 10
     _check_sign_offs(statements, subject)  # 9
@@ -168,7 +168,7 @@ def _verify_folder(root: Path, shown: Path, key: PublicKey) -> VerifiedRelease:
 
 
 def _refuse_empty_folders(root: Path) -> None:
-    for directory, names, files in os.walk(root):
+    for directory, names, files in os.walk(root):  # what cannot be listed is `read_tree`'s to refuse
         if not names and not files and Path(directory) != root:
             raise VerificationError(f"{Path(directory).relative_to(root).as_posix()}/ is an empty folder that was not sealed.")
 
@@ -245,6 +245,8 @@ def _check_verdict(found: Statements, system: str, subject: str) -> None:
             raise VerificationError(f"{FOLDER}/evidence/{item.id}.json was measured on another bundle or by another check.")
         if result.outcome is Outcome.PASS and not _meets(item, evidence):  # 8
             raise VerificationError(f"{FOLDER}/verdict.json says PASS for {item.id}, but its evidence does not meet every requirement.")
+        if "load_result" in evidence.inputs and evidence.inputs["load_result"] != digest(found.load_test):  # 11
+            raise VerificationError(f"{FOLDER}/load_test.json is not the load test that {item.id} was judged by.")
     if evidence_digest(checklist, verdict.items) != verdict.evidence_digest:  # 8
         raise VerificationError(f"{FOLDER}/verdict.json names another evidence digest than its items give.")
     if verdict.decision is not Decision.GO or decide(verdict.items, subject) is not Decision.GO:  # 10
