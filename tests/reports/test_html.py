@@ -201,3 +201,12 @@ def test_how_good_the_model_is_comes_before_the_other_pictures(make_report):
     swapped = replace(quality, pictures=dict(reversed(quality.pictures.items())))
     words = Page(render_html(make_report(evidence={**report.evidence, "model-quality": swapped}))).words
     assert words.index("Confusion matrix") < words.index("ROC curve") < words.index("What the model looks at")
+
+
+def test_whether_a_requirement_is_met_is_a_sign_and_not_a_colour_alone(report):
+    html = " ".join(render_html(report).split())
+    assert 'class="bad">✗ roc_auc' in html
+
+
+def test_the_outcome_of_an_item_is_heard_on_a_telephone_too(report):
+    assert ".chip { display: none" not in render_html(report)
