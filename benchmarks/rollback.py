@@ -8,29 +8,32 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import tempfile
 import time
 from pathlib import Path
-from runpy import run_path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "real"))
+import sample  # the releases and the service of the tests
+import supervised
 
 CONNECTIONS = 100
 ROUNDS = int(os.environ.get("ROUNDS", "200"))
 
 
 def main() -> None:
-    supervised = run_path(str(Path(__file__).parents[1] / "tests" / "service" / "supervised.py"))
     with tempfile.TemporaryDirectory() as folder:
-        supervised["seal_two"](Path(folder) / "sealed")
-        with supervised["serving"](Path(folder) / "store", Path(folder) / "sealed") as service:
+        sample.seal_two(Path(folder) / "sealed")
+        with supervised.serving(Path(folder) / "store", Path(folder) / "sealed") as service:
             service.start()
-            service.client.start(supervised["NEW"])
-            asyncio.run(_rounds(service, supervised))
+            service.client.start(supervised.NEW)
+            asyncio.run(_rounds(service))
 
 
-async def _rounds(service, supervised) -> None:
-    old, new = supervised["OLD"], supervised["NEW"]
+async def _rounds(service) -> None:
+    old, new = supervised.OLD, supervised.NEW
     answered, last = [], []
-    async with supervised["Traffic"](service.port, CONNECTIONS) as traffic:
+    async with supervised.Traffic(service.port, CONNECTIONS) as traffic:
         for _ in range(ROUNDS):
             await asyncio.to_thread(service.route, (new, 100), (old, 0), stable=new)
             await traffic.answered(CONNECTIONS)

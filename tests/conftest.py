@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+import sample
 
 settings.register_profile("gonogo", deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
 settings.load_profile("gonogo")
+
+
+@pytest.fixture(scope="session")
+def sealed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two real releases of one small system: projects, bundles, keys and releases. Never changed by a test."""
+    return sample.seal_two(tmp_path_factory.mktemp("sealed"))

@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from runpy import run_path
 from typing import Any
 
 import pytest
@@ -16,9 +15,8 @@ from gonogo.errors import ConflictError, FencedError, NotFoundError, Unreachable
 from gonogo.rollout.target import Observation, Route, Target
 from gonogo.rollout.targets.local import LocalTarget
 from gonogo.rollout.targets.memory import MemoryTarget
+from supervised import BODY, NEW, OLD, serving
 
-_supervised = run_path(str(Path(__file__).parents[1] / "service" / "supervised.py"))
-OLD, NEW = _supervised["OLD"], _supervised["NEW"]
 NOWHERE = OLD.partition("@")[0] + "@9.9.9"
 pytestmark = pytest.mark.xdist_group("two-releases")
 
@@ -54,11 +52,9 @@ class Stand:
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    sealed = tmp_path_factory.getbasetemp() / "two-releases"  # sealed once for all files that a test process runs
-    if not sealed.exists():
-        _supervised["seal_two"](sealed)
-    yield from _supervised["service_at"](tmp_path_factory.mktemp("contract") / "store", sealed)
+def service(tmp_path_factory: pytest.TempPathFactory, sealed: Path) -> Iterator[Any]:
+    with serving(tmp_path_factory.mktemp("contract") / "store", sealed) as running:
+        yield running
 
 
 def memory_stand(request: pytest.FixtureRequest) -> Stand:
@@ -75,7 +71,7 @@ def local_stand(request: pytest.FixtureRequest) -> Stand:
     def ask() -> None:
         import urllib.request
 
-        urllib.request.urlopen(urllib.request.Request(f"{service.url}/predict", _supervised["BODY"]), timeout=10).close()
+        urllib.request.urlopen(urllib.request.Request(f"{service.url}/predict", BODY), timeout=10).close()
 
     nobody = service.client.of_store(service.store.with_name("nobody"))
     return Stand(LocalTarget(service.client), ask=ask, away=lambda: LocalTarget(nobody))

@@ -3,7 +3,7 @@
 `sys.setprofile` sees every call into C; those that can change a disk are counted, and the n-th one is never reached. So every state that
 the disk goes through is a state in which the process died once. After each death the parent looks at what is there.
 
-    sealing_child.py seal FOLDER        FOLDER holds bundles/ and keys/; prints one JSON line
+    sealing_child.py seal FOLDER        FOLDER holds bundle/ and keys/; prints one JSON line
     sealing_child.py commit FOLDER
     sealing_child.py limited FOLDER N   seal once with files limited to N bytes; prints the error's class or "sealed"
     sealing_child.py busy FOLDER        commit for ever, until somebody kills it
@@ -11,7 +11,6 @@ the disk goes through is a state in which the process died once. After each deat
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import json
 import os
@@ -30,6 +29,9 @@ from gonogo.release.contents import Bundle
 from gonogo.release.verify import verify
 from gonogo.trust.signers.file import FileSigner
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "real"))
+import sample  # tests are no packages
+
 EFFECTS = frozenset(
     {
         "write", "sendfile", "copy_file_range", "fsync", "rename", "replace", "mkdir", "unlink", "rmdir", "truncate",
@@ -37,16 +39,6 @@ EFFECTS = frozenset(
     }
 )  # fmt: skip
 Action = Callable[[], object]
-
-
-def sample() -> Any:
-    spec = importlib.util.spec_from_file_location("gonogo_release_sample", Path(__file__).parents[1] / "release" / "sample.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["gonogo_release_sample"] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def has_effect(function: object) -> bool:
@@ -159,8 +151,7 @@ def busy(folder: Path) -> None:
 
 
 def ready_in(folder: Path) -> Any:
-    [root] = (path for path in (folder / "bundles").iterdir() if path.is_dir())
-    return sample().sealable(Bundle.open(root), folder / "keys")
+    return sample.sealable(Bundle.open(folder / "bundle"), folder / "keys")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import random
@@ -14,11 +13,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
+import sample
 from gonogo.base.tree import read_tree
 from gonogo.errors import StorageError, VerificationError
 from gonogo.registry.stores.sqlite import SqliteStore
@@ -31,39 +30,29 @@ from gonogo.trust.signers.file import FileSigner
 CHILD = Path(__file__).with_name("sealing_child.py")
 
 
-def load_sample() -> ModuleType:
-    name = "gonogo_release_sample"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "release" / "sample.py")
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
+def put(sealed: Path, place: Path) -> Path:
+    """A bundle and the keys to seal it with."""
+    shutil.copytree(sealed / "releases/small-1.0.0/bundle", place / "bundle")
+    shutil.copytree(sealed / "keys", place / "keys")
+    return place
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("sealing")
-    sample = load_sample()
-    sample.build(sample.write_project(folder / "project"), folder / "bundles")
-    sample.keys(folder / "keys")
-    return folder
+def built(tmp_path_factory: pytest.TempPathFactory, sealed: Path) -> Path:
+    return put(sealed, tmp_path_factory.mktemp("sealing") / "built")
 
 
 @pytest.fixture
-def place(built: Path) -> Iterator[Path]:
+def place(sealed: Path) -> Iterator[Path]:
     """A folder to die in: in memory where the machine allows it, because what a kill leaves behind does not depend on the disk."""
     memory = Path("/dev/shm")
     where = str(memory) if os.access(memory, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="gonogo-faults-", dir=where) as folder:
-        shutil.copytree(built, Path(folder) / "place")
-        yield Path(folder) / "place"
+        yield put(sealed, Path(folder) / "place")
 
 
 def ready_in(folder: Path) -> Any:
-    [root] = (path for path in (folder / "bundles").iterdir() if path.is_dir())
-    return load_sample().sealable(Bundle.open(root), folder / "keys")
+    return sample.sealable(Bundle.open(folder / "bundle"), folder / "keys")
 
 
 def child(*arguments: str) -> str:

@@ -8,16 +8,21 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from runpy import run_path
 
 import pytest
 
 from gonogo.errors import ChildError, FencedError, StorageError, UnreachableError
+from supervised import NEW, OLD, Traffic, damage, mend, serving, wait_gone
 
-_supervised = run_path(str(Path(__file__).parents[1] / "service" / "supervised.py"))
-OLD, NEW, Traffic, damage, wait_gone = (_supervised[name] for name in ("OLD", "NEW", "Traffic", "damage", "wait_gone"))
-sealed, shared = _supervised["sealed"], _supervised["shared"]
 pytestmark = pytest.mark.xdist_group("supervisor")
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory, sealed):
+    """One service for all tests of a file, with short limits so that a hang is soon found."""
+    store = tmp_path_factory.mktemp("shared") / "store"
+    with serving(store, sealed, GONOGO_SILENCE_SECONDS="2", GONOGO_ACK_SECONDS="1") as running:
+        yield running
 
 
 @pytest.fixture
@@ -171,7 +176,7 @@ def test_a_release_that_keeps_dying_is_restarted_ever_more_slowly_and_harms_nobo
         assert "model.onnx" in seen["releases"][NEW]["problem"]
 
     asyncio.run(story())
-    _supervised["mend"](split.store)
+    mend(split.store)
     split.until(lambda seen: seen["releases"][NEW]["healthy"])
 
 
@@ -234,14 +239,14 @@ def test_a_bad_arm_is_taken_off_even_when_the_disk_refuses_and_that_is_written_d
     path.rmdir()
     split.until(lambda seen: not seen["unsaved"])
     split.kill()
-    _supervised["mend"](split.store)
+    mend(split.store)
     split.start(None)
     assert (split.epoch, split.client.observe()["releases"][NEW]["weight_bp"]) == (epoch + 1, 0)
 
 
 def test_a_worker_that_talks_nonsense_is_ended_and_harms_only_its_release(tmp_path, sealed):
     babbling = Path(__file__).with_name("babbling_worker.py")
-    with _supervised["serving"](tmp_path / "store", sealed, TEST_WORKER=str(babbling)) as service:
+    with serving(tmp_path / "store", sealed, TEST_WORKER=str(babbling)) as service:
         service.start()
         with pytest.raises(ChildError, match="no message"):
             service.client.start(NEW)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
-from runpy import run_path
 from typing import Any
 
 import pytest
@@ -18,18 +17,15 @@ from gonogo.monitor.watch import Watch
 from gonogo.registry.stores.sqlite import SqliteStore
 from gonogo.release.verify import verify
 from gonogo.trust.keys import PublicKey
+from supervised import Traffic, folder_of, serving
 
-_supervised = run_path(str(Path(__file__).parents[1] / "service" / "supervised.py"))
-OLD, Traffic, folder_of = (_supervised[name] for name in ("OLD", "Traffic", "folder_of"))
 pytestmark = pytest.mark.xdist_group("two-releases")
 
 
 @pytest.fixture
-def service(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    sealed = tmp_path_factory.getbasetemp() / "two-releases"  # sealed once for all files that a test process runs
-    if not sealed.exists():
-        _supervised["seal_two"](sealed)
-    yield from _supervised["service_at"](tmp_path / "store", sealed)
+def service(tmp_path: Path, sealed: Path) -> Iterator[Any]:
+    with serving(tmp_path / "store", sealed) as running:
+        yield running
 
 
 def test_every_signal_has_a_value_and_requests_unlike_the_training_rows_are_drift(service: Any, tmp_path: Path) -> None:

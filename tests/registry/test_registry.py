@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from datetime import timedelta
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+import sample
 from gonogo.base.clock import FakeClock
 from gonogo.base.names import Ref, Version
 from gonogo.errors import ConflictError, NotApprovedError, NotFoundError, UsageError, VerificationError
@@ -17,31 +15,16 @@ from gonogo.registry.event import GENESIS, Event, make_event
 from gonogo.registry.fold import POINTER_MOVED, RELEASE_REGISTERED, fold
 from gonogo.registry.registry import Registry
 from gonogo.registry.stores.sqlite import SqliteStore
-from gonogo.release.verify import VerifiedRelease
+from gonogo.release.verify import VerifiedRelease, verify
+from gonogo.trust.keys import PublicKey
 
 V1, V2 = Version(1, 0, 0), Version(1, 1, 0)
 
 
-def load_sample() -> ModuleType:
-    name = "gonogo_release_sample"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "release" / "sample.py")
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
 @pytest.fixture(scope="module")
-def releases(tmp_path_factory: pytest.TempPathFactory) -> tuple[VerifiedRelease, VerifiedRelease]:
-    folder = tmp_path_factory.mktemp("releases")
-    sample = load_sample()
-    made = []
-    for weight, version, previous in ((1.5, V1, None), (2.0, V2, V1)):
-        bundle = sample.build(sample.write_project(folder / str(version), weight=weight), folder / "bundles")
-        made.append(sample.sealable(bundle, folder / "keys").seal(folder / "releases", version=version, previous=previous))
-    return made[0], made[1]
+def releases(sealed: Path) -> tuple[VerifiedRelease, VerifiedRelease]:
+    key = PublicKey.load(sealed / "keys/store.pub")
+    return verify(sealed / "releases/small-1.0.0", key), verify(sealed / "releases/small-1.1.0", key)
 
 
 @pytest.fixture
@@ -86,7 +69,6 @@ def test_registering_the_same_release_again_changes_nothing(
 
 
 def test_another_release_under_a_used_version_is_refused(registry: Registry, tmp_path: Path) -> None:
-    sample = load_sample()
     other = sample.sealable(sample.build(sample.write_project(tmp_path / "p"), tmp_path / "b"), tmp_path / "other-keys").seal(
         tmp_path / "r"
     )

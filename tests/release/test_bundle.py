@@ -6,12 +6,12 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
+import sample
 from gonogo.base.table import read_table
 from gonogo.checklist.project import load_project
 from gonogo.errors import DataError, GonogoError, ModelError, NotFoundError, VerificationError
@@ -24,30 +24,29 @@ from gonogo.stats.bins import BinEdges
 
 
 @pytest.fixture
-def bundle(built: Path) -> Bundle:
-    [folder] = (path for path in (built / "bundles").iterdir() if path.is_dir())
-    return Bundle.open(folder)
+def bundle(sealed: Path) -> Bundle:
+    return Bundle.open(sealed / "releases/small-1.0.0/bundle")
 
 
-def test_the_same_files_elsewhere_give_the_same_bundle(built: Path, sample: ModuleType, tmp_path: Path, bundle: Bundle) -> None:
+def test_the_same_files_elsewhere_give_the_same_bundle(sealed: Path, tmp_path: Path, bundle: Bundle) -> None:
     again = sample.build(sample.write_project(tmp_path / "moved"), tmp_path / "bundles")
     assert again.digest == bundle.digest
     assert again.root.name == bundle.digest.removeprefix("sha256:")
 
 
-def test_the_bundle_holds_the_very_bytes_of_the_model(built: Path, bundle: Bundle) -> None:
-    assert bundle.model_bytes() == (built / "project/model.onnx").read_bytes()
+def test_the_bundle_holds_the_very_bytes_of_the_model(sealed: Path, bundle: Bundle) -> None:
+    assert bundle.model_bytes() == (sealed / "project/model.onnx").read_bytes()
 
 
-def test_no_time_and_no_place_is_in_the_bundle(built: Path, bundle: Bundle) -> None:
+def test_no_time_and_no_place_is_in_the_bundle(sealed: Path, bundle: Bundle) -> None:
     for file in bundle.tree.files:
         data = (bundle.root / file.path).read_bytes()
-        assert str(built).encode() not in data
+        assert str(sealed).encode() not in data
         assert b"/home/" not in data
 
 
-def test_what_was_built_is_found_without_building(built: Path, bundle: Bundle) -> None:
-    found = find_bundle(load_project(built / "project/gonogo.yaml"), built / "bundles")
+def test_what_was_built_is_found_without_building(sealed: Path, bundle: Bundle) -> None:
+    found = find_bundle(load_project(sealed / "project/gonogo.yaml"), sealed / "bundles")
     assert found is not None
     assert found.digest == bundle.digest
 
@@ -64,15 +63,15 @@ def test_what_was_built_is_found_without_building(built: Path, bundle: Bundle) -
     ],
     ids=["model", "train", "test", "threshold"],
 )
-def test_after_any_change_of_an_input_nothing_is_found(built: Path, tmp_path: Path, change: Callable[[Path], object]) -> None:
-    shutil.copytree(built / "project", tmp_path / "project")
-    assert find_bundle(load_project(tmp_path / "project/gonogo.yaml"), built / "bundles") is not None
+def test_after_any_change_of_an_input_nothing_is_found(sealed: Path, tmp_path: Path, change: Callable[[Path], object]) -> None:
+    shutil.copytree(sealed / "project", tmp_path / "project")
+    assert find_bundle(load_project(tmp_path / "project/gonogo.yaml"), sealed / "bundles") is not None
     change(tmp_path / "project")
-    assert find_bundle(load_project(tmp_path / "project/gonogo.yaml"), built / "bundles") is None
+    assert find_bundle(load_project(tmp_path / "project/gonogo.yaml"), sealed / "bundles") is None
 
 
-def test_a_bundle_that_was_changed_on_disk_is_not_found_and_is_built_again(built: Path, tmp_path: Path, sample: ModuleType) -> None:
-    shutil.copytree(built, tmp_path / "all")
+def test_a_bundle_that_was_changed_on_disk_is_not_found_and_is_built_again(sealed: Path, tmp_path: Path) -> None:
+    shutil.copytree(sealed, tmp_path / "all")
     project = load_project(tmp_path / "all/project/gonogo.yaml")
     bundles = tmp_path / "all/bundles"
     first = find_bundle(project, bundles)
@@ -85,10 +84,10 @@ def test_a_bundle_that_was_changed_on_disk_is_not_found_and_is_built_again(built
 @pytest.mark.parametrize(
     "data", [b"", b"[]", b'{"format":"other"}', b"\xff\xfe", b'{"bundles":'], ids=["empty", "list", "other", "binary", "cut"]
 )
-def test_a_damaged_index_only_costs_time(built: Path, tmp_path: Path, data: bytes) -> None:
-    shutil.copytree(built / "bundles", tmp_path / "bundles")
+def test_a_damaged_index_only_costs_time(sealed: Path, tmp_path: Path, data: bytes) -> None:
+    shutil.copytree(sealed / "bundles", tmp_path / "bundles")
     (tmp_path / "bundles/index.json").write_bytes(data)
-    assert find_bundle(load_project(built / "project/gonogo.yaml"), tmp_path / "bundles") is None
+    assert find_bundle(load_project(sealed / "project/gonogo.yaml"), tmp_path / "bundles") is None
 
 
 def test_the_golden_scores_are_what_the_model_says(bundle: Bundle) -> None:
@@ -106,17 +105,17 @@ def test_golden_requests_cover_one_row_many_rows_and_missing_values(bundle: Bund
     assert bundle.golden["requests"][-1]["rows"][0]["amount"] is None
 
 
-def test_neither_a_row_nor_a_rare_category_is_in_baseline_or_golden_requests(built: Path, bundle: Bundle) -> None:
+def test_neither_a_row_nor_a_rare_category_is_in_baseline_or_golden_requests(sealed: Path, bundle: Bundle) -> None:
     text = json.dumps([bundle.golden, bundle.baseline])
     assert "only-once-ville" not in text
-    table = read_table(built / "project/train.csv")
+    table = read_table(sealed / "project/train.csv")
     rows = {(round(a, 4), c) for a, c in zip(table.columns["amount"].tolist(), table.columns["city"].tolist(), strict=True)}
     for _, cases in golden_cases(bundle.schema, table):
         assert not {(round(row["amount"], 6), row["city"]) for row in cases if row["amount"] is not None} & rows
 
 
-def test_the_baseline_counts_every_row_once(built: Path, bundle: Bundle) -> None:
-    table = read_table(built / "project/train.csv")
+def test_the_baseline_counts_every_row_once(sealed: Path, bundle: Bundle) -> None:
+    table = read_table(sealed / "project/train.csv")
     for name, feature in bundle.baseline["features"].items():
         bins = BinEdges.from_json(feature["bins"])
         assert sum(feature["counts"]) == table.rows == bundle.baseline["rows"]
@@ -126,7 +125,7 @@ def test_the_baseline_counts_every_row_once(built: Path, bundle: Bundle) -> None
     assert sum(bundle.baseline["classes"].values()) == pytest.approx(1.0)
 
 
-def test_the_run_record_ships_with_the_bundle(tmp_path: Path, sample: ModuleType) -> None:
+def test_the_run_record_ships_with_the_bundle(tmp_path: Path) -> None:
     import gonogo
 
     project = sample.write_project(tmp_path / "p")
@@ -140,43 +139,43 @@ def replaced(file: str, old: str, new: str) -> Callable[[Path], object]:
 
 
 BAD: dict[str, tuple[Callable[[Path, Any], object], type[GonogoError], str]] = {
-    "no model": (lambda root, _: (root / "model.onnx").unlink(), ModelError, "there is no model"),
+    "no model": (lambda root: (root / "model.onnx").unlink(), ModelError, "there is no model"),
     "truncated model": (
-        lambda root, _: (root / "model.onnx").write_bytes((root / "model.onnx").read_bytes()[:-40]),
+        lambda root: (root / "model.onnx").write_bytes((root / "model.onnx").read_bytes()[:-40]),
         ModelError,
         "whole ONNX",
     ),
-    "pickle": (lambda root, _: (root / "model.onnx").write_bytes(b"\x80\x04\x95\x00\x00\x00\x00\x00\x00\x00\x00."), ModelError, "not ONNX"),
-    "no table": (lambda root, _: (root / "train.csv").unlink(), DataError, "'train' is not at"),
-    "no target": (lambda root, _: replaced("train.csv", "city,late", "city,early")(root), DataError, "no column 'late'"),
-    "no rows": (lambda root, _: (root / "test.csv").write_text("amount,city,late\n"), DataError, "no rows"),
+    "pickle": (lambda root: (root / "model.onnx").write_bytes(b"\x80\x04\x95\x00\x00\x00\x00\x00\x00\x00\x00."), ModelError, "not ONNX"),
+    "no table": (lambda root: (root / "train.csv").unlink(), DataError, "'train' is not at"),
+    "no target": (replaced("train.csv", "city,late", "city,early"), DataError, "no column 'late'"),
+    "no rows": (lambda root: (root / "test.csv").write_text("amount,city,late\n"), DataError, "no rows"),
     "one class": (
-        lambda root, _: (root / "test.csv").write_text("amount,city,late\n1,paris,1\n2,paris,1\n"),
+        lambda root: (root / "test.csv").write_text("amount,city,late\n1,paris,1\n2,paris,1\n"),
         DataError,
         "every row has the target '1'",
     ),
     "target missing": (
-        lambda root, _: (root / "test.csv").write_text("amount,city,late\n1,paris,1\n2,paris,\n3,oslo,0\n"),
+        lambda root: (root / "test.csv").write_text("amount,city,late\n1,paris,1\n2,paris,\n3,oslo,0\n"),
         DataError,
         "missing in some rows",
     ),
-    "no feature": (lambda root, _: replaced("test.csv", "amount,", "sum,")(root), DataError, r"test\.csv: .*columns missing: amount"),
-    "NaN predictions": (lambda root, module: (root / "model.onnx").write_bytes(module.model_bytes(broken=True)), ModelError, "gives NaN"),
+    "no feature": (replaced("test.csv", "amount,", "sum,"), DataError, r"test\.csv: .*columns missing: amount"),
+    "NaN predictions": (lambda root: (root / "model.onnx").write_bytes(sample.model_bytes(broken=True)), ModelError, "gives NaN"),
 }
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_named_and_leaves_nothing(tmp_path: Path, sample: ModuleType, case: str) -> None:
+def test_bad_input_is_named_and_leaves_nothing(tmp_path: Path, case: str) -> None:
     harm, kind, said = BAD[case]
     project = sample.write_project(tmp_path / "p")
-    harm(project.root, sample)
+    harm(project.root)
     with pytest.raises(kind, match=said) as raised:
         sample.build(project, tmp_path / "bundles")
     assert raised.value.exit_code == 2
     assert not (tmp_path / "bundles").exists() or not list((tmp_path / "bundles").iterdir())
 
 
-def test_a_positive_class_that_is_not_the_last_score_column_is_refused(tmp_path: Path, sample: ModuleType) -> None:
+def test_a_positive_class_that_is_not_the_last_score_column_is_refused(tmp_path: Path) -> None:
     project = sample.write_project(tmp_path / "p")
     text = project.file.read_text().replace("classification}", 'classification, positive: "0"}')
     project.file.write_text(text)
@@ -184,9 +183,9 @@ def test_a_positive_class_that_is_not_the_last_score_column_is_refused(tmp_path:
         sample.build(load_project(project.file), tmp_path / "bundles")
 
 
-def test_sources_are_digested_without_their_place(built: Path, tmp_path: Path) -> None:
-    shutil.copytree(built / "project", tmp_path / "elsewhere")
-    here, there = (load_project(root / "gonogo.yaml") for root in (built / "project", tmp_path / "elsewhere"))
+def test_sources_are_digested_without_their_place(sealed: Path, tmp_path: Path) -> None:
+    shutil.copytree(sealed / "project", tmp_path / "elsewhere")
+    here, there = (load_project(root / "gonogo.yaml") for root in (sealed / "project", tmp_path / "elsewhere"))
     assert sources_digest(here) == sources_digest(there)
 
 
@@ -224,7 +223,7 @@ def test_a_model_that_changes_after_verification_is_never_loaded(bundle: Bundle,
         copy.model_bytes()
 
 
-def test_building_reports_where_it_is(tmp_path: Path, sample: ModuleType) -> None:
+def test_building_reports_where_it_is(tmp_path: Path) -> None:
     from gonogo.model.sandbox import Sandbox
 
     said: list[str] = []

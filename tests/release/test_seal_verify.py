@@ -9,11 +9,11 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
+import sample
 from gonogo.base.canonical import canonical_bytes, digest
 from gonogo.base.names import Version
 from gonogo.base.tree import read_tree
@@ -31,14 +31,13 @@ from gonogo.verdict.sign_off import SignOff, sign_off
 
 
 @pytest.fixture
-def key(built: Path) -> PublicKey:
-    return PublicKey.load(built / "keys/store.pub")
+def key(sealed: Path) -> PublicKey:
+    return PublicKey.load(sealed / "keys/store.pub")
 
 
 @pytest.fixture
-def ready(built: Path, sample: ModuleType) -> Any:
-    [folder] = (path for path in (built / "bundles").iterdir() if path.is_dir())
-    return sample.sealable(Bundle.open(folder), built / "keys")
+def ready(sealed: Path) -> Any:
+    return sample.sealable(Bundle.open(sealed / "releases/small-1.0.0/bundle"), sealed / "keys")
 
 
 def test_a_sealed_release_verifies_with_the_public_key_alone(release: Path, key: PublicKey) -> None:
@@ -48,8 +47,8 @@ def test_a_sealed_release_verifies_with_the_public_key_alone(release: Path, key:
     assert found.bundle.model_bytes()
 
 
-def test_the_archive_verifies_and_unpacks_to_the_same_release(release: Path, key: PublicKey, built: Path, tmp_path: Path) -> None:
-    archive = package(built / "releases/small-1.0.0", tmp_path / "small.tar.gz")
+def test_the_archive_verifies_and_unpacks_to_the_same_release(release: Path, key: PublicKey, sealed: Path, tmp_path: Path) -> None:
+    archive = package(sealed / "releases/small-1.0.0", tmp_path / "small.tar.gz")
     assert verify(archive, key).release_digest == verify(release, key).release_digest
     unpacked = unpack(archive, key, tmp_path / "into")
     assert unpacked.path == tmp_path / "into/small-1.0.0"
@@ -127,9 +126,9 @@ def test_a_verified_release_cannot_be_made_by_hand(release: Path, key: PublicKey
 # -- what even the holder of the key cannot pass off as a release: every statement is sealed again after it was changed ----------------
 
 
-def reseal(release: Path, built: Path, change: Callable[[dict[str, Any]], object]) -> None:
+def reseal(release: Path, sealed: Path, change: Callable[[dict[str, Any]], object]) -> None:
     """Sign again with the real key, over the files as they are now, after a change of the predicate."""
-    signer = FileSigner(built / "keys/store.key")
+    signer = FileSigner(sealed / "keys/store.key")
     envelope = json.loads((release / SEAL).read_bytes())
     payload = json.loads(base64.b64decode(envelope["payload"]))
     predicate = payload["predicate"]
@@ -159,8 +158,8 @@ def nothing(_: object) -> None:
     pass
 
 
-def test_sealing_again_without_a_change_still_verifies(release: Path, built: Path, key: PublicKey) -> None:
-    reseal(release, built, nothing)
+def test_sealing_again_without_a_change_still_verifies(release: Path, sealed: Path, key: PublicKey) -> None:
+    reseal(release, sealed, nothing)
     assert verify(release, key)
 
 
@@ -196,32 +195,37 @@ def test_sealing_again_without_a_change_still_verifies(release: Path, built: Pat
     ],
 )
 def test_a_seal_over_statements_that_do_not_prove_a_go_is_refused(
-    release: Path, built: Path, key: PublicKey, harm: Callable[[Path], object], change: Callable[[dict[str, Any]], object] | None, said: str
+    release: Path,
+    sealed: Path,
+    key: PublicKey,
+    harm: Callable[[Path], object],
+    change: Callable[[dict[str, Any]], object] | None,
+    said: str,
 ) -> None:
     harm(release)
     if change is not None:
-        reseal(release, built, change)
+        reseal(release, sealed, change)
     with pytest.raises(VerificationError, match=said):
         verify(release, key)
 
 
-def test_a_sign_off_by_somebody_else_is_refused(release: Path, built: Path, key: PublicKey, tmp_path: Path) -> None:
+def test_a_sign_off_by_somebody_else_is_refused(release: Path, sealed: Path, key: PublicKey, tmp_path: Path) -> None:
     other = generate_key(tmp_path / "mallory.key")
-    reseal(release, built, lambda p: p["people"]["owner"].update(key=other.pem))
+    reseal(release, sealed, lambda p: p["people"]["owner"].update(key=other.pem))
     with pytest.raises(VerificationError, match=r"sign-offs/owner\.dsse\.json: .*belongs to nobody"):
         verify(release, key)
 
 
-def test_a_release_without_its_sign_off_is_refused(release: Path, built: Path, key: PublicKey) -> None:
+def test_a_release_without_its_sign_off_is_refused(release: Path, sealed: Path, key: PublicKey) -> None:
     shutil.rmtree(release / "statements/sign-offs")
-    reseal(release, built, nothing)
+    reseal(release, sealed, nothing)
     with pytest.raises(VerificationError, match="the item owner is not signed for"):
         verify(release, key)
 
 
-def test_a_pass_that_its_evidence_does_not_give_is_refused(release: Path, built: Path, key: PublicKey, sample: ModuleType) -> None:
+def test_a_pass_that_its_evidence_does_not_give_is_refused(release: Path, sealed: Path, key: PublicKey) -> None:
     """Even when everybody signs for it: the stranger who verifies evaluates the requirement again."""
-    ana = FileSigner(built / "keys/ana.key")
+    ana = FileSigner(sealed / "keys/ana.key")
     statements = release / "statements"
     edit("evidence/quality.json", lambda v: v["facts"]["roc_auc"].update(value=0.3, low=0.2, high=0.4))(release)
     measured = digest(json.loads((statements / "evidence/quality.json").read_bytes()))
@@ -232,7 +236,7 @@ def test_a_pass_that_its_evidence_does_not_give_is_refused(release: Path, built:
     subject = str(verdict.subject)
     given = SignOff("owner", "Ana", ana.key_id, ("owner",), subject, signed_for, sample.CHECKLIST.digest, "approve", "", sample.TIME)
     (statements / "sign-offs/owner.dsse.json").write_bytes(sign_off(given, ana))
-    reseal(release, built, nothing)
+    reseal(release, sealed, nothing)
     with pytest.raises(VerificationError, match="says PASS for quality, but its evidence does not meet"):
         verify(release, key)
 
@@ -240,7 +244,7 @@ def test_a_pass_that_its_evidence_does_not_give_is_refused(release: Path, built:
 # -- sealing ------------------------------------------------------------------------------------------------------------------------------
 
 
-def test_an_approval_for_another_bundle_seals_nothing(ready: Any, sample: ModuleType, tmp_path: Path) -> None:
+def test_an_approval_for_another_bundle_seals_nothing(ready: Any, tmp_path: Path) -> None:
     other = sample.sealable(sample.build(sample.write_project(tmp_path / "p", weight=2.0), tmp_path / "b"), tmp_path / "keys")
     with pytest.raises(NotApprovedError, match="the approval is for"):
         dataclasses.replace(ready, approval=other.approval).seal(tmp_path / "releases")
@@ -292,7 +296,7 @@ def test_the_same_inputs_seal_to_the_same_bytes(ready: Any, tmp_path: Path) -> N
     assert package(first.path, tmp_path / "a.gz").read_bytes() == package(second.path, tmp_path / "b.gz").read_bytes()
 
 
-def test_a_version_is_used_once(ready: Any, sample: ModuleType, tmp_path: Path) -> None:
+def test_a_version_is_used_once(ready: Any, tmp_path: Path) -> None:
     ready.seal(tmp_path / "r")
     other = sample.sealable(sample.build(sample.write_project(tmp_path / "p", weight=2.0), tmp_path / "b"), tmp_path / "keys")
     with pytest.raises(ConflictError):

@@ -7,7 +7,6 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from runpy import run_path
 from typing import Any
 
 import pytest
@@ -20,9 +19,8 @@ from gonogo.rollout.plan import Plan
 from gonogo.rollout.rollback import WentBack, roll_back
 from gonogo.rollout.run import Controller
 from gonogo.rollout.targets.local import LocalTarget
+from supervised import NEW, OLD, Traffic, serving
 
-_supervised = run_path(str(Path(__file__).parents[1] / "service" / "supervised.py"))
-OLD, NEW, Traffic = (_supervised[name] for name in ("OLD", "NEW", "Traffic"))
 SYSTEM = OLD.partition("@")[0]
 pytestmark = pytest.mark.xdist_group("two-releases")
 
@@ -63,11 +61,9 @@ class Live:
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    sealed = tmp_path_factory.getbasetemp() / "two-releases"  # sealed once for all files that a test process runs
-    if not sealed.exists():
-        _supervised["seal_two"](sealed)
-    yield from _supervised["service_at"](tmp_path_factory.mktemp("live") / "store", sealed)
+def service(tmp_path_factory: pytest.TempPathFactory, sealed: Path) -> Iterator[Any]:
+    with serving(tmp_path_factory.mktemp("live") / "store", sealed) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

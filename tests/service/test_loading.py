@@ -1,7 +1,6 @@
 """The worker's own entry point with a sealed release: it serves what verifies, and nothing else."""
 
 import http.client
-import importlib.util
 import json
 import os
 import shutil
@@ -18,18 +17,13 @@ from gonogo.service.trial import TrialServer
 
 
 @pytest.fixture(scope="module")
-def sealed(tmp_path_factory):
-    """A folder with a real bundle, a release of it, and the key that verifies it."""
-    path = Path(__file__).parents[1] / "release" / "sample.py"
-    spec = importlib.util.spec_from_file_location("gonogo_release_sample_for_service", path)
-    sample = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(sample)
-    folder = tmp_path_factory.mktemp("sealed")
-    bundle = sample.build(sample.write_project(folder / "project"), folder / "bundles")
-    sealable = sample.sealable(bundle, folder / "keys")
-    release = sealable.seal(folder / "releases")
-    (folder / "store.pem").write_text(sealable.signer.public.pem)
-    return folder, release.path
+def release(sealed):
+    return sealed / "releases" / "small-1.0.0"
+
+
+@pytest.fixture(scope="module")
+def key(sealed):
+    return sealed / "keys" / "store.pub"
 
 
 class Started:
@@ -66,10 +60,9 @@ class Started:
         self.private.close()
 
 
-def test_a_release_that_verifies_is_served_and_gives_its_golden_answers(sealed, tmp_path):
-    folder, release = sealed
+def test_a_release_that_verifies_is_served_and_gives_its_golden_answers(release, key, tmp_path):
     bundle = Bundle.open(release / "bundle")
-    with Started(release, folder / "store.pem", tmp_path / "s") as worker:
+    with Started(release, key, tmp_path / "s") as worker:
         ready = worker.hear()
         assert (ready["kind"], ready["release"], ready["digest"], ready["pid"]) == (
             "ready",
@@ -90,27 +83,24 @@ def test_a_release_that_verifies_is_served_and_gives_its_golden_answers(sealed, 
     assert worker.status == 0
 
 
-def test_a_release_with_one_byte_changed_is_not_served_and_the_file_is_named(sealed, tmp_path):
-    folder, release = sealed
+def test_a_release_with_one_byte_changed_is_not_served_and_the_file_is_named(release, key, tmp_path):
     shutil.copytree(release, tmp_path / "r")
     baseline = tmp_path / "r" / "bundle" / "baseline.json"
     baseline.write_bytes(baseline.read_bytes().replace(b"1", b"2", 1))
-    with Started(tmp_path / "r", folder / "store.pem", tmp_path / "s") as worker:
+    with Started(tmp_path / "r", key, tmp_path / "s") as worker:
         failed = worker.hear()
         assert (failed["kind"], failed["error"]) == ("failed", "VerificationError")
         assert "baseline.json" in failed["message"]
     assert worker.status == 1
 
 
-def test_a_bundle_without_a_seal_is_not_served_as_a_release(sealed, tmp_path):
-    folder, release = sealed
-    with Started(release / "bundle", folder / "store.pem", tmp_path / "s") as worker:
+def test_a_bundle_without_a_seal_is_not_served_as_a_release(release, key, tmp_path):
+    with Started(release / "bundle", key, tmp_path / "s") as worker:
         assert worker.hear()["kind"] == "failed"
     assert worker.status == 1
 
 
-def test_a_real_bundle_runs_in_a_trial_with_text_and_missing_values(sealed):
-    _, release = sealed
+def test_a_real_bundle_runs_in_a_trial_with_text_and_missing_values(release):
     with TrialServer(Bundle.open(release / "bundle"), accept_weaker=True) as trial:
         answer = trial.request("POST", "/predict", b'{"features": [{"amount": null, "city": "paris"}, {"amount": 1, "city": "new"}]}')
         assert answer.status == 200, answer.body

@@ -5,17 +5,27 @@ import os
 import signal
 import socket
 import stat
-from pathlib import Path
-from runpy import run_path
 
 import pytest
 
 from gonogo.errors import ChildError, ConflictError, FencedError, NotFoundError, UnreachableError, UsageError, VerificationError
+from supervised import NEW, OLD, Traffic, damage, serving, wait_gone
 
-_supervised = run_path(str(Path(__file__).with_name("supervised.py")))
-OLD, NEW, Traffic, damage, wait_gone = (_supervised[name] for name in ("OLD", "NEW", "Traffic", "damage", "wait_gone"))
-sealed, service, shared = (_supervised[name] for name in ("sealed", "service", "shared"))
 pytestmark = pytest.mark.xdist_group("supervisor")
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory, sealed):
+    """One service for all tests of a file, with short limits so that a hang is soon found."""
+    store = tmp_path_factory.mktemp("shared") / "store"
+    with serving(store, sealed, GONOGO_SILENCE_SECONDS="2", GONOGO_ACK_SECONDS="1") as running:
+        yield running
+
+
+@pytest.fixture
+def service(tmp_path, sealed):
+    with serving(tmp_path / "store", sealed) as running:
+        yield running
 
 
 @pytest.fixture
@@ -237,7 +247,7 @@ def test_the_end_of_the_supervisor_is_the_end_of_everything_and_its_table_stays(
 
 
 def test_several_processes_of_a_release_accept_and_are_counted_together(tmp_path, sealed):
-    with _supervised["serving"](tmp_path / "store", sealed, TEST_PROCESSES="2") as service:
+    with serving(tmp_path / "store", sealed, TEST_PROCESSES="2") as service:
         service.start()
         pids = service.until(lambda seen: len(seen["releases"][OLD]["pids"]) == 2)["releases"][OLD]["pids"]
 
@@ -261,7 +271,7 @@ def test_the_control_socket_is_private(two):
 
 
 def test_a_store_deep_in_the_file_system_is_served_too(tmp_path, sealed):
-    with _supervised["serving"](tmp_path / ("deep" * 20) / ("deeper" * 10), sealed) as service:
+    with serving(tmp_path / ("deep" * 20) / ("deeper" * 10), sealed) as service:
         service.start()
         assert service.client.observe()["releases"][OLD]["healthy"]
         assert len(os.fsencode(service.client.path)) < 104

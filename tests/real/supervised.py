@@ -1,6 +1,6 @@
 """A real supervisor in a process of its own, for tests: started, talked to, killed, started again.
 
-Run as a script it is that process; loaded by a test file it gives the fixture `service` and the clients.
+Run as a script it is that process; imported by a test file it gives the clients.
 """
 
 from __future__ import annotations
@@ -15,16 +15,11 @@ import time
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
-from runpy import run_path
 
-import pytest
-
-from gonogo.base.names import Version
 from gonogo.service.control import ControlClient
 from gonogo.service.routing import Arm, RoutingTable
 
 OLD, NEW = "small@1.0.0", "small@1.1.0"
-HERE = Path(__file__).parent
 
 
 class Service:
@@ -204,26 +199,9 @@ BODY = b'{"features": {"amount": 0.25, "city": "paris"}}'
 REQUEST = b"POST /predict HTTP/1.1\r\nhost: test\r\ncontent-length: %d\r\n\r\n%s" % (len(BODY), BODY)
 
 
-def seal_two(folder: Path) -> Path:
-    """Two real releases of one small system, as sealing leaves them, with the key that verifies them."""
-    sample = run_path(str(HERE.parent / "release" / "sample.py"))
-    previous = None
-    for release, weight in ((OLD, 1.5), (NEW, 2.5)):
-        bundle = sample["build"](sample["write_project"](folder / f"project-{weight}", weight=weight), folder / "bundles")
-        version = Version.parse(release.partition("@")[2])
-        sample["sealable"](bundle, folder / "keys").seal(folder / "releases", version=version, previous=previous)
-        previous = version
-    return folder
-
-
-@pytest.fixture(scope="session")
-def sealed(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.getbasetemp() / "two-releases"  # sealed once for all files that a test process runs
-    return folder if folder.exists() else seal_two(folder)
-
-
-def service_at(store: Path, sealed: Path, **environment: str):
-    """A fixture's body: a store with both releases, and whatever processes its tests start on it."""
+@contextmanager
+def serving(store: Path, sealed: Path, **environment: str):
+    """A store with both releases, and whatever processes its tests start on it."""
     shutil.copytree(sealed / "releases", store / "releases")
     shutil.copytree(sealed / "keys", store / "keys")
     running = Service(store, environment)
@@ -231,20 +209,6 @@ def service_at(store: Path, sealed: Path, **environment: str):
         yield running
     finally:
         running.clean_up()
-
-
-serving = contextmanager(service_at)  #: the same for a `with`
-
-
-@pytest.fixture
-def service(tmp_path, sealed):
-    yield from service_at(tmp_path / "store", sealed)
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory, sealed):
-    """One service for all tests of a file, with short limits so that a hang is soon found."""
-    yield from service_at(tmp_path_factory.mktemp("shared") / "store", sealed, GONOGO_SILENCE_SECONDS="2", GONOGO_ACK_SECONDS="1")
 
 
 def folder_of(store: Path, release: str) -> Path:

@@ -1,6 +1,6 @@
 """A small real project, its bundle, and everything that a release of it needs: real keys, a real verdict, real sign-offs.
 
-Loaded by path from the tests that need it (`load` in their conftest), and by the child processes that get killed.
+For tests of several rooms, and for the child processes that get killed.
 """
 
 from __future__ import annotations
@@ -157,6 +157,16 @@ def sealable(bundle: Bundle, folder: Path) -> Sealable:
     }
     people = {"owner": ("Ana", ana.public)}
     return Sealable(bundle, approve(verdict), verdict, statements, people, FileSigner(folder / "store.key"))
+
+
+def seal_two(folder: Path) -> Path:
+    """The project, its bundle and its release 1.0.0; and 1.1.0, which is another model. All with the same keys."""
+    previous = None
+    for name, weight, version in (("project", 1.5, Version(1, 0, 0)), ("project-2", 2.5, Version(1, 1, 0))):
+        bundle = build(write_project(folder / name, weight=weight), folder / "bundles")
+        sealable(bundle, folder / "keys").seal(folder / "releases", version=version, previous=previous)
+        previous = version
+    return folder
 
 
 def document(data: bytes) -> dict[str, Any]:
