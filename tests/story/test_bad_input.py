@@ -135,6 +135,17 @@ def test_nobody_signs_in_a_role_that_is_somebody_elses(user) -> None:
     assert "nurse" in done.stderr
 
 
+def test_nobody_approves_what_has_not_been_measured(user) -> None:
+    refused = user.gonogo("sign", "technical-lead", expect=1)
+    assert "gonogo check" in refused.stderr
+    assert not list((user.folder / ".gonogo").glob("sign-offs/*"))
+
+
+def test_shipping_again_without_a_change_is_refused_with_the_reason(released, service) -> None:
+    refused = released.gonogo("ship", expect=1)
+    assert "in production already" in refused.stderr
+
+
 def test_an_envelope_signed_by_the_wrong_person_and_put_in_place_by_hand_does_not_count(user) -> None:
     user.gonogo("check", expect=1)
     user.gonogo("sign", "technical-lead")

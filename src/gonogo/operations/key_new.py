@@ -10,14 +10,16 @@ from gonogo import settings
 from gonogo.base.files import storage, write_atomic
 from gonogo.base.yaml_source import load_yaml
 from gonogo.errors import ConflictError, UsageError
-from gonogo.trust.keys import PublicKey, generate_key
+from gonogo.trust.keys import generate_key
+from gonogo.trust.signers.file import FileSigner
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
 @dataclass(frozen=True)
 class NewKey:
-    """Where the two halves are. `entry` is the line for `people:` in gonogo.yaml; `added` says that it was written there."""
+    """Where the two halves are. `entry` is the line for `people:` in gonogo.yaml; `added` says that it was written there; `reused` that
+    the person had a key already, whose public half was put into this project."""
 
     name: str
     private: Path
@@ -25,6 +27,7 @@ class NewKey:
     key_id: str
     entry: str
     added: bool
+    reused: bool
 
 
 def private_path(name: str) -> Path:
@@ -33,7 +36,7 @@ def private_path(name: str) -> Path:
 
 
 def key_new(name: str, project_file: Path, *, role: str | None = None) -> NewKey:
-    """Make `name`'s key pair: private in the user's own folder, public in `keys/NAME.pub` of the project.
+    """Make `name`'s key pair, or take the one there is: private in the user's own folder, public in `keys/NAME.pub` of the project.
 
     With `role`, the person is entered under `people:` of the project file. Raises UsageError for a bad name, ConflictError when the key
     or the role is already there.
@@ -48,13 +51,17 @@ def key_new(name: str, project_file: Path, *, role: str | None = None) -> NewKey
     entry = f"{role or 'ROLE'}: {{name: {name}, key: keys/{name}.pub}}"
     text = _with_person(file, role, entry) if role and file.exists() else None
     private = private_path(name)
-    with storage(private, "create"):
-        private.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    made: PublicKey = generate_key(private)
-    write_atomic(public, made.pem.encode())
+    reused = private.exists()
+    if reused:
+        key = FileSigner(private).public
+    else:
+        with storage(private, "create"):
+            private.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        key = generate_key(private)
+    write_atomic(public, key.pem.encode())
     if text is not None:
         write_atomic(file, text.encode())
-    return NewKey(name, private, public, made.key_id, entry, text is not None)
+    return NewKey(name, private, public, key.key_id, entry, text is not None, reused)
 
 
 def _with_person(file: Path, role: str, entry: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from gonogo.errors import ConflictError
 from gonogo.operations.check import Checked, Progress, check, silent
 from gonogo.operations.release import Released, release
 from gonogo.operations.rollout import Rolled, start
@@ -38,4 +39,6 @@ def ship(
     released = release(workspace)
     sealed(released)
     reference = f"{workspace.project.system}@{released.release.version}"
+    if workspace.registry().state().pointers.get((workspace.project.system, "production")) == released.release.version:
+        raise ConflictError(f"{reference} is in production already: nothing that ships has changed.", hint="Train again, then ship.")
     return Shipped(checked, released, start(workspace, reference, look=look))

@@ -13,8 +13,10 @@ from gonogo.operations.key_new import private_path
 from gonogo.operations.workspace import Workspace
 from gonogo.trust.keys import PublicKey
 from gonogo.trust.signers.file import FileSigner
-from gonogo.verdict.outcome import GOOD
+from gonogo.verdict.outcome import GOOD, Outcome
 from gonogo.verdict.sign_off import SignOff, sign_off
+
+UNMEASURED = frozenset({Outcome.STALE, Outcome.NOT_RUN})
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ def sign(workspace: Workspace, role: str, *, key: Path | None = None, reject: st
     """Sign every item of `role` for the bundle and evidence as they are now; `reject` is the reason of a refusal.
 
     Raises NotFoundError for a role that the checklist does not ask for, KeyFileError when the key is not that of the role's person,
-    RefusedError when there is nothing to sign yet.
+    RefusedError when something has not been measured yet: an approval of it would be void as soon as it is.
     """
     project = workspace.project
     person = project.people.get(role)
@@ -48,6 +50,11 @@ def sign(workspace: Workspace, role: str, *, key: Path | None = None, reject: st
     items = tuple(item.id for item in checked.checklist.items if item.sign_off == role)
     if not items:
         raise NotFoundError(f"{checked.checklist.title} asks for no sign-off of the role {role!r}.")
+    unmeasured = [
+        result.item for result in checked.verdict.items if checked.checklist.item(result.item).check and result.outcome in UNMEASURED
+    ]
+    if unmeasured and not reject:
+        raise RefusedError(f"{', '.join(unmeasured)}: not measured for the files as they are now.", hint="Run `gonogo check`, then sign.")
     statement = _statement(workspace, checked, role, person.name, public.key_id, items, reject)
     name = f"{role}-{public.key_id[:8]}-{statement.time.replace(':', '').replace('.', '')}.dsse.json"
     path = workspace.sign_offs / name

@@ -21,12 +21,22 @@ def command() -> None:
 @JSON
 @verb
 def new(name: str, role: str | None, project: Path, as_json: bool) -> None:
-    """Make NAME's key pair: the private half in your own folder, the public half in the project."""
+    """Make NAME's key pair, or take the one you have: private half in your own folder, public half in the project."""
     from gonogo.operations.key_new import key_new
 
     made = key_new(name, project, role=role)
     if as_json:
-        show_json({"name": name, "private": str(made.private), "public": str(made.public), "key_id": made.key_id, "added": made.added})
+        show_json(
+            {
+                "name": name,
+                "private": str(made.private),
+                "public": str(made.public),
+                "key_id": made.key_id,
+                "added": made.added,
+                "reused": made.reused,
+            }
+        )
         return
-    click.echo(f"private  {made.private}   (yours alone; never commit it)\npublic   {made.public}")
+    whose = "yours already, from an earlier project" if made.reused else "yours alone; never commit it"
+    click.echo(f"private  {made.private}   ({whose})\npublic   {made.public}")
     click.echo(f"gonogo.yaml now has: {made.entry}" if made.added else f"Add to gonogo.yaml under people:  {made.entry}")
