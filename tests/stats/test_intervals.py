@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from gonogo.stats.classification import roc_auc
-from gonogo.stats.intervals import bootstrap, n_to_clear, required_n_auc, required_n_share, wilson
+from gonogo.stats.intervals import bootstrap, wilson
 
 
 def test_wilson_by_the_book() -> None:
@@ -59,28 +59,3 @@ def test_a_statistic_that_mostly_does_not_exist_has_no_interval() -> None:
         bootstrap(roc_auc, [y, np.arange(31.0)], resamples=200)
     with pytest.raises(ValueError, match="no rows"):
         bootstrap(lambda x: float(x.mean()), [np.array([])])
-
-
-@pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.97, 1.0])
-def test_the_rows_that_are_asked_for_are_enough_and_no_more(share: float) -> None:
-    n = required_n_share(share, 0.02)
-    assert np.ptp(wilson(share * n, n)) <= 0.04
-    assert np.ptp(wilson(share * (n - 1), n - 1)) > 0.04
-
-
-def test_rows_for_an_area() -> None:
-    few, more = required_n_auc(0.8, 0.05, 0.3), required_n_auc(0.8, 0.025, 0.3)
-    assert 3.5 < more / few < 4.5
-    assert required_n_auc(0.95, 0.05, 0.3) < few
-    with pytest.raises(ValueError, match="no sample size"):
-        required_n_auc(1.0, 0.05, 0.3)
-    with pytest.raises(ValueError, match="half width"):
-        required_n_auc(0.8, 0.0, 0.3)
-
-
-def test_rows_to_clear_a_threshold() -> None:
-    assert n_to_clear(100, 0.96, 0.94, 0.95) == 400
-    assert n_to_clear(100, 0.96, 0.955, 0.95) == 100
-    assert n_to_clear(100, 0.94, 0.92, 0.95) is None
-    assert n_to_clear(100, 0.04, 0.06, 0.05) == 400
-    assert n_to_clear(100, math.nan, 0.06, 0.05) is None

@@ -16,7 +16,6 @@ from gonogo.errors import ModelError
 from gonogo.model.schema import GraphInput
 
 Array = np.ndarray[Any, np.dtype[Any]]
-INPUT_TYPES = ("float32", "float64", "int64", "bool", "string")
 
 
 @dataclass(frozen=True)

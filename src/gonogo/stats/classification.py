@@ -96,11 +96,6 @@ def f1(matrix: Array, positive: int = 1) -> float:
     return _ratio(2 * hit, float(matrix[positive].sum() + matrix[:, positive].sum()))
 
 
-def macro_f1(matrix: Array) -> float:
-    """Mean of the F1 of all classes; NaN when one of them has none."""
-    return float(np.mean([f1(matrix, index) for index in range(len(matrix))]))
-
-
 def macro_roc_auc(y: Array, scores: Array) -> float:
     """Mean over the classes of the AUC of "this one against the rest". Raises ValueError when a class is missing."""
     scores = _matrix(y, scores)

@@ -5,42 +5,18 @@ every bin on both sides; bins that are empty on both sides do not take part.
 
 * Null law: without drift PSI ~ (1/n + 1/m)·chi2 with B-1 degrees of freedom (Yurdakul 2018; Potgieter et al., 2307.11878). A fixed limit
   of 0.1 is therefore a false alarm in 39 % of windows of 100 rows; with 500 rows it practically never is.
-* Two keys: an alarm needs PSI over its threshold AND a p-value under the null law below a small one.
+* Two keys: an alarm needs PSI over its threshold AND a p-value under the null law below a small one (`monitor/alarms`).
 * Interval: delta method over both multinomials. Incomplete gamma: DLMF 8.7.1 and 8.9.2, continued fraction after Lentz.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from gonogo.stats.bins import Array
 from gonogo.stats.intervals import z_of
-
-RARE = 1e-6  #: chance of a false alarm that the minimum n is made for
-
-
-@dataclass(frozen=True)
-class Drift:
-    """One comparison. `low` and `high` bound the PSI; `p_value` is the chance of such a PSI without drift; `least_n` the fewest rows."""
-
-    psi: float
-    low: float
-    high: float
-    n: int
-    m: int
-    bins: int
-    p_value: float
-    threshold: float
-    least_n: int | None
-    alarm: bool
-
-    @property
-    def enough(self) -> bool:
-        """Whether there were enough rows to say anything at this threshold. Without, `alarm` false does not mean "no drift"."""
-        return self.least_n is not None and self.n >= self.least_n
 
 
 def psi(reference: Array, current: Array) -> float:
@@ -60,48 +36,11 @@ def psi_interval(reference: Array, current: Array, level: float = 0.95) -> tuple
     return max(0.0, value - half), value + half
 
 
-def psi_debiased(reference: Array, current: Array) -> float:
-    """PSI less what chance alone adds, (B-1)·(1/n + 1/m). May be negative. For display, not for alarms."""
-    q, p, m, n = _shares(reference, current)
-    return float(((p - q) * np.log(p / q)).sum()) - (len(q) - 1) * (1 / n + 1 / m)
-
-
 def psi_p_value(value: float, n: int, m: int, bins: int) -> float:
     """The chance of a PSI of at least `value` without drift."""
     if bins < 2:
         return 1.0
     return chi2_survival(value / (1 / n + 1 / m), bins - 1)
-
-
-def psi_null_quantile(n: int, m: int, bins: int, p: float) -> float:
-    """The PSI that is exceeded with probability p without drift."""
-    return (1 / n + 1 / m) * chi2_quantile(1 - p, bins - 1)
-
-
-def minimum_n(threshold: float, bins: int, m: int | None = None, p: float = RARE) -> int | None:
-    """The fewest current rows at which a PSI over `threshold` without drift is rarer than p, against a reference of m rows.
-
-    None when the reference is too small for any number of rows. Example: threshold 0.1, 10 bins, a large reference: 449.
-    """
-    if threshold <= 0:
-        raise ValueError(f"{threshold} is no threshold")
-    if bins < 2:
-        return 1
-    share = threshold / chi2_quantile(1 - p, bins - 1) - (1 / m if m else 0.0)
-    return math.ceil(1 / share) if share > 0 else None
-
-
-def two_key(reference: Array, current: Array, *, threshold: float, p: float = 1e-3, level: float = 0.95) -> Drift:
-    """Compare two histograms. `alarm` needs both keys: PSI over `threshold`, and a p-value under `p`.
-
-    Raises ValueError when a histogram is empty or their bins differ.
-    """
-    q, _, m, n = _shares(reference, current)
-    value = psi(reference, current)
-    low, high = psi_interval(reference, current, level)
-    p_value = psi_p_value(value, n, m, len(q))
-    least = minimum_n(threshold, len(q), m)
-    return Drift(value, low, high, n, m, len(q), p_value, threshold, least, value > threshold and p_value < p)
 
 
 def chi2_survival(x: float, degrees: float) -> float:
@@ -135,23 +74,6 @@ def chi2_survival(x: float, degrees: float) -> float:
         if abs(d * c - 1) < 1e-16:
             break
     return min(1.0, scale * value)
-
-
-def chi2_quantile(p: float, degrees: float) -> float:
-    """The x with P(chi2 <= x) = p, by bisection of the survival function. Raises ValueError unless 0 <= p < 1."""
-    if not 0 <= p < 1:
-        raise ValueError(f"no quantile at {p}")
-    if p == 0:
-        return 0.0
-    low, high = 0.0, max(1.0, degrees)
-    while chi2_survival(high, degrees) > 1 - p:
-        low, high = high, 2 * high
-    for _ in range(200):
-        middle = (low + high) / 2
-        if middle in (low, high):
-            break
-        low, high = (middle, high) if chi2_survival(middle, degrees) > 1 - p else (low, middle)
-    return (low + high) / 2
 
 
 def _shares(reference: Array, current: Array) -> tuple[Array, Array, int, int]:

@@ -1,4 +1,4 @@
-"""How sure: intervals for shares, by resampling for anything, and how many samples a claim would need."""
+"""How sure: intervals for shares, and by resampling for anything."""
 
 from __future__ import annotations
 
@@ -58,60 +58,3 @@ def bootstrap(
         raise ValueError(f"the statistic exists in only {len(values)} of {resamples} resamples: too few rows")
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
-
-
-def required_n_share(share: float, half_width: float, level: float = 0.95) -> int:
-    """Rows needed for a Wilson interval of a share with this half width: by doubling and halving, so exact for the interval we use."""
-    _check_half_width(half_width)
-    if not 0.0 <= share <= 1.0:
-        raise ValueError(f"{share} is no share")
-
-    def wide(n: int) -> bool:
-        low, high = wilson(share * n, n, level)
-        return high - low > 2 * half_width
-
-    high = 1
-    while wide(high):
-        high *= 2
-    low = high // 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if wide(middle) else (low, middle)
-    return high
-
-
-def required_n_auc(auc: float, half_width: float, positives: float, level: float = 0.95) -> int:
-    """Rows needed for an AUC interval with this half width, when `positives` is the share of positives (Hanley & McNeil 1982).
-
-    Raises ValueError unless 0.5 <= auc < 1 and 0 < positives < 1.
-    """
-    _check_half_width(half_width)
-    if not (0.5 <= auc < 1.0 and 0.0 < positives < 1.0):
-        raise ValueError(f"no sample size for an AUC of {auc} with a share of positives of {positives}")
-    q1, q2 = auc / (2 - auc), 2 * auc * auc / (1 + auc)
-    z = z_of(level)
-
-    def half(n: float) -> float:
-        m, k = n * positives, n * (1 - positives)
-        return z * math.sqrt(max(0.0, auc * (1 - auc) + (m - 1) * (q1 - auc**2) + (k - 1) * (q2 - auc**2)) / (m * k))
-
-    n = 2.0 / min(positives, 1 - positives)
-    while half(n) > half_width:
-        n *= 1.05
-    return math.ceil(n)
-
-
-def n_to_clear(n: int, estimate: float, bound: float, threshold: float) -> int | None:
-    """About how many rows it would take until `bound` (of an interval from n rows) clears `threshold`, if the estimate stays.
-
-    A half width shrinks with 1/sqrt(n). None when the estimate itself does not clear it, so that no number of rows would help.
-    """
-    room, half = abs(estimate - threshold), abs(estimate - bound)
-    if room == 0 or (estimate - threshold) * (estimate - bound) < 0 or not math.isfinite(room + half):
-        return None
-    return max(n, math.ceil(n * (half / room) ** 2))
-
-
-def _check_half_width(half_width: float) -> None:
-    if not 0.0 < half_width < 1.0:
-        raise ValueError(f"{half_width} is no half width")
