@@ -11,7 +11,7 @@ import pickle
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,10 @@ from gonogo.operations.sign import sign
 from gonogo.operations.workspace import Workspace
 from gonogo.release.verify import PREDICATE, SEAL, verify
 from gonogo.trust.envelope import IN_TOTO, open_envelope, seal_envelope, statement
-from gonogo.trust.keys import generate_key
+from gonogo.trust.keys import PublicKey, generate_key
+from gonogo.trust.signers.file import FileSigner
 from gonogo.verdict.outcome import Decision, Outcome
+from gonogo.verdict.sign_off import read_sign_off, sign_off
 
 pytestmark = [pytest.mark.xdist_group("unearned")]
 
@@ -222,10 +224,10 @@ def sign_off_of_another_candidate(victim: Victim) -> None:
 
 
 def sign_with_the_wrong_key(victim: Victim) -> None:
-    sign_off_taken_away(victim)
-    shutil.copy(victim.keys / "eve.pub", victim.folder / "keys" / "ana.pub")
-    sign(Workspace.open(victim.folder), "technical-lead", key=victim.keys / "eve.key")
-    shutil.copy(victim.keys / "ana.pub", victim.folder / "keys" / "ana.pub")
+    """What ana signed, word for word, but by eve."""
+    ana, eve = PublicKey.load(victim.keys / "ana.pub"), FileSigner(victim.keys / "eve.key")
+    said = read_sign_off(victim.sign_off().read_bytes(), {"technical-lead": ("ana", ana)})
+    victim.sign_off().write_bytes(sign_off(replace(said, key_id=eve.key_id), eve))
 
 
 def swap_the_public_key(victim: Victim) -> None:
