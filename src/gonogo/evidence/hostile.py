@@ -109,6 +109,7 @@ def _of_bodies(right: Mapping[str, Any], rows: int, body_bytes: int) -> Iterator
         "a number": b"7",
         "null": b"null",
         "no features": b"{}",
+        "a feature twice": b'{"features": {' + ", ".join([json.dumps(dict(right))[1:-1]] * 2).encode() + b"}}",
         "features null": b'{"features": null}',
         "features text": b'{"features": "all"}',
         "no rows": b'{"features": []}',

@@ -71,10 +71,6 @@ class Exchange:
     def path(self) -> bytes:
         return self.target.partition(b"?")[0]
 
-    @property
-    def client_gone(self) -> bool:
-        return self.connection.transport is None
-
     def answer(self, status: int, body: bytes, *, content_type: bytes = JSON, headers: bytes | None = None) -> None:
         """Answer once; `headers` are whole lines and stand for the server's own. A second answer is ignored: one may have left."""
         if self.wire is not None:
@@ -316,7 +312,10 @@ class HttpConnection(asyncio.Protocol):
         if self._header_size > self.server.limits.headers or len(self._headers) > 100:
             raise _Refusal(431, "The headers are too large.")
         if not self._in_body:  # trailers carry nothing that we read
-            self._headers[name.lower()] = value
+            name = name.lower()
+            if name == b"host" and name in self._headers:
+                raise _Refusal(400, "The Host header is there twice.")
+            self._headers[name] = value
 
     def on_headers_complete(self) -> None:
         self._in_body = True
