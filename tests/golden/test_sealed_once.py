@@ -1,0 +1,31 @@
+"""What was sealed once verifies for ever: one archive of every format version that was ever published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gonogo.errors import VerificationError
+from gonogo.release.verify import verify
+from gonogo.trust.keys import PublicKey, generate_key
+
+HERE = Path(__file__).parent
+DIGESTS = {"release-1": "sha256:57adbe00e3b07ca6fd01b637469e8e05eb812edc8f3a8d2b8e1aa184ee378274"}
+
+
+@pytest.mark.parametrize("version", sorted(DIGESTS))
+def test_a_release_of_a_published_format_verifies(version: str) -> None:
+    release = verify(HERE / version / "golden-1.0.0.tar.gz", PublicKey.load(HERE / version / "store.pub"))
+    assert release.digest == DIGESTS[version]
+    assert [sign_off.person for sign_off in release.sign_offs] == ["ana"]
+
+
+@pytest.mark.parametrize("version", sorted(DIGESTS))
+def test_it_does_not_verify_with_another_key(version: str, tmp_path: Path) -> None:
+    with pytest.raises(VerificationError):
+        verify(HERE / version / "golden-1.0.0.tar.gz", generate_key(tmp_path / "another"))
+
+
+def test_every_golden_folder_is_tested() -> None:
+    assert {path.name for path in HERE.iterdir() if path.is_dir() and path.name != "__pycache__"} == set(DIGESTS)
