@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -277,3 +279,11 @@ def test_a_store_deep_in_the_file_system_is_served_too(tmp_path, sealed):
         service.start()
         assert service.client.observe()["releases"][OLD]["healthy"]
         assert len(os.fsencode(service.client.path)) < 104
+
+
+def test_what_is_observed_is_what_the_specification_names(two):
+    text = (Path(__file__).parents[2] / "docs" / "formats" / "service.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+)`", text.split("`observe` answers", 1)[1].split("\n\n", 1)[0]))
+    seen = two.client.observe()
+    assert {*seen, *seen["releases"][OLD]} <= named
+    assert named - {*seen, *seen["releases"][OLD]} == {"n", "bad", "release", "adopted", "reason", "actor"}

@@ -161,7 +161,7 @@ def _monitor() -> dict[str, Any]:
             "name": _text("the alarm's name", pattern="^[a-z0-9][a-z0-9-]{0,62}$", examples=["error-share"]),
             "signal": _text("what is watched", examples=["error_rate"]),
             "above": _number("rings above this", 0.05),
-            "clear": _number("is over below this; default: above", 0.05),
+            "clear": {"type": "number", "description": "is over at or below this; default: the same as above", "examples": [0.03]},
             "for": {**DURATION, "description": "how long it must stay above", "default": 30},
             "min_n": _number("fewest samples to judge; fewer are UNKNOWN", 100, "integer", minimum=1),
             "level": {"type": "string", "enum": ["page", "ticket"], "default": "page", "description": "whom it wakes"},
