@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
+import socket
+import sqlite3
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -25,6 +27,8 @@ from gonogo.base.tree import read_tree
 from gonogo.errors import GonogoError, VerificationError
 from gonogo.operations.check import check
 from gonogo.operations.release import release
+from gonogo.operations.rollout import start
+from gonogo.operations.serve import serve
 from gonogo.operations.sign import sign
 from gonogo.operations.workspace import Workspace
 from gonogo.release.verify import PREDICATE, SEAL, verify
@@ -411,3 +415,64 @@ def test_a_release_with_a_better_load_test_than_was_judged_does_not_verify_even_
     (sealed.path / SEAL).write_bytes(seal_envelope(again, IN_TOTO, [workspace.signer()]))
     with pytest.raises(VerificationError, match=r"load_test\.json is not the load test that load-test was judged by"):
         verify(sealed.path, workspace.public_key())
+
+
+def _sql(victim: Victim, *statements: str) -> None:
+    connection = sqlite3.connect(victim.store / "gonogo.db")
+    connection.execute("DROP TRIGGER event_is_never_changed")
+    connection.execute("DROP TRIGGER event_is_never_deleted")
+    for one in statements:
+        connection.execute(one)
+    connection.commit()
+    connection.close()
+
+
+def put_into_production(victim: Victim) -> None:
+    [(registered,)] = sqlite3.connect(victim.store / "gonogo.db").execute("SELECT body FROM event WHERE kind = 'release_registered'")
+    body = {
+        "system": "small",
+        "pointer": "production",
+        "from": None,
+        "to": "1.0.0",
+        "verdict": json.loads(registered)["verdict"],
+        "reason": "-",
+    }
+    _sql(victim, f"INSERT INTO event VALUES(2, '2026-01-01T00:00:00.000Z', 'eve', 'pointer_moved', '{json.dumps(body)}', '', '', '')")
+
+
+def edit_who_it_was(victim: Victim) -> None:
+    _sql(victim, "UPDATE event SET actor = 'eve'")
+
+
+def cut_the_log(victim: Victim) -> None:
+    _sql(victim, "DELETE FROM event")
+
+
+def forget_the_log(victim: Victim) -> None:
+    for path in victim.store.glob("gonogo.db*"):
+        path.unlink()
+
+
+def remove_the_anchor(victim: Victim) -> None:
+    (victim.store / "anchor.json").unlink()
+
+
+def edit_the_anchor(victim: Victim) -> None:
+    change_json(victim.store / "anchor.json", lambda anchor: anchor.update(seq=0))
+
+
+TAMPERING = [put_into_production, edit_who_it_was, cut_the_log, forget_the_log, remove_the_anchor, edit_the_anchor]
+
+
+@pytest.mark.parametrize("tamper", TAMPERING, ids=[tamper.__name__ for tamper in TAMPERING])
+def test_with_a_log_that_was_tampered_with_nothing_is_sealed_served_or_rolled_out(victim: Victim, tamper: Callable[[Victim], None]) -> None:
+    release(Workspace.open(victim.folder))
+    tamper(victim)
+    with pytest.raises(VerificationError, match="tampered"):
+        release(Workspace.open(victim.folder))
+    with pytest.raises(VerificationError, match="tampered"):
+        start(Workspace.open(victim.folder), "small@1.0.0")
+    with socket.socket() as taken:  # so that a service that should not start does not
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(VerificationError, match="tampered"):
+            serve(Workspace.open(victim.folder), None, port=taken.getsockname()[1])

@@ -31,12 +31,16 @@ class Released:
 
 
 def release(workspace: Workspace, *, version: str = "auto") -> Released:
-    """Judge what is measured now, without measuring; seal it when it is GO. Raises NotApprovedError otherwise."""
+    """Judge what is measured now, without measuring; seal it when it is GO.
+
+    Raises NotApprovedError when it is not, VerificationError when the log was tampered with.
+    """
     report = check(workspace, judge_only=True)
     approval = approve(report.verdict)
     bundle = find_bundle(workspace.project, workspace.bundles)
     if bundle is None:
         raise StorageError(f"the bundle {approval.subject} is no longer in {workspace.bundles}.", hint="Run `gonogo check` again.")
+    workspace.check_log()
     registry = workspace.registry()
     system = workspace.project.system
     earlier = sorted((e for e in registry.state().releases.values() if e.system == system), key=lambda entry: entry.version)

@@ -105,6 +105,7 @@ class PointerMover:
 
 def start(workspace: Workspace, reference: str, *, look: Callable[[Seen], None] = lambda seen: None) -> Rolled:
     """Roll out `reference` from what is in production, and drive it to its end."""
+    workspace.check_log()
     driver = controller(workspace)
     driver.start(plan(workspace, reference))
     return _ended(workspace, driver.drive(_telling(look)))

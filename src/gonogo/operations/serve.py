@@ -35,11 +35,12 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT. `announce` is told the release and the address once it answers.
 
-    Raises ConflictError when another release is in production than the one named, UsageError when there is nothing to serve or the
-    host is not this machine, AddressInUseError when the port is taken.
+    Raises VerificationError when the log was tampered with, ConflictError when another release is in production than the one named,
+    UsageError when there is nothing to serve or the host is not this machine, AddressInUseError when the port is taken.
     """
     if host not in LOOPBACK:
         raise UsageError(f"{host} is not this machine, and requests are not authenticated yet.", hint="Serve on 127.0.0.1 behind a front.")
+    workspace.check_log()
     initial, first = _initial(workspace, reference)
 
     def resolve(name: str) -> tuple[Path, PublicKey]:

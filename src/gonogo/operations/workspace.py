@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from gonogo.base.clock import Clock, SystemClock
 from gonogo.base.files import storage
+from gonogo.errors import VerificationError
 
 if TYPE_CHECKING:
     from gonogo.checklist.project import Project
@@ -82,6 +83,18 @@ class Workspace:
         from gonogo.registry.registry import Registry
 
         return Registry(self.store())
+
+    def check_log(self) -> None:
+        """Raises VerificationError unless the whole log is as it was written: releases and pointers are a fold over it.
+
+        For what puts something new into the world: sealing, serving, starting a rollout. Taking traffic back asks nothing of the log.
+        """
+        problems = self.store().verify_chain(self.public_key()).problems
+        if problems:
+            raise VerificationError(
+                f"the log of {self.path} was tampered with: {problems[0]}",
+                hint="See `gonogo log --verify`, and restore gonogo.db and anchor.json together from a backup.",
+            )
 
     def sandbox(self) -> Sandbox:
         """The isolated child, limited by the settings."""
