@@ -16,6 +16,7 @@ from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 
+from gonogo.errors import ConflictError, GonogoError, NotFoundError
 from gonogo.service.control import ControlClient
 from gonogo.service.routing import Arm, RoutingTable
 
@@ -103,9 +104,16 @@ class Service:
             self.client.stop(NEW)  # a new start begins without the pauses that earlier deaths earned
         if share is not None:
             self.client.start(NEW)
-            self.until(lambda seen: seen["releases"][NEW]["healthy"])
-            self.route((OLD, 100 - share), (NEW, share))
+            self.until(lambda seen: seen["releases"][NEW]["healthy"] and self._splits(share))
         return self
+
+    def _splits(self, share: int) -> bool:
+        """False when the new release is being started once more: on a busy machine a worker may seem to hang."""
+        try:
+            self.route((OLD, 100 - share), (NEW, share))
+        except ConflictError:
+            return False
+        return True
 
     def clean_up(self) -> None:
         for process in self._processes:
@@ -229,7 +237,6 @@ def mend(store: Path) -> None:
 
 
 def main() -> None:
-    from gonogo.errors import GonogoError, NotFoundError
     from gonogo.release.verify import verify
     from gonogo.service.process import WORKER_COMMAND
     from gonogo.service.supervisor import Supervisor

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.xdist_group("supervisor")
 def shared(tmp_path_factory, sealed):
     """One service for all tests of a file, with short limits so that a hang is soon found."""
     store = tmp_path_factory.mktemp("shared") / "store"
-    with serving(store, sealed, GONOGO_SILENCE_SECONDS="2", GONOGO_ACK_SECONDS="1") as running:
+    with serving(store, sealed, GONOGO_SILENCE_SECONDS="3") as running:
         yield running
 
 
