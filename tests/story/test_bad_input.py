@@ -176,8 +176,8 @@ def test_an_unknown_verb_and_an_unknown_item_come_with_a_suggestion(user) -> Non
 @pytest.mark.parametrize("words", [("--help",), ("check", "--help"), ("rollout", "start", "--help")])
 def test_help_needs_none_of_the_heavy_libraries(words: tuple[str, ...]) -> None:
     code = (
-        "import sys\nfrom gonogo.cli import run\n"
-        f"try:\n    run(*{words!r})\nexcept SystemExit:\n    pass\n"
+        "import sys\nfrom gonogo.cli import main\n"
+        f"try:\n    main(args={list(words)!r})\nexcept SystemExit:\n    pass\n"
         "heavy = {'numpy', 'onnxruntime', 'duckdb', 'cryptography', 'sqlite3', 'jinja2', 'yaml', 'msgspec', 'uvloop'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-from typing import Any
 
 import click
 
@@ -73,8 +72,3 @@ def main(ctx: click.Context) -> None:
     """
     if os.environ.get("NO_COLOR"):
         ctx.color = False
-
-
-def run(*arguments: str) -> Any:
-    """Call the command line from Python; returns what click returns in standalone mode off."""
-    return main.main(args=list(arguments), standalone_mode=False)

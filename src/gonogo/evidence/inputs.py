@@ -42,7 +42,7 @@ INPUTS: dict[str, str] = {
     "scores_test": "Scores of the bundle's model on `test`; digest over bundle, table and target",
     "scores_validation": "Scores of the bundle's model on `validation`; digest over bundle, table and target",
     "endpoint": "Endpoint: the bundle served in trial mode; the bundle's root digest",
-    "load_result": "Mapping of a LoadResult; digest over the bundle and the shape of the load",
+    "load_result": "Mapping of a LoadResult; digest of the file in which the bundle's load test is kept",
 }
 
 
