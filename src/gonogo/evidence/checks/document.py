@@ -2,77 +2,122 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
+from urllib.parse import unquote, urlsplit
 
 from gonogo.errors import DataError
 from gonogo.evidence.check import Check
+from gonogo.evidence.markdown import MarkdownDocument, declared_document, read_markdown
 from gonogo.evidence.record import Fact, Measurement
-
-HEADING = re.compile(r"^\s{0,3}#{1,6}\s+(.+?)\s*#*\s*$|^(?P<under>[^\n]+)\n(?:=+|-{3,})\s*$", re.MULTILINE)
-FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
-PLACEHOLDER = re.compile(
-    r"\bTODO\b|\bTBD\b|\bFIXME\b|\bXXX\b|lorem ipsum|\bcoming soon\b"
-    r"|<(?:insert|your|fill)[^>\n]{0,60}>|\[(?:insert|your|fill)[^\]\n]{0,60}\]",
-    re.IGNORECASE,
-)
 
 
 class Document(Check):
     """Is the document there, with the sections it needs, and without places that are still to be filled in?
 
-    `sections` are looked for in the headings of the Markdown, each as a regular expression, in any case; `mentions` anywhere.
+    Read as Markdown. `sections` are looked for in the headings, each as a regular expression, in any case; `mentions` anywhere but in
+    comments. `numbers`, `tables` and `code` name sections that must hold so many of these, as "performance: 3"; without a number, one.
+    A picture that is there counts as a table. A section is empty when nothing stands in it but headings, comments and places still to
+    be filled in.
     """
 
     name = "document"
     facts: ClassVar = {
         "exists": "whether the document is declared and there",
         "sections_missing": "demanded sections without a heading",
+        "sections_empty": "sections, demanded or not, in which nothing is said",
+        "words_per_section_min": "words of the shortest demanded section, or of all when none is demanded",
         "mentions_missing": "demanded words that do not occur",
-        "words": "words in it",
+        "numbers_missing": "sections without as many numbers as demanded",
+        "tables_missing": "sections without as many tables or pictures as demanded",
+        "code_missing": "sections without as many code blocks as demanded",
+        "code_blocks": "code blocks in it",
+        "broken_links": "links and pictures that lead to a file that is not there",
+        "words": "words in it, code not counted",
         "placeholders": "places that are still to be filled in, such as TODO",
     }
-    options: ClassVar = {"name": "", "sections": [], "mentions": []}
+    options: ClassVar = {"name": "", "sections": [], "mentions": [], "numbers": [], "tables": [], "code": []}
 
     def measure(self, documents: Mapping[str, Path]) -> Measurement:
-        name, sections, mentions = self.chosen["name"], self.chosen["sections"], self.chosen["mentions"]
-        if not name:
-            raise DataError("the item does not say which document.", hint="Add `options: {name: readme}`.")
-        path = documents.get(name)
-        if path is None or not path.is_file():
-            why = f"documents.{name} is not declared in gonogo.yaml" if path is None else f"{path.name} is not there"
-            return _facts(False, len(sections), len(mentions), 0, 0, (why,))
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"{path.name} cannot be read: {error}.") from error
-        prose = FENCE.sub("", text)
-        headings = [match.group(1) or match.group("under") for match in HEADING.finditer(prose)]
-        lacking = [section for section in sections if not any(_found(section, heading) for heading in headings)]
-        unsaid = [word for word in mentions if word.lower() not in text.lower()]
-        open_places = [match.group() for match in PLACEHOLDER.finditer(prose)]
-        findings = [f"no section: {section}" for section in lacking] + [f"not mentioned: {word}" for word in unsaid]
-        findings += [f"still to be filled in: {place[:60]}" for place in open_places]
-        return _facts(True, len(lacking), len(unsaid), len(re.findall(r"\w+", prose)), len(open_places), tuple(findings))
+        place = declared_document(documents, self.chosen["name"])
+        if isinstance(place, str):
+            return Measurement(self._nothing(), (place,))
+        document = read_markdown(place)
+        everything = document.everything
+        findings: list[str] = []
+        demanded = [section for pattern in self.chosen["sections"] for section in document.find(pattern)]
+        lacking = [pattern for pattern in self.chosen["sections"] if not document.find(pattern)]
+        empty = [section for section in document.sections if section.empty]
+        unsaid = self._unsaid(document)
+        broken = _broken(place, [*everything.links, *everything.images])
+        findings += [f"no section: {pattern}" for pattern in lacking]
+        findings += [f"nothing is said under: {section.heading[:100]}" for section in empty]
+        findings += [f"not mentioned: {word}" for word in unsaid]
+        counts = {
+            "numbers": lambda section: len(section.numbers()),
+            "tables": lambda section: sum(len(table) > 1 for table in section.tables) + _pictures(place, section.images),
+            "code": lambda section: len(section.code),
+        }
+        short: dict[str, list[str]] = {}
+        for what, count in counts.items():
+            wanted = [_amount(demand) for demand in self.chosen[what]]
+            short[what] = [f"{n} {what} under {at}" for at, n in wanted if max(map(count, document.find(at)), default=0) < n]
+            findings += [f"fewer than {said}" for said in short[what]]
+        findings += [f"leads nowhere: {link[:100]}" for link in broken]
+        findings += [f"still to be filled in: {words[:60]}" for words in everything.placeholders]
+        of = demanded or document.sections
+        return Measurement(
+            {
+                "exists": Fact(True),
+                "sections_missing": Fact(len(lacking)),
+                "sections_empty": Fact(len(empty)),
+                "words_per_section_min": Fact(min((section.words for section in of), default=0) if not lacking else 0),
+                "mentions_missing": Fact(len(unsaid)),
+                **{f"{what}_missing": Fact(len(said)) for what, said in short.items()},
+                "code_blocks": Fact(len(everything.code)),
+                "broken_links": Fact(len(broken)),
+                "words": Fact(everything.words + sum(len(section.heading.split()) for section in document.own)),
+                "placeholders": Fact(len(everything.placeholders)),
+            },
+            tuple(findings),
+        )
+
+    def _nothing(self) -> dict[str, Fact]:
+        """The facts of a document that is not there: it lacks everything that is demanded."""
+        lacks = {f"{what}_missing": Fact(len(self.chosen[what])) for what in ("sections", "mentions", "numbers", "tables", "code")}
+        rest = ("sections_empty", "words_per_section_min", "code_blocks", "broken_links", "words", "placeholders")
+        return {"exists": Fact(False), **lacks, **{name: Fact(0) for name in rest}}
+
+    def _unsaid(self, document: MarkdownDocument) -> list[str]:
+        everything = document.everything
+        code = [block.text for block in everything.code]
+        headings = [section.heading for section in document.own]
+        matter = [f"{key}: {value}" for key, value in document.front_matter.items()]
+        said = "\n".join([*matter, *headings, everything.visible, *code, *everything.links]).lower()
+        return [word for word in self.chosen["mentions"] if word.lower() not in said]
 
 
-def _found(section: str, heading: str) -> bool:
-    try:
-        return re.search(section, heading, re.IGNORECASE) is not None
-    except re.error as error:
-        raise DataError(f"the section {section!r} is no regular expression: {error}.") from error
+def _amount(demand: str) -> tuple[str, int]:
+    """ "performance: 3" as ("performance", 3). Raises DataError when no section is named."""
+    section, colon, amount = demand.rpartition(":")
+    if not colon or not amount.strip().isdigit():
+        section, amount = demand, "1"
+    if not section.strip():
+        raise DataError(f"{demand!r} names no section.", hint='Write it as "performance: 3".')
+    return section.strip(), int(amount)
 
 
-def _facts(exists: bool, sections: int, mentions: int, words: int, placeholders: int, findings: tuple[str, ...]) -> Measurement:
-    return Measurement(
-        {
-            "exists": Fact(exists),
-            "sections_missing": Fact(sections),
-            "mentions_missing": Fact(mentions),
-            "words": Fact(words),
-            "placeholders": Fact(placeholders),
-        },
-        findings,
-    )
+def _pictures(document: Path, images: Sequence[str]) -> int:
+    return len(images) - len(_broken(document, images))
+
+
+def _broken(document: Path, links: Sequence[str]) -> list[str]:
+    """The links that lead to a file that is not there, seen from the document. Other hosts are not asked, nor paths of a host."""
+    lost = []
+    for link in links:
+        parts = urlsplit(link)
+        of_a_host = parts.scheme or parts.netloc or parts.path.startswith("/")
+        if parts.path and not of_a_host and not (document.parent / unquote(parts.path)).exists():
+            lost.append(link)
+    return lost
