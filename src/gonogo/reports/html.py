@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from gonogo.base.clock import parse_stamp
 from gonogo.reports.pictures import Drawn, draw
-from gonogo.reports.report import WORDS, Entry, Report, fact_text, printable, reason_beyond, requirement_lines, short
+from gonogo.reports.report import MARKS, WORDS, Entry, Report, fact_text, printable, reason_beyond, requirement_lines, short
 from gonogo.verdict.outcome import Outcome
 
 TONES = {
@@ -25,16 +25,6 @@ TONES = {
     Outcome.WAIVED: "noted",
     Outcome.NOT_APPLICABLE: "quiet",
 }
-MARKS = {
-    Outcome.PASS: "✓",
-    Outcome.FAIL: "✗",
-    Outcome.ERROR: "!",
-    Outcome.NOT_RUN: "○",
-    Outcome.STALE: "↻",
-    Outcome.WAIVED: "~",
-    Outcome.NOT_APPLICABLE: "–",
-}
-
 FIRST = ("confusion_matrix", "roc", "reliability")
 
 

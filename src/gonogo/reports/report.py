@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from gonogo.checklist.items import Checklist, Item
 from gonogo.checklist.units import UNITS, shown
 from gonogo.evidence.record import Evidence, Fact
 from gonogo.verdict.outcome import GOOD, Decision, ItemResult, Outcome, Verdict
+from gonogo.verdict.score import Score, scores
 
 OBSTACLE = re.compile(r"input \w+: (.+)", re.DOTALL)
 WORDS = {
@@ -29,6 +30,15 @@ WORDS = {
     Outcome.STALE: "out of date",
     Outcome.WAIVED: "waived",
     Outcome.NOT_APPLICABLE: "do not apply",
+}
+MARKS = {
+    Outcome.PASS: "✓",
+    Outcome.FAIL: "✗",
+    Outcome.ERROR: "!",
+    Outcome.NOT_RUN: "○",
+    Outcome.STALE: "↻",
+    Outcome.WAIVED: "~",
+    Outcome.NOT_APPLICABLE: "–",
 }
 
 
@@ -44,6 +54,13 @@ class Entry:
     @property
     def good(self) -> bool:
         return self.result.outcome in GOOD
+
+    @property
+    def outcome(self) -> str:
+        """The outcome, with the source's own word for it where the pack gives one: "FAIL (DIRTY)"."""
+        outcome = str(self.result.outcome)
+        word = printable(self.item.words.get(outcome, ""))
+        return f"{outcome} ({word})" if word else outcome
 
     @property
     def obstacle(self) -> str:
@@ -107,6 +124,20 @@ class Report:
         return tuple((name, tuple(entry for entry in entries if entry.item.section == name)) for name in names)
 
     @property
+    def waived(self) -> tuple[Entry, ...]:
+        return tuple(entry for entry in self.entries if entry.result.outcome is Outcome.WAIVED)
+
+    @property
+    def scores(self) -> tuple[Score, ...]:
+        """The checklist's scores: information, never a reason to open the gate."""
+        return scores(self.checklist, self.verdict)
+
+    @property
+    def phases(self) -> tuple[PhaseState, ...]:
+        """How far the flow has come, in its order; empty for a checklist without phases."""
+        return tuple(_phases(self))
+
+    @property
     def sign_offs(self) -> tuple[Entry, ...]:
         return tuple(entry for entry in self.entries if entry.item.sign_off)
 
@@ -139,6 +170,28 @@ class Report:
             return f"gonogo explain {others[0].item.id}"
         roles = dict.fromkeys(entry.item.sign_off for entry in self.blocking)
         return ", ".join(f"gonogo sign {role}" for role in roles) or "gonogo check"
+
+
+@dataclass(frozen=True)
+class PhaseState:
+    """A step of the flow: `passed`, `open` (work is here), or `waits` for an earlier one."""
+
+    id: str
+    title: str
+    status: str
+    minutes: float | None = None
+    done: int = 0
+    items: int = 0
+
+
+def _phases(report: Report) -> Iterator[PhaseState]:
+    waits = False
+    for phase in report.checklist.phases:
+        entries = [entry for entry in report.entries if entry.item.phase == phase.id]
+        done = sum(entry.good for entry in entries)
+        status = "passed" if entries and done == len(entries) else "waits" if waits else "open"
+        waits = waits or status == "open"
+        yield PhaseState(phase.id, phase.title, status, phase.minutes, done, len(entries))
 
 
 def _count(number: int, one: str, many: str) -> str:
