@@ -17,7 +17,7 @@ from gonogo.errors import NotFoundError, ProjectFileError
 Write = Callable[[str], Path]
 
 ABOUT = "name: mine\ntitle: Mine\nroles: {lead: leads}\n"
-HEAD = "id: mine\ntitle: Mine\nversion: 1.0.0\ndate: '2026-01-01'\nsections:\n- title: All\n  items:\n"
+HEAD = "id: mine\ntitle: Mine\nversion: 1.0.0\ndate: '2026-01-01'\nstatus: ready\nsections:\n- title: All\n  items:\n"
 GOOD = "  - {id: labels, statement: Labels., check: labels, require: classes >= 2}\n"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.checklist.project import READY_MADE_RULES, ItemOverride, Person, RuleDeclaration, duration, load_project, share
+from gonogo.checklist.project import READY_MADE_RULES, Author, ItemOverride, Person, RuleDeclaration, duration, load_project, share
 from gonogo.errors import ProjectFileError
 
 Write = Callable[[str], Path]
@@ -29,14 +29,26 @@ data:
   target: default
   time: issue_date
   ignore: [id]
+  group: customer
+  embargo: 7 d
 documents: {readme: README.md}
+files: {history: models/history.json}
 code:
   paths: [src, tests]
   tests: python -m pytest "tests/my tests"
   lint: ruff check src
   format: ruff format --check src
+  hooks: pre-commit run --all-files
+  train: python train.py
+  security: bandit -r src
 people:
   technical-lead: {name: Ana, key: keys/ana.pub}
+  product-owner:
+    - {name: Ben, key: keys/ben.pub}
+    - {name: Cy, key: keys/cy.pub}
+author: {name: Dan, key: keys/dan.pub}
+policy: {test_uses: 5}
+accelerator: optional
 rollout:
   target: memory
   steps: [1, 50, 100]
@@ -82,7 +94,15 @@ def test_every_key_arrives_in_the_record(write_project: Write, tmp_path: Path) -
     assert project.code.paths == (root / "src", root / "tests")
     assert project.code.tests == ("python", "-m", "pytest", "tests/my tests")
     assert project.code.format == ("ruff", "format", "--check", "src")
-    assert project.people == {"technical-lead": Person("Ana", root / "keys/ana.pub")}
+    assert project.people == {
+        "technical-lead": (Person("Ana", root / "keys/ana.pub"),),
+        "product-owner": (Person("Ben", root / "keys/ben.pub"), Person("Cy", root / "keys/cy.pub")),
+    }
+    assert project.author == Author("Dan", root / "keys/dan.pub")
+    assert project.files == {"history": root / "models/history.json"}
+    assert (project.data.group, project.data.embargo, project.accelerator) == ("customer", 7 * 86400.0, "optional")
+    assert (project.code.hooks, project.code.train) == (("pre-commit", "run", "--all-files"), ("python", "train.py"))
+    assert (project.code.security, project.policy.test_uses) == (("bandit", "-r", "src"), 5)
     assert (project.rollout.target, project.rollout.steps, project.rollout.hold_back_percent) == ("memory", (1, 50, 100), 2.0)
     assert (project.rollout.alpha, project.rollout.beta, project.rollout.margin, project.rollout.d) == (0.02, 0.1, 0.02, 0.002)
     assert project.items["quality"] == ItemOverride(("roc_auc > 0.9",), 0.99, 30 * 86400.0, {"level": 0.99})
@@ -103,7 +123,8 @@ def test_what_is_not_said_has_a_default(write_project: Write, tmp_path: Path) ->
     assert project.monitor.channels == ("file",)
     assert project.monitor.rules == READY_MADE_RULES
     assert project.isolation == "required"
-    assert (project.documents, project.people, project.items) == ({}, {}, {})
+    assert (project.documents, project.people, project.items, project.files) == ({}, {}, {}, {})
+    assert (project.author, project.accelerator, project.policy.test_uses) == (None, "none", 20)
 
 
 def test_a_folder_stands_for_the_file_in_it(write_project: Write, tmp_path: Path) -> None:
@@ -166,6 +187,11 @@ def test_a_rule_of_ones_own_replaces_the_ready_made(write_project: Write) -> Non
         ("people:\n", 9, 1, "not empty", ""),
         ("people:\n  technical-lead: {name: Ana}\n", 10, 3, "'key' is missing", "key: …"),
         ("people:\n  technical-lead: {nam: Ana, key: a}\n", 10, 20, "unknown key 'nam'", "'name'"),
+        ("people:\n  lead:\n    - {name: Ana, key: a}\n    - {name: Ana, key: b}\n", 12, 7, "stands twice", ""),
+        ("people: {lead: []}\n", 9, 10, "needs 1 entry", ""),
+        ("data: {}\n", 9, 1, "appears twice", ""),
+        ("policy: {test_uses: 0}\n", 9, 10, "at least 1", ""),
+        ("accelerator: gpu\n", 9, 1, "cannot be 'gpu'", "none"),
         ("people:\n  1: {name: Ana, key: a}\n", 10, 3, "must be text", "Quote"),
         ("code: {tests: 'pytest \"tests'}\n", 9, 8, "no command", "quotes"),
         ("code: {tests: ''}\n", 9, 8, "is empty", "pytest"),

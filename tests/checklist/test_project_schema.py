@@ -31,7 +31,9 @@ def keys(schema: dict[str, Any], above: str = "") -> Iterator[tuple[str, dict[st
         yield from keys(inner, path + ".")
         entry = inner.get("additionalProperties") or inner.get("items")
         if isinstance(entry, dict):
-            yield from keys(entry, path + (".NAME." if "additionalProperties" in inner else "[]."))
+            below = path + (".NAME" if "additionalProperties" in inner else "[]")
+            for one in entry.get("anyOf", [entry]):
+                yield from keys(one.get("items", one), below + ("[]." if "items" in one else "."))
 
 
 def test_the_schema_uses_only_keywords_that_the_loader_obeys() -> None:

@@ -19,6 +19,9 @@ class SmallCode:
     tests: tuple[str, ...] | None = None
     lint: tuple[str, ...] | None = None
     format: tuple[str, ...] | None = None
+    hooks: tuple[str, ...] | None = None
+    train: tuple[str, ...] | None = None
+    security: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class SmallData:
     target: str = "y"
     time: str | None = "when"
     ignore: tuple[str, ...] = ()
+    group: str | None = None
+    embargo: float | None = None
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class SmallProject:
     system: str = "small"
     code: SmallCode = field(default_factory=SmallCode)
     data: SmallData = field(default_factory=SmallData)
+    accelerator: str = "none"
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,7 @@ def project() -> Callable[..., SmallProject]:
     """`project(root, time=None, tests=("pytest",))`."""
 
     def make(root: Path = Path(), **declared: Any) -> SmallProject:
-        code = {key: declared.pop(key) for key in ("tests", "lint", "format") if key in declared}
+        code = {key: declared.pop(key) for key in ("tests", "lint", "format", "hooks", "train", "security") if key in declared}
         return SmallProject(root=root, code=SmallCode(**code), data=SmallData(**declared))
 
     return make

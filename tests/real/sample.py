@@ -24,12 +24,12 @@ from gonogo.model.sandbox import Sandbox
 from gonogo.release.bundle import Bundle, build_bundle
 from gonogo.release.seal import seal
 from gonogo.release.verify import VerifiedRelease
-from gonogo.trust.keys import PublicKey, generate_key
+from gonogo.trust.keys import generate_key
 from gonogo.trust.signers.file import FileSigner
 from gonogo.verdict.approval import Approval, approve
 from gonogo.verdict.judge import judge
 from gonogo.verdict.outcome import Verdict
-from gonogo.verdict.sign_off import SignOff, sign_off
+from gonogo.verdict.sign_off import People, SignOff, sign_off
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TIME = "2026-01-02T03:00:00.000Z"
@@ -111,7 +111,7 @@ class Sealable:
     approval: Approval
     verdict: Verdict
     statements: Mapping[str, bytes]
-    people: Mapping[str, tuple[str, PublicKey]]
+    people: People
     signer: FileSigner
 
     def seal(self, into: Path, **changed: Any) -> VerifiedRelease:
@@ -155,7 +155,7 @@ def sealable(bundle: Bundle, folder: Path) -> Sealable:
         "sign-offs/owner.dsse.json": sign_off(given, ana),
         "load_test.json": canonical_bytes({"format": "gonogo-load-test/1", "subject": bundle.digest, "requests": 1000}),
     }
-    people = {"owner": ("Ana", ana.public)}
+    people = {"owner": [("Ana", ana.public)]}
     return Sealable(bundle, approve(verdict), verdict, statements, people, FileSigner(folder / "store.key"))
 
 

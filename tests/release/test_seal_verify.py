@@ -211,7 +211,7 @@ def test_a_seal_over_statements_that_do_not_prove_a_go_is_refused(
 
 def test_a_sign_off_by_somebody_else_is_refused(release: Path, sealed: Path, key: PublicKey, tmp_path: Path) -> None:
     other = generate_key(tmp_path / "mallory.key")
-    reseal(release, sealed, lambda p: p["people"]["owner"].update(key=other.pem))
+    reseal(release, sealed, lambda p: p["people"]["owner"][0].update(key=other.pem))
     with pytest.raises(VerificationError, match=r"sign-offs/owner\.dsse\.json: .*belongs to nobody"):
         verify(release, key)
 

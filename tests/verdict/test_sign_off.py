@@ -19,8 +19,8 @@ from .conftest import SUBJECT, at
 Make = Callable[[str], FileSigner]
 
 
-def people(signer: Make) -> dict[str, tuple[str, PublicKey]]:
-    return {"technical-lead": ("Ana", signer("ana").public), "product-owner": ("Ben", signer("ben").public)}
+def people(signer: Make) -> dict[str, list[tuple[str, PublicKey]]]:
+    return {"technical-lead": [("Ana", signer("ana").public)], "product-owner": [("Ben", signer("ben").public)]}
 
 
 def record(signer: FileSigner, **changes: Any) -> SignOff:
@@ -144,6 +144,6 @@ def test_a_record_that_says_nothing_is_not_made(signer: Make, change: dict[str, 
 
 
 def test_one_person_in_two_roles_signs_for_each(signer: Make) -> None:
-    both = {"technical-lead": ("Ana", signer("ana").public), "product-owner": ("Ana", signer("ana").public)}
+    both = {"technical-lead": [("Ana", signer("ana").public)], "product-owner": [("Ana", signer("ana").public)]}
     for role in both:
         assert read_sign_off(sign_off(record(signer("ana"), role=role), signer("ana")), both).role == role

@@ -7,12 +7,17 @@ sign-off in a role; never by nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from gonogo.base.canonical import digest
 
 Kind = Literal["mandatory", "conditional", "optional"]
+Status = Literal["draft", "ready"]
+When = Literal["gate", "on_demand", "continuous"]
+AUTHOR = "author"  #: in a group of `apart`: whoever made the candidate
+#: Written only where they say something, so that a checklist of an earlier version keeps its digest.
+LATER_ITEM_KEYS = ("weight", "ml_test", "waivable", "words", "phase", "runbook")
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,10 @@ class Item:
     `require` are expressions over the facts that the check measures (see `expression.py`). `confidence` (0.95, say) demands that the
     bound of the fact's interval meets the requirement, not only the estimate. `max_age` is in seconds; older evidence is stale.
     `rows` are the requirement rows it covers.
+
+    `weight` is its share of the readiness score, `ml_test` the tests of the ML Test Score (1 to 28) that it answers; neither opens the
+    gate. `words` says an outcome in the source's own word (FAIL: DIRTY). `waivable=False` means that not even an optional item can be
+    waived. `phase` is the id of its section's phase; `runbook` names the document, with `#anchor`, that helps when it fails.
     """
 
     id: str
@@ -37,14 +46,34 @@ class Item:
     why: str = ""
     remedy: str = ""
     rows: tuple[str, ...] = ()
+    weight: float = 0.0
+    ml_test: tuple[int, ...] = ()
+    waivable: bool = True
+    words: Mapping[str, str] = field(default_factory=dict)
+    phase: str = ""
+    runbook: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return _said(self, LATER_ITEM_KEYS)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A step in the flow of a gate: the order of phases is the order of work. `minutes` is its time budget; when it runs: at every gate,
+    on demand, or continuously."""
+
+    id: str
+    title: str
+    minutes: float | None = None
+    when: When = "gate"
 
 
 @dataclass(frozen=True)
 class Checklist:
-    """Sections of items under a version. `overrides` names every item whose content differs from the pack's, with the keys."""
+    """Sections of items under a version. `overrides` names every item whose content differs from the pack's, with the keys.
+
+    A draft is never GO. `apart` are groups of roles (or `author`) that must be different people with different keys.
+    """
 
     id: str
     title: str
@@ -52,8 +81,16 @@ class Checklist:
     date: str
     items: tuple[Item, ...]
     overrides: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    status: Status = "ready"
+    phases: tuple[Phase, ...] = ()
+    apart: tuple[tuple[str, ...], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
+        later = {
+            "status": self.status if self.status != "ready" else None,
+            "phases": [asdict(phase) for phase in self.phases],
+            "apart": [list(group) for group in self.apart],
+        }
         return {
             "format": "gonogo-checklist/1",
             "id": self.id,
@@ -62,6 +99,7 @@ class Checklist:
             "date": self.date,
             "items": [item.to_json() for item in self.items],
             "overrides": {key: list(value) for key, value in self.overrides.items()},
+            **{key: value for key, value in later.items() if value},
         }
 
     @property
@@ -82,9 +120,31 @@ class Checklist:
 
 @dataclass(frozen=True)
 class Pack:
-    """A ready-made set of checklists for one kind of system. `gate` is the checklist before a release."""
+    """A ready-made set of checklists for one kind of system. `gate` is the checklist before a release.
+
+    `policy_roles` are the roles that must sign a changed policy; `extends` names the pack that this one adds to; `form` is the template
+    of its sign-off form.
+    """
 
     name: str
     title: str
     gate: Checklist
     roles: Mapping[str, str]  #: role → what the role answers for
+    policy_roles: tuple[str, ...] = ()
+    extends: str | None = None
+    form: str = ""
+
+    @property
+    def apart(self) -> tuple[tuple[str, ...], ...]:
+        """Groups of roles that must be different people with different keys."""
+        return self.gate.apart
+
+
+def _said(record: Any, later: tuple[str, ...]) -> dict[str, Any]:
+    """The record as JSON, without those `later` keys that are at their default."""
+    unsaid = set()
+    for one in fields(record):
+        default = one.default_factory() if one.default_factory is not MISSING else one.default
+        if one.name in later and getattr(record, one.name) == default:
+            unsaid.add(one.name)
+    return {key: value for key, value in asdict(record).items() if key not in unsaid}

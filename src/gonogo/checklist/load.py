@@ -5,7 +5,8 @@ A pack is a folder with `pack.yaml` and `gate.yaml`. The packs of the product li
 Rules, each an error with file, line and column:
   - an item is satisfied by a check or by a sign-off, by exactly one of them;
   - a check's item has at least one requirement, every requirement parses, and none is an equality when a confidence is demanded;
-  - ids are unique, checks and roles are known, the checklist is not empty;
+  - ids are unique, checks, roles and phases are known, the checklist is not empty;
+  - with phases every section has one, without phases none has;
   - an override names an item of the pack, and a mandatory item cannot be declared not applicable.
 """
 
@@ -20,7 +21,7 @@ from typing import Any
 from gonogo.base.catalogue import CATALOGUE, names
 from gonogo.base.yaml_source import Path_, YamlSource, load_yaml
 from gonogo.checklist.expression import ExpressionError, parse
-from gonogo.checklist.items import Checklist, Item, Pack
+from gonogo.checklist.items import AUTHOR, Checklist, Item, Pack, Phase
 from gonogo.checklist.pack_schema import GATE, PACK
 from gonogo.checklist.project import ItemOverride, Project, duration, share
 from gonogo.checklist.shape import check_shape
@@ -47,9 +48,60 @@ def load_pack(name_or_path: str | Path, project: Project | None = None) -> Pack:
     items = tuple(_items(gate, roles))
     if not items:
         raise gate.error(("sections",), "the checklist is empty, so it would demand nothing.", hint="Add an item.")
-    checklist = Checklist(id=gate.data["id"], title=gate.data["title"], version=gate.data["version"], date=gate.data["date"], items=items)
-    pack = Pack(name=about.data["name"], title=about.data["title"], gate=checklist, roles=roles)
+    checklist = Checklist(
+        **{key: gate.data[key] for key in ("id", "title", "version", "date", "status")},
+        items=items,
+        phases=tuple(_phases(gate)),
+        apart=_apart(about, roles),
+    )
+    form = folder / "form.md"
+    pack = Pack(
+        name=about.data["name"],
+        title=about.data["title"],
+        gate=checklist,
+        roles=roles,
+        policy_roles=_policy_roles(about, checklist, roles),
+        extends=about.data.get("extends"),
+        form=form.read_text(encoding="utf-8") if form.is_file() else "",
+    )
     return _for_project(pack, project) if project else pack
+
+
+def _policy_roles(about: YamlSource, gate: Checklist, roles: Mapping[str, str]) -> tuple[str, ...]:
+    """The roles that sign a changed policy: the declared ones, else all whose sign-off a mandatory item asks for."""
+    for index, role in enumerate(about.data.get("policy_roles", ())):
+        if role not in roles:
+            at: Path_ = ("policy_roles", index)
+            raise about.error(at, f"the pack has no role {role!r}.", hint=_did_you_mean(role, list(roles)))
+    asked = dict.fromkeys(item.sign_off for item in gate.items if item.sign_off and item.kind == "mandatory")
+    return tuple(about.data.get("policy_roles", asked))
+
+
+def _apart(about: YamlSource, roles: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
+    groups = about.data.get("apart", [])
+    for row, group in enumerate(groups):
+        for index, role in enumerate(group):
+            if role not in roles and role != AUTHOR:
+                at: Path_ = ("apart", row, index)
+                raise about.error(at, f"the pack has no role {role!r}.", hint=_did_you_mean(role, [*roles, AUTHOR]))
+    return tuple(tuple(group) for group in groups)
+
+
+def _phases(gate: YamlSource) -> Iterator[Phase]:
+    """The declared phases; a section of no phase or of an unknown one is an error."""
+    entries = gate.data.get("phases", [])
+    known = [entry["id"] for entry in entries]
+    for index, entry in enumerate(entries):
+        if entry["id"] in known[:index]:
+            raise gate.error(("phases", index, "id"), f"two phases are called {entry['id']!r}.", hint="Rename one.")
+        yield Phase(**entry)
+    for index, section in enumerate(gate.data["sections"]):
+        phase = section.get("phase")
+        if known and phase is None:
+            at: Path_ = ("sections", index)
+            raise gate.error(at, f"the section {section['title']!r} has no phase.", hint=f"Add `phase: {known[0]}`.")
+        if phase is not None and phase not in known:
+            raise gate.error(("sections", index, "phase"), f"no phase is called {phase!r}.", hint=_did_you_mean(phase, known))
 
 
 def _folder(name: str, project: Project | None) -> Path:
@@ -75,10 +127,10 @@ def _items(gate: YamlSource, roles: Mapping[str, str]) -> Iterator[Item]:
             if entry["id"] in seen:
                 raise gate.error((*at, "id"), f"two items are called {entry['id']!r}.", hint="Rename one.")
             seen.add(entry["id"])
-            yield _item(gate, at, section["title"], entry, roles)
+            yield _item(gate, at, section, entry, roles)
 
 
-def _item(gate: YamlSource, at: Path_, section: str, entry: Mapping[str, Any], roles: Mapping[str, str]) -> Item:
+def _item(gate: YamlSource, at: Path_, section: Mapping[str, Any], entry: Mapping[str, Any], roles: Mapping[str, str]) -> Item:
     name = entry["id"]
     check, role = entry.get("check"), entry.get("sign_off")
     if (check is None) == (role is None):
@@ -97,7 +149,7 @@ def _item(gate: YamlSource, at: Path_, section: str, entry: Mapping[str, Any], r
         _check_requirements(gate, (*at, "require"), name, require, confidence)
     return Item(
         id=name,
-        section=section,
+        section=section["title"],
         statement=entry["statement"],
         kind=entry.get("kind", "mandatory"),
         check=check,
@@ -109,6 +161,12 @@ def _item(gate: YamlSource, at: Path_, section: str, entry: Mapping[str, Any], r
         why=entry.get("why", ""),
         remedy=entry.get("remedy", ""),
         rows=tuple(entry.get("rows", ())),
+        weight=float(entry.get("weight", 0.0)),
+        ml_test=tuple(entry.get("ml_test", ())),
+        waivable=entry.get("waivable", True),
+        words=dict(entry.get("words", {})),
+        phase=section.get("phase", ""),
+        runbook=entry.get("runbook", ""),
     )
 
 

@@ -1,4 +1,7 @@
-"""The shape of a pack: `pack.yaml` (name, title, roles) and beside it `gate.yaml` (the checklist before a release)."""
+"""The shape of a pack: `pack.yaml` (name, title, roles) and beside it `gate.yaml` (the checklist before a release).
+
+`form.md` beside them, when it is there, is the template of the sign-off form.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,18 @@ _ID = {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,62}$", "examples": ["t
 _VERSION = {"type": "string", "pattern": r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$", "examples": ['"1.0.0"']}
 _DATE = {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$", "examples": ['"2026-11-21"']}
 
+_NAMES = {"type": "array", "items": _WORDS, "minItems": 1, "uniqueItems": True}
+_OUTCOMES = ("PASS", "FAIL", "ERROR", "NOT_RUN", "STALE", "WAIVED", "NOT_APPLICABLE")
+
 PACK: dict[str, Any] = {
     "type": "object",
     "properties": {
         "name": _ID,
         "title": _WORDS,
         "roles": {"type": "object", "properties": {}, "additionalProperties": _WORDS},
+        "policy_roles": _NAMES,
+        "apart": {"type": "array", "items": {**_NAMES, "minItems": 2}},
+        "extends": _WORDS,
     },
     "required": ["name", "title", "roles"],
 }
@@ -36,8 +45,24 @@ ITEM: dict[str, Any] = {
         "why": _WORDS,
         "remedy": _WORDS,
         "rows": {"type": "array", "items": _WORDS},
+        "weight": {"type": "number", "minimum": 0},
+        "ml_test": {"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 28}, "uniqueItems": True},
+        "waivable": {"type": "boolean"},
+        "words": {"type": "object", "properties": dict.fromkeys(_OUTCOMES, _WORDS)},
+        "runbook": _WORDS,
     },
     "required": ["id", "statement"],
+}
+
+PHASE: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "id": _ID,
+        "title": _WORDS,
+        "minutes": {"type": "number", "exclusiveMinimum": 0},
+        "when": {"type": "string", "enum": ["gate", "on_demand", "continuous"]},
+    },
+    "required": ["id", "title"],
 }
 
 GATE: dict[str, Any] = {
@@ -47,14 +72,16 @@ GATE: dict[str, Any] = {
         "title": _WORDS,
         "version": _VERSION,
         "date": _DATE,
+        "status": {"type": "string", "enum": ["draft", "ready"]},
+        "phases": {"type": "array", "items": PHASE},
         "sections": {
             "type": "array",
             "items": {
                 "type": "object",
-                "properties": {"title": _WORDS, "items": {"type": "array", "items": ITEM}},
+                "properties": {"title": _WORDS, "phase": _ID, "items": {"type": "array", "items": ITEM}},
                 "required": ["title", "items"],
             },
         },
     },
-    "required": ["id", "title", "version", "date", "sections"],
+    "required": ["id", "title", "version", "date", "status", "sections"],
 }

@@ -44,7 +44,8 @@ class ModelDeclaration:
 
 @dataclass(frozen=True)
 class DataDeclaration:
-    """The labelled tables. `ignore` are columns that are no features."""
+    """The labelled tables. `ignore` are columns that are no features; rows of one `group` belong into one table; `embargo` is the least
+    time between tables in seconds."""
 
     test: Path
     target: str
@@ -52,6 +53,8 @@ class DataDeclaration:
     validation: Path | None = None
     time: str | None = None
     ignore: tuple[str, ...] = ()
+    group: str | None = None
+    embargo: float | None = None
 
 
 @dataclass(frozen=True)
@@ -62,12 +65,30 @@ class CodeDeclaration:
     tests: Command | None = None
     lint: Command | None = None
     format: Command | None = None
+    hooks: Command | None = None
+    train: Command | None = None
+    security: Command | None = None
 
 
 @dataclass(frozen=True)
 class Person:
     name: str
     key: Path
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who made the candidate. With a key, the author is kept apart from approvers by key, too."""
+
+    name: str
+    key: Path | None = None
+
+
+@dataclass(frozen=True)
+class PolicyDeclaration:
+    """`test_uses`: of how many bundles the test table may have judged before a note warns."""
+
+    test_uses: int = 20
 
 
 @dataclass(frozen=True)
@@ -142,12 +163,16 @@ class Project:
     data: DataDeclaration
     documents: Mapping[str, Path]
     code: CodeDeclaration
-    people: Mapping[str, Person]
+    files: Mapping[str, Path]
+    people: Mapping[str, tuple[Person, ...]]
+    author: Author | None
+    policy: PolicyDeclaration
     rollout: RolloutDeclaration
     monitor: MonitorDeclaration
     items: Mapping[str, ItemOverride]
     environment: Path | None
     isolation: Literal["required", "accept-weaker"]
+    accelerator: Literal["required", "optional", "none"]
     store: Path
     run_record: Path | None
     source: YamlSource = field(repr=False, compare=False)
@@ -158,9 +183,8 @@ class Project:
 
     def to_json(self) -> dict[str, Any]:
         """Every declaration, the same on every machine: paths relative, the folder itself left out."""
-        parts = ("model", "data", "documents", "code", "people", "rollout", "monitor", "items", "environment", "run_record")
-        plain = {name: self._plain(getattr(self, name)) for name in parts}
-        return {"format": FORMAT, "system": self.system, "pack": self.pack, "isolation": self.isolation, **plain}
+        parts = tuple(name for name in self.__dataclass_fields__ if name not in ("root", "file", "store", "source"))
+        return {"format": FORMAT, **{name: self._plain(getattr(self, name)) for name in parts}}
 
     def digest(self, *parts: str) -> str:
         """The digest of all declarations, or of the named parts, such as `digest("data", "model")`."""
@@ -220,16 +244,32 @@ class _Reader:
             data=self.tables(),
             documents={name: self.root / value for name, value in self.data.get("documents", {}).items()},
             code=self.code(),
-            people={role: Person(entry["name"], self.root / entry["key"]) for role, entry in self.data.get("people", {}).items()},
+            files={name: self.root / value for name, value in self.data.get("files", {}).items()},
+            people={role: self.persons(role, entry) for role, entry in self.data.get("people", {}).items()},
+            author=self.author(),
+            policy=PolicyDeclaration(**self.data.get("policy", {})),
             rollout=self.rollout(),
             monitor=self.monitor(),
             items={item: self.override(item, entry) for item, entry in self.data.get("items", {}).items()},
             environment=self.path(self.data, "environment"),
             isolation=self.data.get("isolation", "required"),
+            accelerator=self.data.get("accelerator", "none"),
             store=self.root / self.data.get("store", ".gonogo"),
             run_record=self.run_record(model.path),
             source=self.source,
         )
+
+    def persons(self, role: str, entry: Mapping[str, str] | list[Mapping[str, str]]) -> tuple[Person, ...]:
+        entries = entry if isinstance(entry, list) else [entry]
+        found = tuple(Person(one["name"], self.root / one["key"]) for one in entries)
+        for index, person in enumerate(found):
+            if any(other.name == person.name or other.key == person.key for other in found[:index]):
+                raise self.error(("people", role, index), f"{person.name} or their key stands twice under {role}.", "Remove one.")
+        return found
+
+    def author(self) -> Author | None:
+        section = self.data.get("author")
+        return Author(section["name"], self.path(section, "key")) if section else None
 
     def path(self, section: Mapping[str, Any], key: str) -> Path | None:
         return self.root / section[key] if key in section else None
@@ -268,12 +308,14 @@ class _Reader:
             validation=self.path(section, "validation"),
             time=section.get("time"),
             ignore=ignore,
+            group=section.get("group"),
+            embargo=duration(section["embargo"]) if "embargo" in section else None,
         )
 
     def code(self) -> CodeDeclaration:
         section = self.data.get("code", {})
         paths = tuple(self.root / value for value in section.get("paths", ["."]))
-        return CodeDeclaration(paths, *(self.command(section, key) for key in ("tests", "lint", "format")))
+        return CodeDeclaration(paths, *(self.command(section, key) for key in ("tests", "lint", "format", "hooks", "train", "security")))
 
     def command(self, section: Mapping[str, Any], key: str) -> Command | None:
         if key not in section:

@@ -98,6 +98,8 @@ def _data() -> dict[str, Any]:
                 "uniqueItems": True,
                 "description": "columns that are no features",
             },
+            "group": _text("the column whose equal values belong into one table only", examples=["customer"]),
+            "embargo": {**DURATION, "description": "the least time between the tables"},
         },
         ("test", "target"),
     )
@@ -117,17 +119,25 @@ def _code() -> dict[str, Any]:
             "tests": _text("runs the tests; no shell", examples=["python -m pytest tests"]),
             "lint": _text("prints one finding a line and exits 0 without findings; no shell", examples=["ruff check src"]),
             "format": _text("exits 0 when the sources are formatted; no shell", examples=["ruff format --check src"]),
+            "hooks": _text("runs every hook on every file; no shell", examples=["pre-commit run --all-files"]),
+            "train": _text("trains again and writes `model.path`; no shell", examples=["python train.py"]),
+            "security": _text("prints one finding a line and exits 0 without findings; no shell", examples=["bandit -q -r src"]),
         },
     )
 
 
 def _people() -> dict[str, Any]:
-    person = _object(
-        "who has the role",
-        {"name": _text("the person's name", examples=["Ana"]), "key": _path("the person's public key", "keys/ana.pub")},
-        ("name", "key"),
-    )
-    return {"type": "object", "description": "who signs, by role of the pack", "additionalProperties": person}
+    person = _object("who has the role", _name_and_key(), ("name", "key"))
+    several = {"type": "array", "items": person, "minItems": 1}
+    return {
+        "type": "object",
+        "description": "who signs, by role of the pack; a list when several may",
+        "additionalProperties": {"anyOf": [person, several]},
+    }
+
+
+def _name_and_key() -> dict[str, Any]:
+    return {"name": _text("the person's name", examples=["Ana"]), "key": _path("the person's public key", "keys/ana.pub")}
 
 
 def _rollout() -> dict[str, Any]:
@@ -211,6 +221,11 @@ def project_schema() -> dict[str, Any]:
         "description": "documents, by name: readme, runbook, api, card, …",
         "additionalProperties": _path("the file", "README.md"),
     }
+    files = {
+        "type": "object",
+        "description": "files that items ask for, by name: training_log, history, checkpoint_best, metadata, splits, advisories, …",
+        "additionalProperties": _path("the file", "models/history.json"),
+    }
     properties = {
         "system": {
             "type": "string",
@@ -222,8 +237,14 @@ def project_schema() -> dict[str, Any]:
         "model": _model(),
         "data": _data(),
         "documents": documents,
+        "files": files,
         "code": _code(),
         "people": _people(),
+        "author": _object("who made the candidate, to keep apart from who approves it", _name_and_key(), ("name",)),
+        "policy": _object(
+            "budgets",
+            {"test_uses": _number("of how many bundles the test table may have judged before a note warns", 20, "integer", minimum=1)},
+        ),
         "rollout": _rollout(),
         "monitor": _monitor(),
         "items": _items(),
@@ -233,6 +254,12 @@ def project_schema() -> dict[str, Any]:
             "enum": ["required", "accept-weaker"],
             "default": "required",
             "description": "whether a machine without isolation for the model's own bytes is an error",
+        },
+        "accelerator": {
+            "type": "string",
+            "enum": ["required", "optional", "none"],
+            "default": "none",
+            "description": "whether the system needs an accelerator",
         },
         "store": _path("where gonogo keeps what it makes; default .gonogo", ".gonogo"),
         "run_record": _path("what gonogo.record_run wrote; default run.json beside the model", "models/run.json"),

@@ -23,13 +23,16 @@ Numbers = np.ndarray[Any, np.dtype[Any]]
 
 #: Every input by name: the type it has, and what its digest must cover.
 INPUTS: dict[str, str] = {
-    "project": "ProjectView: the declarations of gonogo.yaml; digest over system, model, data and code declarations",
-    "people": "Mapping[role, PersonView]; digest over roles, names and the bytes of the key files",
+    "project": "ProjectView: the declarations of gonogo.yaml; digest over system, model, data, code and accelerator declarations",
+    "people": "Mapping[role, Sequence[PersonView]]; digest over roles, names and the bytes of the key files",
+    "author": "AuthorView: who made the candidate; digest over the name and the bytes of the key file",
+    "files": "Mapping[name, Path]; digest over names and bytes, a missing file counting as such",
     "monitor": "MonitorView; digest over the declaration",
     "source": "SourceTree: files below code.paths; digest over paths and bytes",
     "documents": "Mapping[name, Path]; digest over names and bytes, a missing file counting as such",
     "environment": "Path of the lock of the training or serving environment; digest of its bytes",
     "run_record": "Mapping: the run record of the candidate; digest of its file's bytes",
+    "ledger": "Sequence of run records, oldest first: the ledger beside the run record; digest of its bytes",
     "model_file": "Path of the declared model; digest of its bytes",
     "train_file": "Path of the training table; digest of its bytes",
     "test_file": "Path of the test table; digest of its bytes",
@@ -42,6 +45,7 @@ INPUTS: dict[str, str] = {
     "scores_test": "Scores of the bundle's model on `test`; digest over bundle, table and target",
     "scores_validation": "Scores of the bundle's model on `validation`; digest over bundle, table and target",
     "endpoint": "Endpoint: the bundle served in trial mode; the bundle's root digest",
+    "negative_control": "Mapping: what `check --prove` found for this bundle under this checklist; digest of that",
     "load_result": "Mapping of a LoadResult; digest of the file in which the bundle's load test is kept",
 }
 
@@ -63,6 +67,12 @@ class CodeView(Protocol):
     def lint(self) -> Sequence[str] | None: ...
     @property
     def format(self) -> Sequence[str] | None: ...
+    @property
+    def hooks(self) -> Sequence[str] | None: ...
+    @property
+    def train(self) -> Sequence[str] | None: ...
+    @property
+    def security(self) -> Sequence[str] | None: ...
 
 
 class DataView(Protocol):
@@ -72,6 +82,11 @@ class DataView(Protocol):
     def time(self) -> str | None: ...
     @property
     def ignore(self) -> Sequence[str]: ...
+    @property
+    def group(self) -> str | None: ...
+    @property
+    def embargo(self) -> float | None:
+        """Seconds."""
 
 
 class ProjectView(Protocol):
@@ -85,6 +100,9 @@ class ProjectView(Protocol):
     def code(self) -> CodeView: ...
     @property
     def data(self) -> DataView: ...
+    @property
+    def accelerator(self) -> str:
+        """required, optional or none."""
 
 
 class PersonView(Protocol):
@@ -92,6 +110,13 @@ class PersonView(Protocol):
     def name(self) -> str: ...
     @property
     def key(self) -> Path: ...
+
+
+class AuthorView(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def key(self) -> Path | None: ...
 
 
 class MonitorView(Protocol):
@@ -151,6 +176,9 @@ class Endpoint(Protocol):
     @property
     def isolation(self) -> str:
         """What the serving process has given up."""
+
+    def peak_memory_mb(self) -> float | None:
+        """The most memory that the serving process has held so far, in 10^6 bytes; None where the system does not say."""
 
     def request(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> ResponseView: ...
 

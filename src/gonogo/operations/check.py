@@ -25,7 +25,7 @@ from gonogo.reports.report import Report
 from gonogo.trust.keys import PublicKey
 from gonogo.verdict.judge import Answer, judge
 from gonogo.verdict.outcome import Verdict
-from gonogo.verdict.sign_off import SignOff, read_sign_off
+from gonogo.verdict.sign_off import People, SignOff, read_sign_off
 
 Progress = Callable[[str, int, int], None]
 
@@ -37,13 +37,13 @@ def silent(what: str, done: int, total: int) -> None:
 @dataclass(frozen=True)
 class Checked:
     """A verdict with all that it rests on. `sign_offs` holds, by file name, the envelopes that are about this very subject and evidence;
-    `people` the public keys by role."""
+    `people` the names and public keys by role."""
 
     verdict: Verdict
     checklist: Checklist
     evidence: Mapping[str, Evidence]
     sign_offs: Mapping[str, bytes]
-    people: Mapping[str, tuple[str, PublicKey]]
+    people: People
 
     @property
     def report(self) -> Report:
@@ -117,18 +117,21 @@ def _counted(checklist: Checklist, progress: Progress) -> Callable[[Item, str], 
     return tell
 
 
-def _people(workspace: Workspace) -> tuple[dict[str, tuple[str, PublicKey]], list[str]]:
-    """Name and public key by role; a key that cannot be read is a problem, and its person signs nothing."""
-    people, problems = {}, []
-    for role, person in workspace.project.people.items():
-        try:
-            people[role] = (person.name, PublicKey.load(person.key))
-        except KeyFileError as error:
-            problems.append(str(error))
+def _people(workspace: Workspace) -> tuple[People, list[str]]:
+    """Names and public keys by role; a key that cannot be read is a problem, and its person signs nothing."""
+    people: dict[str, list[tuple[str, PublicKey]]] = {}
+    problems = []
+    for role, persons in workspace.project.people.items():
+        people[role] = []
+        for person in persons:
+            try:
+                people[role].append((person.name, PublicKey.load(person.key)))
+            except KeyFileError as error:
+                problems.append(str(error))
     return people, problems
 
 
-def _sign_offs(workspace: Workspace, people: Mapping[str, tuple[str, PublicKey]], problems: list[str]) -> dict[str, tuple[SignOff, bytes]]:
+def _sign_offs(workspace: Workspace, people: People, problems: list[str]) -> dict[str, tuple[SignOff, bytes]]:
     """Every envelope, by file name, whose signature is that of the person who has the role; the others become problems, never sign-offs."""
     signed = {}
     for path in sorted(workspace.sign_offs.glob("*.dsse.json")):

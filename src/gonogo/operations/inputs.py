@@ -16,6 +16,7 @@ from typing import Any
 from gonogo.base.canonical import digest
 from gonogo.base.table import Table, read_table
 from gonogo.candidate.run_record import read_run
+from gonogo.checklist.project import Author
 from gonogo.errors import DataError, GonogoError, NotFoundError
 from gonogo.evidence.digests import FileDigests
 from gonogo.evidence.inputs import Scores, SourceTree
@@ -149,7 +150,7 @@ class ProjectInputs:
 
     def _digest_project(self) -> str:
         declared = self.project.to_json()
-        return digest({key: declared[key] for key in ("system", "model", "data", "code")})
+        return digest({key: declared[key] for key in ("system", "model", "data", "code", "accelerator")})
 
     def _get_project(self) -> Any:
         return self.project
@@ -162,10 +163,25 @@ class ProjectInputs:
 
     def _digest_people(self) -> str:
         people = self.project.people.items()
-        return digest({role: {"name": p.name, "key": self._or_missing(p.key)} for role, p in people})
+        return digest({role: [{"name": one.name, "key": self._or_missing(one.key)} for one in persons] for role, persons in people})
 
     def _get_people(self) -> Any:
         return self.project.people
+
+    def _digest_author(self) -> str:
+        author = self._get_author()
+        return digest({"name": author.name, "key": self._or_missing(author.key) if author.key else None})
+
+    def _get_author(self) -> Author:
+        if self.project.author is None:
+            raise NotFoundError("nobody is declared as author.", hint=f"Add `author: {{name: NAME}}` to {self.project.file.name}.")
+        return self.project.author
+
+    def _digest_files(self) -> str:
+        return digest({name: self._or_missing(path) for name, path in self.project.files.items()})
+
+    def _get_files(self) -> Mapping[str, Path]:
+        return self.project.files
 
     def _digest_documents(self) -> str:
         paths = self.project.documents.items()

@@ -35,16 +35,17 @@ def sign(workspace: Workspace, role: str, *, key: Path | None = None, reject: st
     RefusedError when something has not been measured yet: an approval of it would be void as soon as it is.
     """
     project = workspace.project
-    person = project.people.get(role)
-    if person is None:
+    persons = project.people.get(role)
+    if not persons:
         known = ", ".join(project.people) or "nobody yet"
         raise NotFoundError(f"nobody has the role {role!r} in {project.file.name} ({known}).", hint=f"gonogo key new NAME --role {role}")
-    public = PublicKey.load(person.key)
-    signer = FileSigner(key or private_path(person.key.stem))
-    if signer.key_id != public.key_id:
+    here = [path for path in (private_path(one.key.stem) for one in persons) if path.exists()]
+    signer = FileSigner(key or (here[0] if here else private_path(persons[0].key.stem)))
+    person = next((one for one in persons if PublicKey.load(one.key).key_id == signer.key_id), None)
+    if person is None:
         raise KeyFileError(
-            f"this key is not {person.name}'s, who has the role {role!r}.",
-            hint=f"Sign with the private half of {person.key.name}: --key FILE.",
+            f"this key is not {' or '.join(one.name for one in persons)}'s, who has the role {role!r}.",
+            hint=f"Sign with the private half of {' or '.join(one.key.name for one in persons)}: --key FILE.",
         )
     checked = check(workspace, judge_only=True)
     items = tuple(item.id for item in checked.checklist.items if item.sign_off == role)
@@ -55,8 +56,8 @@ def sign(workspace: Workspace, role: str, *, key: Path | None = None, reject: st
     ]
     if unmeasured and not reject:
         raise RefusedError(f"{', '.join(unmeasured)}: not measured for the files as they are now.", hint="Run `gonogo check`, then sign.")
-    statement = _statement(workspace, checked, role, person.name, public.key_id, items, reject)
-    name = f"{role}-{public.key_id[:8]}-{statement.time.replace(':', '').replace('.', '')}.dsse.json"
+    statement = _statement(workspace, checked, role, person.name, signer.key_id, items, reject)
+    name = f"{role}-{signer.key_id[:8]}-{statement.time.replace(':', '').replace('.', '')}.dsse.json"
     path = workspace.sign_offs / name
     write_atomic(path, sign_off(statement, signer))
     missing = tuple(

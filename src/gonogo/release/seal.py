@@ -21,11 +21,12 @@ from gonogo.errors import ConflictError, GonogoError, NotApprovedError, UsageErr
 from gonogo.release.card import render_card
 from gonogo.release.contents import Bundle
 from gonogo.release.drafts import clear_drafts
-from gonogo.release.statements import FOLDER, People, Statements, read_statements
+from gonogo.release.statements import FOLDER, Statements, read_statements
 from gonogo.release.verify import BUNDLE, CARD, FORMAT, PREDICATE, SEAL, VerifiedRelease, verify
 from gonogo.trust.envelope import IN_TOTO, seal_envelope, statement
 from gonogo.trust.keys import Signer
 from gonogo.verdict.approval import Approval
+from gonogo.verdict.sign_off import People
 
 
 def seal(
@@ -112,7 +113,7 @@ def _predicate(
         "checklist": read.checklist.digest,
         "verdict": read.verdict_digest,
         "evidence": {item: evidence.digest for item, evidence in read.evidence.items()},
-        "people": {role: {"name": name, "key": key.pem} for role, (name, key) in people.items()},
+        "people": {role: [{"name": name, "key": key.pem} for name, key in persons] for role, persons in people.items()},
         "sealed": stamp(now),
         "sealed_with": f"gonogo {__version__}",
     }

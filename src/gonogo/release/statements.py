@@ -19,17 +19,15 @@ from typing import Any, TypeVar
 
 from gonogo.base.canonical import canonical_bytes, digest, parse_json
 from gonogo.base.tree import Tree
-from gonogo.checklist.items import Checklist, Item
+from gonogo.checklist.items import Checklist, Item, Phase
 from gonogo.errors import VerificationError
 from gonogo.evidence.record import Evidence
-from gonogo.trust.keys import PublicKey
 from gonogo.verdict.outcome import Decision, ItemResult, Outcome, Verdict
-from gonogo.verdict.sign_off import SignOff, read_sign_off
+from gonogo.verdict.sign_off import People, SignOff, read_sign_off
 
 FOLDER = "statements"
 CHECKLIST, VERDICT, LOAD_TEST = "checklist.json", "verdict.json", "load_test.json"
 NAME = re.compile(r"checklist\.json|verdict\.json|load_test\.json|evidence/[A-Za-z0-9._-]+\.json|sign-offs/[A-Za-z0-9._-]+\.dsse\.json")
-People = Mapping[str, tuple[str, PublicKey]]
 T = TypeVar("T")
 
 
@@ -83,9 +81,16 @@ def checklist_from_json(data: Mapping[str, Any]) -> Checklist:
     """Inverse of `Checklist.to_json`. Raises ValueError, KeyError or TypeError for anything else."""
     if data["format"] != "gonogo-checklist/1":
         raise ValueError(f"the format is {data['format']!r}")
-    items = tuple(Item(**{**item, "require": tuple(item["require"]), "rows": tuple(item["rows"])}) for item in data["items"])
+    rest = {key: value for key, value in data.items() if key != "format"}
+    items = tuple(_item(item) for item in data["items"])
     overrides = {key: tuple(names) for key, names in data["overrides"].items()}
-    return Checklist(data["id"], data["title"], data["version"], data["date"], items, overrides)
+    phases = tuple(Phase(**phase) for phase in data.get("phases", ()))
+    apart = tuple(tuple(group) for group in data.get("apart", ()))
+    return Checklist(**{**rest, "items": items, "overrides": overrides, "phases": phases, "apart": apart})
+
+
+def _item(data: Mapping[str, Any]) -> Item:
+    return Item(**{**data, **{key: tuple(data[key]) for key in ("require", "rows", "ml_test") if key in data}})
 
 
 def verdict_from_json(data: Mapping[str, Any]) -> Verdict:

@@ -49,7 +49,7 @@ from gonogo.trust.envelope import IN_TOTO, open_envelope, read_statement
 from gonogo.trust.keys import PublicKey
 from gonogo.verdict.judge import decide, evidence_digest
 from gonogo.verdict.outcome import Decision, Outcome
-from gonogo.verdict.sign_off import SignOff, judge_sign_off
+from gonogo.verdict.sign_off import People, SignOff, judge_sign_off
 
 FORMAT = "gonogo-release/1"
 PREDICATE = "urn:gonogo:release:v1"
@@ -209,9 +209,13 @@ def _bundle(root: Path, system: str, subject: str) -> Bundle:
     return bundle
 
 
-def _people(predicate: Mapping[str, Any]) -> dict[str, tuple[str, PublicKey]]:
+def _people(predicate: Mapping[str, Any]) -> People:
+    """By role; in older releases a single person instead of a list of them."""
     try:
-        return {str(role): (str(person["name"]), PublicKey.from_pem(person["key"])) for role, person in predicate["people"].items()}
+        listed = {str(role): found if isinstance(found, list) else [found] for role, found in predicate["people"].items()}
+        return {
+            role: tuple((str(person["name"]), PublicKey.from_pem(person["key"])) for person in persons) for role, persons in listed.items()
+        }
     except (KeyError, TypeError, AttributeError, KeyFileError) as error:
         raise VerificationError(f"{SEAL}: the list of people is malformed: {error}.") from error
 

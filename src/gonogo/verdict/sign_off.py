@@ -12,7 +12,7 @@ Reading, the obligations with their numbers in the code:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -26,6 +26,7 @@ from gonogo.verdict.outcome import ItemResult, Outcome
 
 PREDICATE = "urn:gonogo:sign-off:v1"
 SUBJECT_NAME = "bundle"
+People = Mapping[str, Sequence[tuple[str, PublicKey]]]  #: by role, the name and public key of everybody who has it
 _TEXTS = frozenset({"role", "person", "key_id", "evidence_digest", "checklist_digest", "decision", "reason", "time"})
 
 
@@ -78,29 +79,29 @@ def sign_off(record: SignOff, signer: Signer) -> bytes:
     return seal_envelope(body, IN_TOTO, [signer])
 
 
-def read_sign_off(data: bytes, people: Mapping[str, tuple[str, PublicKey]]) -> SignOff:
+def read_sign_off(data: bytes, people: People) -> SignOff:
     """The sign-off in an envelope, verified against the people by role. Raises VerificationError."""
-    roles_of = {key.key_id: role for role, (_, key) in reversed(list(people.items()))}
+    everybody = {key.key_id: (name, key) for persons in people.values() for name, key in persons}
     for claimed in claimed_key_ids(data):
-        if claimed not in roles_of:
+        if claimed not in everybody:
             raise VerificationError(
                 f"the sign-off is signed by key {claimed[:16]}, which belongs to nobody named under `people`.",
                 hint="Sign with the key of a person in gonogo.yaml.",
             )
-    opened = read_envelope(data, IN_TOTO, [key for _, key in people.values()])  # 1
+    opened = read_envelope(data, IN_TOTO, [key for _, key in everybody.values()])  # 1
     _, subject, predicate = read_statement(opened.payload, PREDICATE)  # 4
     record = _record(predicate, subject)
     if len(opened.key_ids) != 1:  # 2
         raise VerificationError("a sign-off carries exactly one signature.")
-    signer_name = people[roles_of[opened.key_ids[0]]][0]
-    owner = people.get(record.role)
-    if owner is None:
-        raise VerificationError(f"signed by {signer_name}'s key in the role {record.role!r}, which nobody has.")
-    name, key = owner
-    if key.key_id != opened.key_ids[0]:
-        raise VerificationError(f"signed by {signer_name}'s key, but the role {record.role} belongs to {name}.")
-    if record.key_id != key.key_id or record.person != name:  # 3
-        raise VerificationError(f"signed by {name}'s key in the name of {record.person}.")
+    signed_with = opened.key_ids[0]
+    owners = {key.key_id: name for name, key in people.get(record.role, ())}
+    if not owners:
+        raise VerificationError(f"signed by {everybody[signed_with][0]}'s key in the role {record.role!r}, which nobody has.")
+    if signed_with not in owners:
+        named = " and ".join(owners.values())
+        raise VerificationError(f"signed by {everybody[signed_with][0]}'s key, but the role {record.role} belongs to {named}.")
+    if record.key_id != signed_with or record.person != owners[signed_with]:  # 3
+        raise VerificationError(f"signed by {owners[signed_with]}'s key in the name of {record.person}.")
     return record
 
 
