@@ -36,13 +36,9 @@ def roc_auc_delong(y: Array, score: Array, level: float = 0.95) -> tuple[float, 
     smaller class, because k pairs without a common row would all have to be in order by chance.
     """
     y, score = checked_binary(y, score)
-    positive, negative = score[y == 1], score[y == 0]
-    m, n = len(positive), len(negative)
-    order = _midranks(np.concatenate((positive, negative)))
-    by_positive = (order[:m] - _midranks(positive)) / n
-    by_negative = 1 - (order[m:] - _midranks(negative)) / m
+    by_positive, by_negative = _placements(y, score)
+    m, n = len(by_positive), len(by_negative)
     auc = float(by_positive.mean())
-    z = z_of(level)
     edge = ((1 - level) / 2) ** (1 / min(m, n))
     if auc >= 1.0:
         return 1.0, edge, 1.0
@@ -51,9 +47,63 @@ def roc_auc_delong(y: Array, score: Array, level: float = 0.95) -> tuple[float, 
     if m < 2 or n < 2:
         return auc, 0.0, 1.0
     variance = float(by_positive.var(ddof=1) / m + by_negative.var(ddof=1) / n)
-    half = z * math.sqrt(variance) / (auc * (1 - auc))
-    logit = math.log(auc / (1 - auc))
-    return auc, _logistic(logit - half), _logistic(logit + half)
+    return auc, *_logit_interval(auc, math.sqrt(variance), level)
+
+
+def roc_auc_gain(y: Array, score: Array, other: Array, level: float = 0.95) -> tuple[float, float, float]:
+    """(AUC of `score` minus AUC of `other`, low, high) on the same rows; variance after DeLong with the covariance of the two.
+
+    With fewer than two rows of a class the interval is everything from -1 to 1.
+    """
+    y, score = checked_binary(y, score)
+    _, other = checked_binary(y, other)
+    mine, theirs = _placements(y, score), _placements(y, other)
+    gains = [a - b for a, b in zip(mine, theirs, strict=True)]
+    gain = float(gains[0].mean())
+    if min(len(part) for part in gains) < 2:
+        return gain, -1.0, 1.0
+    half = z_of(level) * math.sqrt(sum(float(part.var(ddof=1)) / len(part) for part in gains))
+    return gain, max(-1.0, gain - half), min(1.0, gain + half)
+
+
+def pr_auc(y: Array, score: Array) -> float:
+    """Average precision: the mean of the precision at each positive, equal scores taken together. `y` is 0 or 1.
+
+    Raises ValueError when there is only one class.
+    """
+    y, score = checked_binary(y, score)
+    order = np.argsort(-score, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
+    true = np.cumsum(y[order])[last]
+    return float((np.diff(true, prepend=0) * true / (last + 1)).sum() / true[-1])
+
+
+def pr_auc_interval(y: Array, score: Array, level: float = 0.95) -> tuple[float, float, float]:
+    """(average precision, low, high); the interval is binomial on the logit scale (Boyd, Eng & Page 2013), as many trials as positives."""
+    area, positives = pr_auc(y, score), int(np.asarray(y).sum())
+    if area >= 1.0:
+        return 1.0, ((1 - level) / 2) ** (1 / positives), 1.0
+    return area, *_logit_interval(area, math.sqrt(area * (1 - area) / positives), level)
+
+
+def macro_pr_auc(y: Array, scores: Array) -> float:
+    """Mean over the classes of the average precision of "this one against the rest". Raises ValueError when a class is missing."""
+    scores = _matrix(y, scores)
+    return float(np.mean([pr_auc((np.asarray(y) == index).astype(np.int64), scores[:, index]) for index in range(scores.shape[1])]))
+
+
+def _placements(y: Array, score: Array) -> tuple[Array, Array]:
+    """Share of the negatives below each positive, and of the positives above each negative, ties counting half."""
+    positive, negative = score[y == 1], score[y == 0]
+    m, n = len(positive), len(negative)
+    order = _midranks(np.concatenate((positive, negative)))
+    return (order[:m] - _midranks(positive)) / n, 1 - (order[m:] - _midranks(negative)) / m
+
+
+def _logit_interval(share: float, error: float, level: float) -> tuple[float, float]:
+    half = z_of(level) * error / (share * (1 - share))
+    logit = math.log(share / (1 - share))
+    return _logistic(logit - half), _logistic(logit + half)
 
 
 def roc_curve(y: Array, score: Array, points: int = 200) -> list[tuple[float, float]]:
@@ -102,20 +152,29 @@ def macro_roc_auc(y: Array, scores: Array) -> float:
     return float(np.mean([roc_auc((np.asarray(y) == index).astype(np.int64), scores[:, index]) for index in range(scores.shape[1])]))
 
 
-def log_loss(y: Array, scores: Array) -> float:
-    """Mean of -ln of the score of the true class, scores kept within [1e-15, 1 - 1e-15]. `scores` is [rows, classes]."""
+def log_losses(y: Array, scores: Array) -> Array:
+    """-ln of the score of the true class of each row, scores kept within [1e-15, 1 - 1e-15]. `scores` is [rows, classes]."""
     scores = _matrix(y, scores)
-    chosen = np.clip(scores[np.arange(len(scores)), np.asarray(y)], SMALLEST, 1 - SMALLEST)
-    return float(-np.log(chosen).mean())
+    return np.asarray(-np.log(np.clip(scores[np.arange(len(scores)), np.asarray(y)], SMALLEST, 1 - SMALLEST)))
 
 
-def brier(y: Array, scores: Array) -> float:
-    """Mean squared distance of scores from truth (Brier 1950): of the last class in a binary task (0 to 1), summed over more classes."""
+def log_loss(y: Array, scores: Array) -> float:
+    """Mean of `log_losses`."""
+    return float(log_losses(y, scores).mean())
+
+
+def brier_losses(y: Array, scores: Array) -> Array:
+    """Squared distance of each row's scores from truth (Brier 1950): of the last class in a binary task (0 to 1), summed over more."""
     scores = _matrix(y, scores)
     truth = np.zeros_like(scores)
     truth[np.arange(len(scores)), np.asarray(y)] = 1.0
     squared = (scores - truth) ** 2
-    return float(squared[:, 1].mean() if scores.shape[1] == 2 else squared.sum(axis=1).mean())
+    return np.asarray(squared[:, 1] if scores.shape[1] == 2 else squared.sum(axis=1))
+
+
+def brier(y: Array, scores: Array) -> float:
+    """Mean of `brier_losses`."""
+    return float(brier_losses(y, scores).mean())
 
 
 def _midranks(values: Array) -> Array:

@@ -32,6 +32,38 @@ def wilson(k: float, n: float, level: float = 0.95) -> tuple[float, float]:
     return (0.0 if k == 0 else max(0.0, middle - half)), (1.0 if k == n else min(1.0, middle + half))
 
 
+def f1_interval(hits: float, misses: float, false_alarms: float, level: float = 0.95) -> tuple[float, float]:
+    """Interval of F1 = 2·hits / (2·hits + misses + false alarms).
+
+    F1 = 2J / (1 + J), where J = hits / (hits + misses + false alarms) is a plain share, so the ends of Wilson's interval of J are carried
+    over (the "indirect" interval of Lam et al. 2024); honest at 0 and 1, where resampling would claim certainty. Raises ValueError when
+    all three are 0.
+    """
+    low, high = wilson(hits, hits + misses + false_alarms, level)
+    return 2 * low / (1 + low), 2 * high / (1 + high)
+
+
+def mean_interval(values: Array, level: float = 0.95) -> tuple[float, float]:
+    """Normal interval of the mean of rows. Raises ValueError for fewer than two rows."""
+    if len(values) < 2:
+        raise ValueError("a mean of fewer than two rows has no interval")
+    middle, half = float(np.mean(values)), z_of(level) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    return middle - half, middle + half
+
+
+def paired_gain(only_one: int, only_other: int, n: int, level: float = 0.95) -> tuple[float, float, float]:
+    """(difference, low, high) of two shares over the same n rows: `only_one` rows are hit by the first alone, `only_other` by the second.
+
+    Interval of Agresti & Min 2005: Wald's after half a row is added to each of the four cells. Raises ValueError for impossible counts.
+    """
+    if min(only_one, only_other) < 0 or only_one + only_other > n or n == 0:
+        raise ValueError(f"{only_one} and {only_other} of {n} rows cannot be")
+    b, c, rows = only_one + 0.5, only_other + 0.5, n + 2
+    half = z_of(level) * math.sqrt(b + c - (b - c) ** 2 / rows) / rows
+    gain, middle = (only_one - only_other) / n, (b - c) / rows
+    return gain, min(gain, max(-1.0, middle - half)), max(gain, min(1.0, middle + half))
+
+
 def bootstrap(
     statistic: Callable[..., float], samples: Sequence[Array], *, level: float = 0.95, resamples: int = 1000, seed: int = 0
 ) -> tuple[float, float]:
