@@ -115,3 +115,28 @@ def _varint(view: memoryview, at: int, end: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, at
     raise WireError("a number is longer than ten bytes")
+
+
+def weight_spans(data: bytes) -> list[tuple[int, int]]:
+    """Where the float32 weights stand: (start, end) of each run of four-byte floats in tensors and lists of attributes.
+
+    Raises WireError like `read_outline`. Tensors of another type are left out.
+    """
+    view = memoryview(data)
+    return list(_weights(view, 0, len(view), "model", 0))
+
+
+def _weights(view: memoryview, start: int, end: int, message: str, depth: int) -> Iterator[tuple[int, int]]:
+    if depth > MAX_DEPTH:
+        raise WireError("graphs are nested too deeply")
+    fields = list(_fields(view, start, end)) if message == "tensor" else _fields(view, start, end)
+    # TensorProto: 2 data_type (1 = FLOAT), 4 float_data, 9 raw_data. AttributeProto: 7 floats.
+    if message == "tensor" and not any(field == 2 and _varint(view, at, stop)[0] == 1 for field, _, at, stop in fields):
+        return
+    numbers = {"tensor": (4, 9), "attribute": (7,)}.get(message, ())
+    below = _BELOW.get(message, {})
+    for field, kind, at, stop in fields:
+        if field in numbers and kind in (_BYTES, _FIXED32):
+            yield at, stop
+        elif field in below and kind == _BYTES:
+            yield from _weights(view, at, stop, below[field], depth + 1)

@@ -1,0 +1,100 @@
+"""Was this model chosen among others, for a written reason, and does it keep the rules of the choice?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from gonogo.base.canonical import digest
+from gonogo.base.yaml_source import load_yaml
+from gonogo.errors import DataError, NotFoundError
+from gonogo.evidence.check import Check
+from gonogo.evidence.record import Fact, Measurement
+
+STATUSES = ("CANDIDATE", "IN_PROGRESS", "REJECTED")
+RISKS = ("LOW", "MEDIUM", "HIGH")
+METRICS = ("f1_macro", "accuracy", "precision", "recall", "minority_recall", "train_loss", "validation_loss")
+KEYS = frozenset({"candidates", "recommended", "reason", "risk", "fallback"})
+HINT = "The file has candidates (name, status, run, reason), recommended, reason, risk and fallback; a run is a digest of the ledger."
+
+
+class Selection(Check):
+    """Does the decision record of the file `decision` name a model, a reason, a risk and a fallback, all of them real?
+
+    Candidates are runs of the ledger; the recommended one must be the run record of the very model that would ship. A metric that a
+    run does not have is missing, never 0.
+    """
+
+    name = "selection"
+    facts: ClassVar = {
+        "candidates": "candidates that were compared",
+        "unknown_runs": "candidates whose run is not in the ledger",
+        "unknown_statuses": f"candidates whose status is none of {', '.join(STATUSES)}",
+        "rejected_without_reason": "rejected candidates without a reason",
+        "alternatives": "candidates beside the recommended one, with a reason each",
+        "recommended_ready": "whether the recommended model is a candidate that is neither in progress nor rejected",
+        "recommended_is_this": "whether its run is the run record of the model that would ship",
+        "reason_words": "words of the reason for the choice",
+        "risk": "the written risk: LOW, MEDIUM, HIGH, or nothing",
+        "fallback_ready": "whether the fallback is another candidate of the ledger that is neither in progress nor rejected",
+        "metrics_missing": "metrics that a rule may ask for and the recommended run does not have",
+        **{name: f"{name} of the recommended run, as its training recorded it" for name in METRICS},
+    }
+
+    def measure(self, files: Mapping[str, Path], ledger: Sequence[Mapping[str, Any]], run_record: Mapping[str, Any]) -> Measurement:
+        if "decision" not in files:
+            raise NotFoundError("no file is declared as `decision`.", hint="Add `files: {decision: PATH}` to gonogo.yaml. " + HINT)
+        record = _read(files["decision"])
+        runs = {digest(dict(run)): run for run in ledger}
+        candidates = {str(entry["name"]): entry for entry in record["candidates"]}
+        if len(candidates) < len(record["candidates"]):
+            raise DataError("two candidates have the same name.", hint="Rename one.")
+        chosen, fallback = str(record["recommended"]), str(record["fallback"])
+        unknown = [name for name, entry in candidates.items() if entry.get("run") not in runs]
+        odd = [name for name, entry in candidates.items() if entry.get("status") not in STATUSES]
+        silent = [n for n, entry in candidates.items() if entry.get("status") == "REJECTED" and not _text(entry.get("reason"))]
+        ready = {name for name, entry in candidates.items() if entry.get("status") == "CANDIDATE" and name not in unknown}
+        of_chosen = candidates[chosen].get("run", "") if chosen in candidates else ""
+        metrics = runs.get(of_chosen, {}).get("metrics", {})
+        measured = {name: Fact(float(metrics[name])) for name in METRICS if _is_number(metrics.get(name))}
+        facts = {
+            "candidates": Fact(len(candidates)),
+            "unknown_runs": Fact(len(unknown)),
+            "unknown_statuses": Fact(len(odd)),
+            "rejected_without_reason": Fact(len(silent)),
+            "alternatives": Fact(sum(1 for name, entry in candidates.items() if name != chosen and _text(entry.get("reason")))),
+            "recommended_ready": Fact(chosen in ready),
+            "recommended_is_this": Fact(of_chosen == digest(dict(run_record))),
+            "reason_words": Fact(len(_text(record["reason"]).split())),
+            "risk": Fact(record["risk"] if record["risk"] in RISKS else ""),
+            "fallback_ready": Fact(fallback != chosen and fallback in ready),
+            "metrics_missing": Fact(len(METRICS) - len(measured)),
+            **measured,
+        }
+        findings = (
+            [f"{name}: its run is not in the ledger" for name in unknown]
+            + [f"{name}: its status is none of {', '.join(STATUSES)}" for name in odd]
+            + [f"{name}: rejected without a reason" for name in silent]
+        )
+        return Measurement(facts, tuple(findings))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    data = load_yaml(path).data
+    missing = sorted(KEYS - data.keys()) if isinstance(data, dict) else sorted(KEYS)
+    if missing:
+        raise DataError(f"the decision {path.name} lacks {', '.join(missing)}.", hint=HINT)
+    candidates = data["candidates"]
+    if not isinstance(candidates, list) or not candidates or not all(isinstance(one, dict) and one.get("name") for one in candidates):
+        raise DataError(f"the decision {path.name} names no candidates.", hint=HINT)
+    return dict(data)
+
+
+def _text(value: Any) -> str:
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,124 @@
+"""Spoiled copies of a candidate: what a gate must refuse. Nothing of the project itself is touched; copies lie in a folder of their own.
+
+    shuffled-labels   the labels of the test and validation tables stand beside other rows
+    permuted-feature  the values of the feature that matters most stand beside other rows
+    corrupted-weights half of the model's weights have the other sign
+    leaked-target     that feature tells the label, in every table
+
+A column is permuted by a fixed seed, so the same candidate is spoiled in the same way again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from gonogo.base.table import CSV
+from gonogo.checklist.project import Project
+from gonogo.errors import DataError, ModelError
+from gonogo.model.onnx_wire import WireError, weight_spans
+
+SEED = 17
+
+
+@dataclass(frozen=True)
+class Spoiling:
+    """One way to spoil: its name, what it does in words, and the making of a spoiled project in an empty folder."""
+
+    name: str
+    what: str
+    make: Callable[[Path], Project]
+
+
+def spoilings(project: Project, feature: str) -> tuple[Spoiling, ...]:
+    """The four, of a project whose most important feature is `feature`."""
+    target = project.data.target
+    return (
+        Spoiling("shuffled-labels", "labels beside other rows", lambda into: _permuted(project, target, into)),
+        Spoiling("permuted-feature", f"{feature} beside other rows", lambda into: _permuted(project, feature, into)),
+        Spoiling("corrupted-weights", "half of the weights with the other sign", lambda into: _corrupted(project, into)),
+        Spoiling("leaked-target", f"{feature} tells the label", lambda into: _leaked(project, feature, into)),
+    )
+
+
+def _permuted(project: Project, column: str, into: Path) -> Project:
+    """Judged tables only: what was trained on stays, as it would if the world had changed."""
+    name = _quoted(column)
+
+    def query(table: str) -> str:
+        return (
+            f"WITH rows AS (SELECT *, row_number() OVER () AS gonogo_row FROM {table}), "
+            f"mixed AS (SELECT {name} AS gonogo_value, "
+            f"row_number() OVER (ORDER BY hash(gonogo_row + {SEED}), gonogo_row) AS gonogo_row FROM rows) "
+            f"SELECT rows.* EXCLUDE (gonogo_row) REPLACE (mixed.gonogo_value AS {name}) "
+            "FROM rows JOIN mixed USING (gonogo_row) ORDER BY rows.gonogo_row"  # noqa: S608 - the name is quoted
+        )
+
+    data = project.data
+    return _with_tables(project, {"test": data.test, "validation": data.validation}, query, into)
+
+
+def _leaked(project: Project, feature: str, into: Path) -> Project:
+    data = project.data
+    name, target, kind = _quoted(feature), _quoted(data.target), _type(data.test, feature)
+    tables = {"train": data.train, "test": data.test, "validation": data.validation}
+    told = f"CAST(dense_rank() OVER (ORDER BY {target}) AS {kind})"
+    return _with_tables(project, tables, lambda table: f"SELECT * REPLACE ({told} AS {name}) FROM {table}", into)  # noqa: S608 - quoted
+
+
+def _with_tables(project: Project, tables: Mapping[str, Path | None], query: Callable[[str], str], into: Path) -> Project:
+    """The project with the given tables rewritten by a query over each, in the format that it had."""
+    import duckdb
+
+    written: dict[str, Path] = {}
+    for role, path in tables.items():
+        if path is None:
+            continue
+        csv = path.suffix.lower() == ".csv"
+        reader = CSV if csv else "read_parquet(?)"
+        out = into / f"{role}{path.suffix.lower()}"
+        format_ = "FORMAT csv, HEADER" if csv else "FORMAT parquet"
+        try:
+            with duckdb.connect(config={"threads": 1}) as connection:
+                connection.execute(f"COPY ({query(reader)}) TO '{_text(out)}' ({format_})", [str(path)])
+        except duckdb.Error as error:
+            raise DataError(f"no spoiled copy of {path.name} could be made: {str(error).splitlines()[0]}") from error
+        written[role] = out
+    declared = {role: getattr(project.data, role) for role in ("train", "test", "validation")} | written
+    return replace(project, data=replace(project.data, **declared), store=into / "store")
+
+
+def _corrupted(project: Project, into: Path) -> Project:
+    data = np.frombuffer(project.model.path.read_bytes(), dtype=np.uint8).copy()
+    try:
+        spans = weight_spans(data.tobytes())
+    except WireError as error:
+        raise ModelError(f"the weights of {project.model.path.name} cannot be found: {error}.") from error
+    signs = np.concatenate([np.arange(start + 3, end, 4) for start, end in spans]) if spans else np.array([], dtype=np.int64)
+    if not len(signs):
+        raise ModelError(f"{project.model.path.name} has no float32 weights to corrupt.")
+    chosen = np.random.default_rng(SEED).permutation(signs)[: (len(signs) + 1) // 2]
+    data[chosen] ^= 0x80  # the sign bit of a little-endian float32 is the highest of its last byte
+    path = into / project.model.path.name
+    path.write_bytes(data.tobytes())
+    return replace(project, model=replace(project.model, path=path), store=into / "store")
+
+
+def _type(path: Path, column: str) -> str:
+    import duckdb
+
+    reader = CSV if path.suffix.lower() == ".csv" else "read_parquet(?)"
+    with duckdb.connect(config={"threads": 1}) as connection:
+        rows = connection.execute(f"DESCRIBE SELECT {_quoted(column)} FROM {reader}", [str(path)]).fetchall()  # noqa: S608 - quoted
+    return str(rows[0][1])
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _text(path: Path) -> str:
+    return str(path).replace("'", "''")

@@ -1,0 +1,246 @@
+"""certification, cross_validation, information_drop, selection, negative_control: what they measure, and what they refuse to."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gonogo.base.canonical import digest
+from gonogo.base.table import Table
+from gonogo.errors import DataError, GonogoError, UsageError
+from gonogo.evidence.memory import measure
+
+GREEN = {"green": ["test_accuracy >= 0.9", "cv_std <= 0.02"], "stable": ["test_accuracy"]}
+
+
+def run(seed: int, accuracy: float = 0.95, *, train: str = "sha256:a", params: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    return {
+        "seed": seed,
+        "params": params or {"trees": 10},
+        "metrics": {"test_accuracy": accuracy, "cv_std": 0.01, **more},
+        "data": {"train": {"digest": train, "path": "train.parquet"}},
+    }
+
+
+def facts(measurement: Any) -> dict[str, Any]:
+    return {name: fact.value for name, fact in measurement.facts.items()}
+
+
+class TestCertification:
+    def test_three_different_green_runs_are_three_in_a_row(self) -> None:
+        found = facts(measure("certification", GREEN, ledger=[run(1, 0.95), run(2, 0.96), run(3, 0.955)]))
+        assert found["consecutive_green"] == 3
+        assert found["last_green"] is True
+        assert found["spread"] == pytest.approx(0.01)
+
+    def test_a_red_run_resets_the_count(self) -> None:
+        found = facts(measure("certification", GREEN, ledger=[run(1), run(2, 0.5), run(3)]))
+        assert found["consecutive_green"] == 1
+
+    def test_the_same_seed_and_data_count_once(self) -> None:
+        found = facts(measure("certification", GREEN, ledger=[run(1), run(1), run(1)]))
+        assert (found["consecutive_green"], found["copies"]) == (1, 2)
+        assert "spread" not in found
+
+    def test_newer_data_under_the_same_seed_is_a_retrain(self) -> None:
+        found = facts(measure("certification", GREEN, ledger=[run(1), run(1, train="sha256:b")]))
+        assert found["consecutive_green"] == 2
+
+    def test_other_parameters_begin_a_new_series(self) -> None:
+        found = facts(measure("certification", GREEN, ledger=[run(1), run(2), run(3, params={"trees": 99})]))
+        assert (found["runs"], found["consecutive_green"]) == (1, 1)
+
+    def test_a_missing_or_broken_metric_is_never_green(self) -> None:
+        broken = run(1)
+        broken["metrics"]["test_accuracy"] = "nan"
+        found = facts(measure("certification", GREEN, ledger=[broken]))
+        assert (found["last_green"], found["metrics_missing"], found["consecutive_green"]) == (False, 1, 0)
+
+    def test_a_stable_metric_that_a_run_lacks_has_no_spread(self) -> None:
+        lacking = run(2)
+        del lacking["metrics"]["test_accuracy"]
+        found = facts(measure("certification", GREEN, ledger=[run(1), lacking, run(3)]))
+        assert math.isnan(found["spread"])
+
+    def test_no_run_and_no_requirement_are_errors(self) -> None:
+        with pytest.raises(DataError, match="holds no run"):
+            measure("certification", GREEN, ledger=[])
+        with pytest.raises(UsageError, match="no requirement"):
+            measure("certification", {}, ledger=[run(1)])
+
+
+@dataclass
+class Data:
+    target: str = "y"
+    time: str | None = None
+    group: str | None = None
+    embargo: float | None = None
+    ignore: tuple[str, ...] = ()
+
+
+@dataclass
+class Project:
+    data: Data = field(default_factory=Data)
+
+
+def folds(tmp_path: Path, content: Any) -> dict[str, Path]:
+    path = tmp_path / "folds.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return {"folds": path}
+
+
+def fold(train_end: float, test_start: float, score: Any = 0.9) -> dict[str, Any]:
+    return {"train_start": 0, "train_end": train_end, "test_start": test_start, "test_end": test_start + 5, "score": score}
+
+
+class TestCrossValidation:
+    def test_folds_that_go_forward_are_in_order(self, tmp_path: Path) -> None:
+        files = folds(tmp_path, [fold(10 * i, 10 * i + 2, 0.9 + i / 100) for i in range(1, 6)])
+        found = facts(measure("cross_validation", files=files, project=Project()))
+        assert (found["folds"], found["out_of_order"], found["not_expanding"], found["non_finite"]) == (5, 0, 0, 0)
+        assert found["mean"] == pytest.approx(0.93)
+        assert found["std"] == pytest.approx(np.std([0.91, 0.92, 0.93, 0.94, 0.95], ddof=1))
+
+    def test_training_into_the_test_period_is_out_of_order(self, tmp_path: Path) -> None:
+        found = facts(measure("cross_validation", files=folds(tmp_path, [fold(10, 9), fold(20, 22)]), project=Project()))
+        assert found["out_of_order"] == 1
+
+    def test_less_than_the_embargo_is_a_violation(self, tmp_path: Path) -> None:
+        found = facts(measure("cross_validation", files=folds(tmp_path, [fold(10, 12), fold(20, 30)]), project=Project(Data(embargo=5.0))))
+        assert found["embargo_violations"] == 1
+
+    def test_a_fold_that_goes_back_is_not_expanding(self, tmp_path: Path) -> None:
+        found = facts(measure("cross_validation", files=folds(tmp_path, [fold(20, 22), fold(10, 12)]), project=Project()))
+        assert found["not_expanding"] == 1
+
+    def test_dates_are_times(self, tmp_path: Path) -> None:
+        one = {"train_start": "2026-01-01", "train_end": "2026-02-01", "test_start": "2026-02-02", "test_end": "2026-03-01", "score": 1}
+        assert facts(measure("cross_validation", files=folds(tmp_path, {"folds": [one]}), project=Project()))["out_of_order"] == 0
+
+    @pytest.mark.parametrize("score", [None, "good", True, float("nan"), float("inf")])
+    def test_a_score_that_is_no_number_is_counted(self, tmp_path: Path, score: Any) -> None:
+        found = facts(measure("cross_validation", files=folds(tmp_path, [fold(1, 2, score), fold(3, 8)]), project=Project()))
+        assert found["non_finite"] == 1
+        assert not math.isfinite(found["mean"])
+
+    @pytest.mark.parametrize("content", ["", "[]", "{}", "[{}]", "not json", '[{"train_start": "yesterday"}]', "[1]"])
+    def test_a_file_without_folds_is_an_error(self, tmp_path: Path, content: str) -> None:
+        with pytest.raises(DataError):
+            measure("cross_validation", files=folds(tmp_path, content), project=Project())
+
+    def test_no_file_is_an_error(self) -> None:
+        with pytest.raises(GonogoError, match="folds"):
+            measure("cross_validation", files={}, project=Project())
+
+
+@dataclass
+class Schema:
+    feature_names: tuple[str, ...]
+
+
+@dataclass
+class Bundle:
+    schema: Schema
+
+
+def informative(n: int = 4000) -> Table:
+    random = np.random.default_rng(5)
+    y = (random.random(n) < 0.5).astype(float)
+    strong = y + random.normal(0, 0.5, n)
+    word = np.where(random.random(n) < 0.8, np.where(y == 1, "yes", "no"), "maybe").astype(object)
+    return Table({"strong": strong, "noise": random.normal(size=n), "word": word, "y": y}, n)
+
+
+class TestInformationDrop:
+    def test_dropping_noise_drops_next_to_nothing(self) -> None:
+        found = facts(measure("information_drop", train=informative(), project=Project(), bundle=Bundle(Schema(("strong", "word")))))
+        assert 0 <= found["information_drop"] < 0.01
+        assert (found["features_all"], found["features_kept"]) == (3, 2)
+
+    def test_dropping_the_strongest_feature_is_seen_and_named(self) -> None:
+        measured = measure("information_drop", train=informative(), project=Project(), bundle=Bundle(Schema(("noise", "word"))))
+        assert facts(measured)["information_drop"] > 0.3
+        assert measured.findings[0].startswith("removed: strong")
+
+    def test_excluded_columns_are_not_compared(self) -> None:
+        measured = measure(
+            "information_drop", {"exclude": ["strong"]}, train=informative(), project=Project(), bundle=Bundle(Schema(("word",)))
+        )
+        assert facts(measured)["information_drop"] < 0.01
+
+    def test_columns_that_say_nothing_and_tiny_tables_are_errors(self) -> None:
+        constant = Table({"x": np.ones(100), "y": np.arange(100) % 2.0}, 100)
+        with pytest.raises(DataError, match="no column says anything"):
+            measure("information_drop", train=constant, project=Project(), bundle=Bundle(Schema(("x",))))
+        with pytest.raises(DataError, match="3 rows"):
+            measure("information_drop", train=informative().take(np.arange(3)), project=Project(), bundle=Bundle(Schema(("word",))))
+
+
+LEDGER = [run(1, f1_macro=0.3, accuracy=0.8), run(2, f1_macro=0.25)]
+RUNS = [digest(one) for one in LEDGER]
+
+
+def decision(tmp_path: Path, **changes: Any) -> dict[str, Path]:
+    content = {
+        "recommended": "first",
+        "fallback": "second",
+        "reason": "it is better by two points",
+        "risk": "LOW",
+        "candidates": [
+            {"name": "first", "status": "CANDIDATE", "run": RUNS[0]},
+            {"name": "second", "status": "CANDIDATE", "run": RUNS[1], "reason": "simple"},
+        ],
+    } | changes
+    path = tmp_path / "decision.yaml"
+    path.write_text(json.dumps(content))
+    return {"decision": path}
+
+
+class TestSelection:
+    def test_a_whole_decision_about_this_model(self, tmp_path: Path) -> None:
+        found = facts(measure("selection", files=decision(tmp_path), ledger=LEDGER, run_record=LEDGER[0]))
+        assert [found[name] for name in ("recommended_ready", "recommended_is_this", "fallback_ready")] == [True, True, True]
+        assert (found["candidates"], found["unknown_runs"], found["alternatives"], found["risk"]) == (2, 0, 1, "LOW")
+        assert found["f1_macro"] == 0.3
+        assert "recall" not in found
+        assert found["metrics_missing"] == 6
+
+    def test_another_model_than_the_recommended_one_is_seen(self, tmp_path: Path) -> None:
+        assert facts(measure("selection", files=decision(tmp_path), ledger=LEDGER, run_record=LEDGER[1]))["recommended_is_this"] is False
+
+    @pytest.mark.parametrize("status", ["IN_PROGRESS", "REJECTED", "great", None])
+    def test_only_a_candidate_can_be_recommended(self, tmp_path: Path, status: Any) -> None:
+        files = decision(tmp_path, candidates=[{"name": "first", "status": status, "run": RUNS[0]}])
+        found = facts(measure("selection", files=files, ledger=LEDGER, run_record=LEDGER[0]))
+        assert found["recommended_ready"] is False
+        assert found["fallback_ready"] is False
+
+    def test_the_fallback_is_another_model(self, tmp_path: Path) -> None:
+        files = decision(tmp_path, fallback="first")
+        assert facts(measure("selection", files=files, ledger=LEDGER, run_record=LEDGER[0]))["fallback_ready"] is False
+
+    def test_a_run_that_nobody_recorded_is_unknown(self, tmp_path: Path) -> None:
+        files = decision(tmp_path, candidates=[{"name": "first", "status": "CANDIDATE", "run": "sha256:" + 64 * "0"}])
+        found = facts(measure("selection", files=files, ledger=LEDGER, run_record=LEDGER[0]))
+        assert (found["unknown_runs"], found["recommended_ready"], found["recommended_is_this"]) == (1, False, False)
+
+    @pytest.mark.parametrize("content", [{"candidates": []}, {"candidates": "first"}, {"candidates": [1]}, {"candidates": [{"name": ""}]}])
+    def test_a_decision_without_candidates_is_an_error(self, tmp_path: Path, content: dict[str, Any]) -> None:
+        with pytest.raises(DataError, match="names no candidates"):
+            measure("selection", files=decision(tmp_path, **content), ledger=LEDGER, run_record=LEDGER[0])
+
+
+class TestNegativeControl:
+    def test_what_no_item_refused_is_missed_and_named(self) -> None:
+        control = {
+            "spoilings": [{"name": "a", "what": "labels beside other rows", "by": ["quality"]}, {"name": "b", "what": "signs", "by": []}]
+        }
+        measured = measure("negative_control", negative_control=control)
+        assert facts(measured) == {"spoilings": 2, "caught": 1, "missed": 1}
+        assert measured.findings == ("not noticed: signs", "noticed: labels beside other rows (by quality)")
