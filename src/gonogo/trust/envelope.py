@@ -109,6 +109,22 @@ def claimed_key_ids(data: bytes) -> tuple[str, ...]:
     return tuple(_decode(data)[2])
 
 
+def peek_payload(data: bytes) -> dict[str, Any]:
+    """The payload of an envelope, NOT verified: to find out with which keys to open it, and for messages."""
+    return _payload(_decode(data)[1])
+
+
+def join_signatures(data: bytes, more: bytes) -> bytes:
+    """One envelope with the signatures of two over the same payload; none is verified. Raises VerificationError for two payloads, or when
+    they hold different signatures of one key."""
+    kind, body, signatures = _decode(data)
+    other_kind, other_body, others = _decode(more)
+    both = {**signatures, **others}
+    if (kind, body) != (other_kind, other_body) or any(both[key_id] != signature for key_id, signature in signatures.items()):
+        raise VerificationError("the two envelopes are not about the same.")
+    return _encode(body, kind, both)
+
+
 def _payload(body: bytes) -> dict[str, Any]:
     try:
         payload = parse_json(body)
