@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,3 +71,12 @@ def test_our_own_bundle_has_a_baseline_for_every_feature(served: tuple[TrialServ
     facts = measure("monitoring", monitor=Watching(), bundle=bundle).facts
     assert facts["baseline_features"].value == facts["features"].value == 2
     assert facts["baseline_scores"].value is True
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there the system says it")
+def test_the_serving_process_is_weighed_and_timed(served: tuple[TrialServer, Bundle]) -> None:
+    server, bundle = served
+    assert 20 < measure("memory", endpoint=server, bundle=bundle).facts["peak_mb"].value < 4000
+    found = measure("latency", {"samples": 100}, endpoint=server, bundle=bundle)
+    assert 0 < found.facts["p50"].value <= found.facts["p99"].value
+    assert "process" in found.isolation

@@ -100,6 +100,9 @@ class Client:
         self.base_url = f"http://127.0.0.1:{port}"
         self.isolation = "none: a server of the test"
 
+    def peak_memory_mb(self) -> float | None:
+        return None
+
     def request(self, method: str, path: str, body: bytes | None = None, headers: Any = None) -> Response:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
         try:
@@ -163,9 +166,9 @@ def served(schema: Callable[..., Schema], bundle: Callable[..., Any]) -> Any:
     return bundle(schema=own, golden=golden)
 
 
-def run(check: str, service: Service, **more: Any) -> Measurement:
+def run(check: str, service: Service, options: dict[str, Any] | None = None, **more: Any) -> Measurement:
     with running(service) as endpoint:
-        return measure(check, endpoint=endpoint, **more)
+        return measure(check, options, endpoint=endpoint, **more)
 
 
 # -- health and model_info ----------------------------------------------------------------------------------------------------------
@@ -414,3 +417,32 @@ def test_what_prometheus_client_writes_is_read_without_problems() -> None:
     assert found.problems == []
     assert {"asked_total", "weight", "took", "size"} <= set(found.families)
     assert found.total("asked_total") == 3
+
+
+# -- latency and memory -------------------------------------------------------------------------------------------------------------
+
+
+def test_one_request_after_the_other_is_timed(served: Any) -> None:
+    service = Service(served.schema)
+    facts = values(run("latency", service, bundle=served, options={"samples": 100, "batch": 5}))
+    assert 0 < facts["p50"] <= facts["p95"] <= facts["p99"]
+    assert facts["mean"] > 0 < facts["batch_mean"]
+    assert service.requests == 100 + 10 + 2 * 20  # two warm-ups are not counted
+
+
+@pytest.mark.parametrize("kind", [Failing, Garbled])
+def test_wrong_answers_are_not_timed_and_not_weighed(served: Any, kind: type[Service]) -> None:
+    for check in ("latency", "memory"):
+        with pytest.raises(DataError, match="wrong answer"):
+            run(check, kind(served.schema), bundle=served)
+
+
+@pytest.mark.parametrize("options", [{"samples": 50}, {"batch": 0}])
+def test_a_percentile_of_too_few_samples_is_not_measured(served: Any, options: dict[str, Any]) -> None:
+    with pytest.raises(DataError, match="at least 100"):
+        run("latency", Service(served.schema), bundle=served, options=options)
+
+
+def test_memory_that_the_system_does_not_tell_is_an_error(served: Any) -> None:
+    with pytest.raises(DataError, match="does not say"):
+        run("memory", Service(served.schema), bundle=served)

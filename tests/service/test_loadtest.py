@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import json
+import math
 import socket
 import threading
 
@@ -52,7 +54,16 @@ def answering(respond):
     thread.join(10)
 
 
-OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
+def said(body):
+    return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+
+
+def prediction(score, release="a@1.0.0", label="1", classes=("0", "1")):
+    scores = dict(zip(classes, (1 - score, score), strict=True))
+    return said(json.dumps({"release": release, "predictions": [{"label": label, "score": score, "scores": scores}]}).encode())
+
+
+OK = prediction(0.75)
 FAILED = b"HTTP/1.1 500 X\r\ncontent-length: 0\r\n\r\n"
 
 
@@ -69,6 +80,36 @@ def test_errors_are_counted_by_kind():
         result = run_load_test(url, [{"a": 1}], requests=200, concurrency=4, warmup=0)
     assert result.error_kinds == {"status 500": 20, "lost": 20}
     assert result.errors == 40
+
+
+@pytest.mark.parametrize("body", [b"{}", b"", b"well", b'{"predictions": []}', b'{"predictions": [{"label": "1", "scores": {"1": null}}]}'])
+def test_an_answer_without_a_prediction_is_an_error(body):
+    with answering(lambda number: OK if number % 2 else said(body)) as url:
+        result = run_load_test(url, [{"a": 1}], requests=100, concurrency=1, warmup=0)
+    assert result.error_kinds == {"no prediction": 50}
+
+
+@pytest.mark.parametrize(
+    ("odd", "difference"),
+    [
+        (OK, 0.0), (prediction(0.75 + 2**-19), 2**-19), (prediction(0.25), 0.5), (prediction(0.75, label="0"), math.inf),
+        (prediction(0.25, release="b@2.0.0"), 0.0), (prediction(0.75, classes=("no", "1")), math.inf),
+    ],
+    ids=["same", "nearly", "other score", "other label", "of another release", "other classes"],
+)  # fmt: skip
+def test_answers_of_one_release_to_one_row_are_compared(odd, difference):
+    with answering(lambda number: odd if number % 7 == 0 else OK) as url:
+        result = run_load_test(url, [{"a": 1}, {"a": 2}], requests=100, concurrency=4)
+    assert result.errors == 0
+    assert result.max_answer_difference == difference
+    assert result.answers_compared >= 90
+    json.dumps(result.to_json(), allow_nan=False)
+
+
+def test_without_a_second_answer_to_a_row_nothing_is_said_about_consistency():
+    with answering(lambda number: OK) as url:
+        result = run_load_test(url, [{"a": n} for n in range(50)], requests=20, concurrency=2, warmup=0)
+    assert (result.answers_compared, result.max_answer_difference) == (0, None)
 
 
 def test_nothing_there_is_an_error_and_no_result():

@@ -1,6 +1,7 @@
 """A trial serves a bundle, cut off, and ends with its block."""
 
 import json
+import sys
 
 import pytest
 
@@ -19,6 +20,12 @@ def test_a_trial_answers_as_the_bundle_and_names_its_isolation(bundle):
         assert trial.isolation.startswith("process, rlimits")
         result = run_load_test(trial.base_url, [{"x": 0.25, "k": 1}], requests=300, concurrency=30)
         assert (result.errors, result.requests) == (0, 300)
+        assert result.max_answer_difference == 0.0
+        assert result.answers_compared > 0
+        if sys.platform == "linux":
+            peak = trial.peak_memory_mb()
+            assert peak is not None
+            assert 20 < peak < 2000
     with pytest.raises(UnreachableError):
         trial.request("GET", "/health")
 

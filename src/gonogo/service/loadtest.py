@@ -4,6 +4,9 @@ What it measures is latency as observed under that concurrency, from the first b
 bad ones as errors by kind. A closed loop hides how long requests queue before they are sent (coordinated omission), so its percentiles
 are those of `concurrency` patient clients, not of an open stream at the same rate.
 
+The same row is sent several times among different neighbours, and the answers of one release to one row are compared: a score may not
+depend on who else is asking (row S2-4e, decision U08).
+
 It is aimed at this machine only, unless the caller says otherwise: a load test is an attack on whom it is not meant for.
 """
 
@@ -11,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import math
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,6 +22,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 import uvloop
 
 from gonogo.errors import UnreachableError, UsageError
@@ -32,7 +37,10 @@ ANSWER_SECONDS = 30.0  #: an answer that takes longer is an error
 class LoadResult:
     """What was measured. Latencies of all answered requests in ms, exact (nearest rank); `throughput` in good answers a second.
 
-    `requests` were sent in all, `errors` of them had no good answer; `error_kinds` counts them by kind ("status 500", "lost", "late").
+    `requests` were sent in all, `errors` of them had no good answer; `error_kinds` counts them by kind ("status 500", "lost", "late",
+    "no prediction"). `answers_compared` answers were the second or later one to their row, and `max_answer_difference` is the largest
+    distance of a score from the first answer's (infinite, in JSON "inf", where label or classes differ; None when nothing was compared).
+    `memory_mb` is the most memory that the serving process ever held, in 10^6 bytes, where the caller knows the process.
     """
 
     requests: int
@@ -46,10 +54,16 @@ class LoadResult:
     max_ms: float
     throughput: float
     seconds: float
+    answers_compared: int = 0
+    max_answer_difference: float | None = None
+    memory_mb: float | None = None
     histogram: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        document = asdict(self)
+        if self.max_answer_difference == math.inf:
+            document["max_answer_difference"] = "inf"  # JSON has no infinity
+        return document
 
 
 def run_load_test(
@@ -83,6 +97,31 @@ def run_load_test(
         return runner.run(load.run(requests, clients, clients if warmup is None else warmup))
 
 
+class _Prediction(msgspec.Struct):
+    label: str
+    scores: dict[str, float]
+
+
+class _Answer(msgspec.Struct):
+    predictions: list[_Prediction]
+    release: str = ""
+
+
+_decode = msgspec.json.Decoder(_Answer).decode
+
+
+def _distance(one: list[tuple[str, dict[str, float]]], other: list[tuple[str, dict[str, float]]]) -> float:
+    """The largest distance of two answers' scores; infinite when they differ in rows, labels or classes."""
+    if len(one) != len(other):
+        return math.inf
+    largest = 0.0
+    for (label, scores), (other_label, other_scores) in zip(one, other, strict=True):
+        if label != other_label or scores.keys() != other_scores.keys():
+            return math.inf
+        largest = max(largest, *(abs(value - other_scores[name]) for name, value in scores.items()), 0.0)
+    return largest
+
+
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
@@ -101,6 +140,9 @@ class _Load:
         self._sent = 0
         self._latencies: list[float] = []
         self._kinds: Counter[str] = Counter()
+        self._first: dict[tuple[int, str], list[tuple[str, dict[str, float]]]] = {}
+        self._compared = 0
+        self._difference = 0.0
 
     async def run(self, requests: int, clients: int, warmup: int) -> LoadResult:
         # The first connection says whether there is anybody at all.
@@ -126,7 +168,8 @@ class _Load:
         """One patient client: its next request goes out when the answer to the last one is in."""
         while self._left > 0:
             self._left -= 1
-            payload = self._payloads[self._sent % len(self._payloads)]
+            row = self._sent % len(self._payloads)
+            payload = self._payloads[row]
             self._sent += 1
             connection = connections[place]
             start = time.perf_counter()
@@ -145,6 +188,24 @@ class _Load:
                 self._latencies.append(time.perf_counter() - start)
                 if answer.status != 200:
                     self._kinds[f"status {answer.status}"] += 1
+                else:
+                    self._compare(row, answer.body)
+
+    def _compare(self, row: int, body: bytes) -> None:
+        """Hold an answer against the first one of the same release to the same row."""
+        try:
+            answer = _decode(body)
+        except msgspec.DecodeError:
+            self._kinds["no prediction"] += 1
+            return
+        if not answer.predictions:
+            self._kinds["no prediction"] += 1
+            return
+        said = [(one.label, one.scores) for one in answer.predictions]
+        first = self._first.setdefault((row, answer.release), said)
+        if first is not said:
+            self._compared += 1
+            self._difference = max(self._difference, _distance(first, said))
 
     async def _ask(self, connection: ClientConnection, payload: bytes) -> Response:
         return await connection.request(payload)
@@ -169,6 +230,8 @@ class _Load:
             max_ms=round(ordered[-1], 4),
             throughput=round((requests - errors) / seconds, 1),
             seconds=round(seconds, 4),
+            answers_compared=self._compared,
+            max_answer_difference=self._difference if self._compared else None,
             histogram=histogram.to_json(),
         )
 

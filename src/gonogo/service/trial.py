@@ -10,6 +10,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -80,6 +81,16 @@ class TrialServer:
             raise UnreachableError(f"the trial of {self._bundle.digest[:19]} does not answer {method} {path}: {error!r}.") from error
         finally:
             connection.close()
+
+    def peak_memory_mb(self) -> float | None:
+        """The most memory that the serving process has held so far (resident, proc(5)), in 10^6 bytes; None where there is no /proc."""
+        assert self._process is not None
+        try:
+            status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii", errors="replace")
+        except OSError:
+            return None
+        peak = re.search(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)
+        return None if peak is None else int(peak.group(1)) * 1024 / 1e6
 
     def __enter__(self) -> TrialServer:
         try:
