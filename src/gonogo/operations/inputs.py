@@ -7,7 +7,7 @@ error stays with the input: the items that need it become errors, the others are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,9 @@ from typing import Any
 
 from gonogo.base.canonical import digest
 from gonogo.base.table import Table, read_table
-from gonogo.candidate.run_record import read_run
+from gonogo.candidate.ledger import read_ledger
+from gonogo.candidate.run_record import LEDGER, read_run
+from gonogo.checklist.load import load_pack
 from gonogo.checklist.project import Author
 from gonogo.errors import DataError, GonogoError, NotFoundError
 from gonogo.evidence.digests import FileDigests
@@ -23,6 +25,7 @@ from gonogo.evidence.inputs import Scores, SourceTree
 from gonogo.model.encode import encode_table
 from gonogo.model.rows import class_indices
 from gonogo.operations.loadtest import kept_load_test, load_test_bundle
+from gonogo.operations.negative_control import kept_negative_control
 from gonogo.operations.workspace import Workspace
 from gonogo.release.bundle import Bundle, build_bundle, find_bundle
 from gonogo.service.trial import TrialServer
@@ -145,6 +148,17 @@ class ProjectInputs:
         self._digest_run_record()
         assert self.project.run_record is not None
         return read_run(self.project.run_record)
+
+    def _ledger(self) -> Path:
+        self._digest_run_record()
+        assert self.project.run_record is not None
+        return self.project.run_record.with_name(LEDGER)
+
+    def _digest_ledger(self) -> str:
+        return self._file_digest(self._ledger(), "the ledger of runs")
+
+    def _get_ledger(self) -> Sequence[Mapping[str, Any]]:
+        return [line.run for line in read_ledger(self._ledger())]
 
     # -- declarations ----------------------------------------------------------------------------------------------------------------
 
@@ -298,4 +312,14 @@ class ProjectInputs:
         found = self._load_test()
         if found is None:
             raise DataError("this bundle has not been load-tested.", hint="Run `gonogo loadtest`.")
+        return found
+
+    def _digest_negative_control(self) -> str:
+        return digest(self._get_negative_control())
+
+    def _get_negative_control(self) -> Mapping[str, Any]:
+        checklist = load_pack(self.project.pack, self.project).gate
+        found = kept_negative_control(self.workspace, self._bundle.digest, checklist)
+        if found is None:
+            raise DataError("no spoiled copy of this bundle was judged by this checklist.", hint="Run `gonogo check --prove`.")
         return found

@@ -25,7 +25,7 @@ from gonogo.errors import RefusedError
 from gonogo.evidence.check import asked_inputs
 from gonogo.evidence.collect import collect, current_inputs
 from gonogo.model.encode import encode_table
-from gonogo.operations.check import Checked, Progress, silent
+from gonogo.operations.check import Checked, Progress, check, silent
 from gonogo.operations.inputs import ProjectInputs
 from gonogo.operations.negative_control import FORMAT, keep_negative_control
 from gonogo.operations.spoil import SEED, Spoiling, spoilings
@@ -64,6 +64,14 @@ def prove(workspace: Workspace, checked: Checked, *, progress: Progress = silent
     }
     keep_negative_control(workspace, document)
     return document
+
+
+def prove_and_check(workspace: Workspace, checked: Checked, *, progress: Progress = silent) -> Checked:
+    """Prove, and judge again with what came of it; what was missed is a note of the verdict whether or not the checklist asks for it."""
+    found = prove(workspace, checked, progress=progress)
+    missed = [f"the gate did not notice a spoiled copy: {one['what']}" for one in found["spoilings"] if not one["by"]]
+    again = check(workspace, progress=progress)
+    return replace(again, verdict=replace(again.verdict, notes=(*again.verdict.notes, *missed)))
 
 
 def _measuring(checklist: Checklist, passing: set[str]) -> Checklist:

@@ -50,11 +50,11 @@ def _permuted(project: Project, column: str, into: Path) -> Project:
 
     def query(table: str) -> str:
         return (
-            f"WITH rows AS (SELECT *, row_number() OVER () AS gonogo_row FROM {table}), "
+            f"WITH rows AS (SELECT *, row_number() OVER () AS gonogo_row FROM {table}), "  # noqa: S608 - the name is quoted
             f"mixed AS (SELECT {name} AS gonogo_value, "
             f"row_number() OVER (ORDER BY hash(gonogo_row + {SEED}), gonogo_row) AS gonogo_row FROM rows) "
             f"SELECT rows.* EXCLUDE (gonogo_row) REPLACE (mixed.gonogo_value AS {name}) "
-            "FROM rows JOIN mixed USING (gonogo_row) ORDER BY rows.gonogo_row"  # noqa: S608 - the name is quoted
+            "FROM rows JOIN mixed USING (gonogo_row) ORDER BY rows.gonogo_row"
         )
 
     data = project.data

@@ -17,12 +17,16 @@ FORMATS = ("html", "json", "text")
 @click.option("--checklist", type=click.Choice(["gate"]), default="gate", show_default=True, help="which checklist of the pack")
 @click.option("--only", multiple=True, metavar="ITEM", help="measure only this item (repeatable); all are judged")
 @click.option("--judge-only", is_flag=True, help="measure nothing, judge what is there")
+@click.option("--prove", "with_proof", is_flag=True, help="also judge spoiled copies of the candidate: the gate must refuse them")
 @click.option("--report", "reports", multiple=True, metavar="FORMAT=FILE", help=f"write a report: {', '.join(FORMATS)}")
 @JSON
 @verb
-def command(project: Path, checklist: str, only: tuple[str, ...], judge_only: bool, reports: tuple[str, ...], as_json: bool) -> None:
+def command(
+    project: Path, checklist: str, only: tuple[str, ...], judge_only: bool, with_proof: bool, reports: tuple[str, ...], as_json: bool
+) -> None:
     """Measure what is missing or changed, and judge. Exit code 0 for GO, 1 for NO-GO."""
     from gonogo.operations.check import check
+    from gonogo.operations.prove import prove_and_check
     from gonogo.operations.workspace import Workspace
     from gonogo.reports.json import render_json
     from gonogo.reports.text import WIDTH, render_text
@@ -31,6 +35,8 @@ def command(project: Path, checklist: str, only: tuple[str, ...], judge_only: bo
     wanted = [_wanted(text) for text in reports]
     workspace = Workspace.open(project)
     checked = check(workspace, only=frozenset(only), judge_only=judge_only, progress=progress(as_json))
+    if with_proof:
+        checked = prove_and_check(workspace, checked, progress=progress(as_json))
     for name, file in wanted:
         _write(name, file, checked.report)
     if as_json:
