@@ -19,6 +19,7 @@ from gonogo.evidence.check import asked_inputs
 from gonogo.evidence.collect import collect, current_inputs
 from gonogo.evidence.record import Evidence
 from gonogo.evidence.store import EvidenceStore
+from gonogo.operations.history import remember
 from gonogo.operations.inputs import ProjectInputs
 from gonogo.operations.workspace import Workspace
 from gonogo.reports.report import Report
@@ -95,6 +96,7 @@ def check(workspace: Workspace, *, only: frozenset[str] = frozenset(), judge_onl
         notes=(*notes, *problems),
     )
     write_atomic(workspace.path / "verdict.json", canonical_bytes(verdict.to_json()))
+    remember(workspace.history, verdict)
     about = (verdict.subject, verdict.evidence_digest, verdict.checklist_digest)
     current = {
         name: data for name, (record, data) in signed.items() if (record.subject, record.evidence_digest, record.checklist_digest) == about

@@ -10,6 +10,7 @@ store/
   sign-offs/*.dsse.json     what people signed
   releases/<name>-<version> sealed releases, and the same as .tar.gz
   service/                  control socket, persisted routes
+  history.jsonl             what became of each item, change by change
   alarms.jsonl              what the file channel was told
 """
 
@@ -54,6 +55,7 @@ class Workspace:
     sign_offs = property(lambda self: self.path / "sign-offs")
     releases = property(lambda self: self.path / "releases")
     service = property(lambda self: self.path / "service")
+    history = property(lambda self: self.path / "history.jsonl")
     alarms_file = property(lambda self: self.path / "alarms.jsonl")
     key_file = property(lambda self: self.path / "keys" / "store.key")
 
