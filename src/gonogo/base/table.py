@@ -1,7 +1,7 @@
-"""Tables: CSV and Parquet files as columns of NumPy arrays, read by DuckDB.
+"""Tables: CSV and Parquet files, asked in SQL (`TableFiles`, whatever their size) or read into NumPy arrays (`Table`). DuckDB reads both.
 
-Numbers come back as float64 with NaN for missing, booleans as float64 0/1, text as objects with None for missing, and times as
-datetime64[us] with NaT. Nothing is guessed silently: an unreadable file, a missing column and a file without rows are DataErrors.
+A column holds numbers (float64; NaN is missing, booleans are 0 and 1), times (microseconds, UTC) or text (anything else). Nothing is
+guessed silently: an unreadable or damaged file, one in another encoding, a missing column and a file without rows are DataErrors.
 
 A CSV file does not say what its columns are: the whole file is looked at, and only `true` and `false` are booleans. `yes`, `no`, `t` and
 `f` are text, as they were for whoever trained on them.
@@ -9,28 +9,43 @@ A CSV file does not say what its columns are: the whole file is looked at, and o
 
 from __future__ import annotations
 
+import glob
+import os
+import re
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
 
 import numpy as np
 
 from gonogo.errors import DataError
 
 Column = np.ndarray[Any, np.dtype[Any]]
+Kind = Literal["number", "text", "time"]
 
 #: Without BOOLEAN: DuckDB would take yes/no and t/f for booleans too.
 CSV = (
     "read_csv(?, header = true, sample_size = -1, "
     "auto_type_candidates = ['NULL', 'BIGINT', 'DOUBLE', 'TIME', 'DATE', 'TIMESTAMP', 'TIMESTAMPTZ', 'VARCHAR'])"
 )
-BOOLEANS = {"true": 1.0, "false": 0.0}
+READERS = {".parquet": "read_parquet(?)", ".csv": CSV}
+NUMBERS = {
+    "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "DECIMAL",
+    "BOOLEAN",
+}  # fmt: skip
+TIMES = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP_US"}
+ZONED = "TIMESTAMP WITH TIME ZONE"
+MEMORY = "400MB"  #: what questions may hold before they go to a scratch file
+ROW = '"the number of the row"'  #: a column that every view has beside its own, from 0 and in the file's order
+THREADS = min(4, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns by name; all have `rows` entries."""
+    """Columns by name; all have `rows` entries. Text is an array of objects, None for missing; times are datetime64[us]."""
 
     columns: dict[str, Column]
     rows: int
@@ -53,35 +68,171 @@ class Table:
         return Table(taken, len(next(iter(taken.values()))) if taken else 0)
 
 
-def read_table(path: Path, columns: Sequence[str] | None = None) -> Table:
-    """Read a .csv or .parquet file. Raises DataError when it cannot be read, lacks a column or has no rows."""
-    import duckdb
+class TableFiles:
+    """Table files by name, asked in SQL and read a batch of rows at a time: memory stays below a bound, whatever their size.
 
-    if not path.is_file():
-        raise DataError(f"{path} is not there.", hint="Mend the path under `data:` in gonogo.yaml.")
-    suffix = path.suffix.lower()
-    reader = {".parquet": "read_parquet(?)", ".csv": CSV}.get(suffix)
-    if reader is None:
-        raise DataError(f"{path}: tables are .csv or .parquet files.")
-    wanted = "*" if columns is None else ", ".join('"' + name.replace('"', '""') + '"' for name in columns)
-    try:
-        with duckdb.connect(config={"threads": 1}) as connection:
-            raw = connection.execute(f"SELECT {wanted} FROM {reader}", [str(path)]).fetchnumpy()  # noqa: S608 - names are quoted
-    except duckdb.Error as error:
-        raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
-    table = {name: _plain(column) for name, column in raw.items()}
-    if suffix == ".csv":
-        table = {name: _booleans(column) for name, column in table.items()}
-    rows = len(next(iter(table.values()))) if table else 0
-    if rows == 0:
-        raise DataError(f"{path} has no rows.", hint="A table without rows measures nothing.")
-    return Table(table, rows)
+        with TableFiles(train=path, test=other) as tables:
+            [(present, highest)] = tables.ask(f"SELECT count({x}), max({x}) FROM train")   # x = tables.column("train", "x")
+
+    Every file is a view of its name with all of its columns as DOUBLE (NULL for NaN), TIMESTAMP or VARCHAR; `kinds` says which. A file
+    given as None is left out. Statistics that a Parquet file states about itself are not believed: what is asked for is read.
+    """
+
+    def __init__(self, *, memory: str | None = MEMORY, **files: Path | None) -> None:
+        self.files = {name: path for name, path in files.items() if path is not None}
+        self.kinds: dict[str, dict[str, Kind]] = {}
+        self.rows: dict[str, int] = {}
+        self._memory = memory
+        self._open = ExitStack()
+        self._connection: Any = None
+
+    def __enter__(self) -> TableFiles:
+        """Raises DataError when a file is missing, unreadable or has no rows."""
+        import duckdb
+
+        for path in self.files.values():
+            if not path.is_file():
+                raise DataError(f"{path} is not there.", hint="Mend the path under `data:` in gonogo.yaml.")
+            if path.suffix.lower() not in READERS:
+                raise DataError(f"{path}: tables are .csv or .parquet files.")
+        with ExitStack() as opening:
+            scratch = opening.enter_context(TemporaryDirectory(prefix="gonogo-"))
+            config: dict[str, Any] = {"threads": THREADS, "temp_directory": scratch, "autoinstall_known_extensions": False}
+            limit = {"memory_limit": self._memory} if self._memory else {}
+            self._connection = opening.enter_context(duckdb.connect(config=config | limit))
+            self.ask("SET disabled_optimizers = 'statistics_propagation'")
+            for name, path in self.files.items():
+                self._view(name, path)
+            self._open = opening.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def ask(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """The rows that answer a question. Raises DataError when the files cannot be read or the memory does not suffice."""
+        found: list[tuple[Any, ...]] = self._run(sql, parameters, "fetchall")
+        return found
+
+    def has(self, table: str, name: str) -> bool:
+        return name in self.kinds[table]
+
+    def column(self, table: str, name: str) -> str:
+        """The column's name as SQL. Raises DataError when the table lacks it."""
+        if name not in self.kinds[table]:
+            raise DataError(f"{table}: there is no column {name!r}.", hint=f"It has: {', '.join(self.kinds[table])}.")
+        return quoted(name)
+
+    def kind(self, table: str, name: str) -> Kind | None:
+        """What a column holds, or None when it holds no value at all. Raises DataError when the table lacks it."""
+        [(value,)] = self.ask(f"SELECT any_value({self.column(table, name)}) FROM {table}")  # noqa: S608 - names are quoted
+        return None if value is None else self.kinds[table][name]
+
+    def sample(self, table: str, names: Sequence[str], most: int) -> Table:
+        """Named columns of all rows, in order; when there are more than `most`, of about that many, chosen by hashing their numbers."""
+        wanted = ", ".join(self.column(table, name) for name in names)
+        if self.rows[table] <= most:
+            return self._read(f"SELECT {wanted} FROM {table}")  # noqa: S608 - names are quoted
+        numbered = f"SELECT {wanted} FROM {table} WHERE hash({ROW}) % {self.rows[table]} < {most}"  # noqa: S608
+        return self._read(numbered)
+
+    def _read(self, sql: str) -> Table:
+        columns = {name: _plain(column) for name, column in self._run(sql, (), "fetchnumpy").items()}
+        return Table(columns, len(next(iter(columns.values()))))
+
+    def _run(self, sql: str, parameters: Sequence[Any], fetch: str) -> Any:
+        import duckdb
+
+        try:
+            return getattr(self._connection.execute(sql, parameters), fetch)()
+        except duckdb.Error as error:
+            paths = " and ".join(str(path) for path in self.files.values())
+            raise DataError(f"{paths} cannot be read: {_reason(str(error))}") from error
+
+    def _view(self, name: str, path: Path) -> None:
+        """Give the file its name. What is CSV is parsed once, into a table that goes to the scratch file when it is large."""
+        csv = path.suffix.lower() == ".csv"
+        place = literal(glob.escape(str(path)))
+        raw = READERS[path.suffix.lower()].replace("?", place, 1)
+        alone, self.files = self.files, {name: path}  # errors name this file only
+        if csv:
+            self.ask(f"CREATE TEMP TABLE raw_{name} AS FROM {raw}")
+            raw = f"raw_{name}"
+        types = {column: str(kind) for column, kind, *_ in self.ask(f"DESCRIBE FROM {raw}")}
+        booleans = self._booleans(raw, types) if csv else frozenset()
+        self.kinds[name] = {column: "number" if column in booleans else _kind(kind) for column, kind in types.items()}
+        shown = [f"{_as_sql(column, kind, column in booleans)} AS {quoted(column)}" for column, kind in types.items()]
+        if csv:
+            number = "rowid"
+        elif "file_row_number" in types:
+            number = "row_number() OVER () - 1"
+        else:
+            number, raw = "file_row_number", f"read_parquet({place}, file_row_number = true)"
+        self.ask(f"CREATE TEMP VIEW {name} AS SELECT {', '.join(shown)}, {number} AS {ROW} FROM {raw}")  # noqa: S608 - names are quoted
+        self.rows[name] = int(self.ask(f"SELECT count(*) FROM {name}")[0][0])  # noqa: S608
+        self.files = alone
+        if self.rows[name] == 0:
+            raise DataError(f"{path} has no rows.", hint="A table without rows measures nothing.")
+
+    def _booleans(self, raw: str, types: dict[str, str]) -> frozenset[str]:
+        """The text columns of a CSV file that hold nothing but true and false, in any case."""
+        text = [column for column, kind in types.items() if _kind(kind) == "text"]
+        if not text:
+            return frozenset()
+        tests = ", ".join(f"bool_and(lower({quoted(column)}) IN ('true', 'false'))" for column in text)
+        [found] = self.ask(f"SELECT {tests} FROM {raw}")  # noqa: S608 - names are quoted
+        return frozenset(column for column, all_are in zip(text, found, strict=True) if all_are)
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> Table:
+    """Read a .csv or .parquet file whole. Raises DataError when it cannot be read, lacks a column or has no rows."""
+    with TableFiles(whole=path, memory=None) as files:
+        return files.sample("whole", list(files.kinds["whole"]) if columns is None else columns, files.rows["whole"])
+
+
+def quoted(name: str) -> str:
+    """A column's name as SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _kind(sql_type: str) -> Kind:
+    plain = sql_type.partition("(")[0]
+    if sql_type.endswith("]"):
+        return "text"
+    return "number" if plain in NUMBERS | {"FLOAT", "DOUBLE"} else "time" if plain in TIMES | {ZONED} else "text"
+
+
+def _as_sql(column: str, sql_type: str, boolean: bool) -> str:
+    name = quoted(column)
+    if boolean:
+        return f"CAST(lower({name}) = 'true' AS DOUBLE)"
+    if sql_type in ("FLOAT", "DOUBLE"):
+        return f"nullif(CAST({name} AS DOUBLE), 'NaN'::DOUBLE)"
+    if sql_type == ZONED:
+        return f"make_timestamp(epoch_us({name}))"
+    return f"CAST({name} AS {({'number': 'DOUBLE', 'time': 'TIMESTAMP', 'text': 'VARCHAR'})[_kind(sql_type)]})"
+
+
+def _reason(message: str) -> str:
+    """What DuckDB says, in one line."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()] or ["for no reason given"]
+    place = re.search(r"Line: (\d+)", lines[0])
+    if "unicode" in message.lower() or "utf-8" in message.lower():
+        return f"it is not UTF-8{f' (line {place[1]})' if place else ''}. Write it again in that encoding."
+    if "out of memory" in message.lower():
+        return "the memory or the scratch space does not suffice. Free some, or set TMPDIR to a larger disk."
+    return f"{lines[0]} {lines[1]}" if place and len(lines) > 1 else lines[0]
 
 
 def _plain(column: Any) -> Column:
     mask = np.ma.getmaskarray(column) if isinstance(column, np.ma.MaskedArray) else np.zeros(len(column), dtype=bool)
     data = np.asarray(np.ma.getdata(column))
-    if data.dtype.kind in "biuf":
+    if data.dtype.kind == "f":
         numbers = data.astype(np.float64)
         numbers[mask] = np.nan
         return numbers
@@ -93,14 +244,3 @@ def _plain(column: Any) -> Column:
     for position, value in enumerate(data):
         text[position] = None if mask[position] or value is None else str(value)
     return text
-
-
-def _booleans(column: Column) -> Column:
-    """Text that is nothing but true and false, in any case, as 1 and 0."""
-    if column.dtype != object:
-        return column
-    said = {value for value in column.tolist() if value is not None}
-    meaning = {value: BOOLEANS.get(value.lower()) for value in said} if len(said) <= 6 else {}
-    if not meaning or None in meaning.values():
-        return column
-    return np.array([np.nan if value is None else meaning[value] for value in column.tolist()], dtype=np.float64)
