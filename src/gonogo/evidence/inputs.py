@@ -35,6 +35,7 @@ INPUTS: dict[str, str] = {
     "ledger": "Sequence of run records, oldest first: the ledger beside the run record; digest of its bytes",
     "model_file": "Path of the declared model; digest of its bytes",
     "train_file": "Path of the training table; digest of its bytes",
+    "validation_file": "Path of the validation table; digest of its bytes",
     "test_file": "Path of the test table; digest of its bytes",
     "train": "Table; digest of the file's bytes",
     "validation": "Table; digest of the file's bytes",

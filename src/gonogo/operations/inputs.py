@@ -99,12 +99,19 @@ class ProjectInputs:
     def _digest_train_file(self) -> str:
         return self._digest_train()
 
+    def _digest_validation_file(self) -> str:
+        return self._digest_validation()
+
     def _digest_test_file(self) -> str:
         return self._digest_test()
 
     def _get_train_file(self) -> Path | None:
         self._digest_train()
         return self.project.data.train
+
+    def _get_validation_file(self) -> Path | None:
+        self._digest_validation()
+        return self.project.data.validation
 
     def _get_test_file(self) -> Path | None:
         self._digest_test()
