@@ -28,6 +28,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("child_seconds", 300.0, "s", "longest an isolated child may run"),
     Setting("child_memory", 4096.0, "MiB", "most memory an isolated child may take"),
     Setting("check_seconds", 600.0, "s", "longest a command of the project (tests, lint) may run"),
+    Setting("check_memory", 8192.0, "MiB", "most memory that a process of such a command may take"),
     Setting("request_body", 1.0, "MiB", "largest body of a request"),
     Setting("request_rows", 1000.0, "rows", "most rows in one request"),
     Setting("arm_deadline", 0.5, "s", "longest the stable arm waits for the other arm before it answers itself"),

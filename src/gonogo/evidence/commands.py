@@ -4,14 +4,16 @@ Rules:
 1. A command is a list of words, started without a shell, without a terminal, in a session of its own.
 2. It ends when its first process ends or its time is over; then the whole process group is killed, and so is whatever left the group:
    every process that carries the run's mark in its environment.
-3. Its output is kept up to a limit (the beginning and the end) and read until the process is gone, so that a full pipe cannot hang it
+3. Each of its processes may take so much memory (GONOGO_CHECK_MEMORY; where the system can limit it) and no more.
+4. Its output is kept up to a limit (the beginning and the end) and read until the process is gone, so that a full pipe cannot hang it
    and a daemon that keeps the pipe open cannot hang us.
-4. Not found, out of time, killed by a signal: ChildError. What the exit code means is the caller's to say.
+5. Not found, out of time, killed by a signal: ChildError. What the exit code means is the caller's to say.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import secrets
 import selectors
 import signal
@@ -19,14 +21,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from gonogo import settings
 from gonogo.errors import ChildError
 
 MARK = "GONOGO_COMMAND"
 OUTPUT = 4 << 20  #: bytes kept of each stream
 POLL = 0.05  #: s between two looks whether the process is still there
+LOOKS = 40  #: most looks for processes that are still there after the end
 DRAIN = 1.0  #: s to read what is left in the pipes after the end
 
 
@@ -65,7 +70,7 @@ class _Kept:
 
 
 def run_command(command: Sequence[str], *, folder: Path, seconds: float, environment: Mapping[str, str] | None = None) -> Finished:
-    """Run a command to its end. Raises ChildError: rule 4."""
+    """Run a command to its end. Raises ChildError: rule 5."""
     if not command:
         raise ChildError("the command is empty.")
     mark = secrets.token_hex(16)
@@ -86,6 +91,7 @@ def run_command(command: Sequence[str], *, folder: Path, seconds: float, environ
         ) from error
     kept = (_Kept(), _Kept())
     try:
+        _limit_memory(process.pid)
         in_time = _follow(process, kept, started + seconds)
     finally:
         _end(process, mark)
@@ -98,6 +104,20 @@ def run_command(command: Sequence[str], *, folder: Path, seconds: float, environ
     if process.returncode < 0:
         raise ChildError(f"`{name}` was ended by signal {-process.returncode} ({_signal_name(-process.returncode)}).")
     return Finished(process.returncode, kept[0].text(), kept[1].text(), time.monotonic() - started)
+
+
+def _limit_memory(pid: int) -> None:
+    """Limit what a process may take, and every process that it starts from now on.
+
+    Set from outside: code that runs in the child between fork and exec is not safe in a program with threads. The child needs longer to
+    load its program than we to set this. Counted is the memory that it may write (RLIMIT_DATA); address space alone costs nothing, and
+    libraries reserve much of it.
+    """
+    most = int(settings.number("check_memory")) << 20
+    if hasattr(resource, "prlimit"):
+        with suppress(ProcessLookupError):
+            resource.prlimit(pid, resource.RLIMIT_DATA, (most, most))
+            resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
 
 
 def _follow(process: subprocess.Popen[bytes], kept: tuple[_Kept, _Kept], deadline: float) -> bool:
@@ -138,11 +158,15 @@ def _read(selector: selectors.BaseSelector, wait: float) -> bool:
 def _end(process: subprocess.Popen[bytes], mark: str) -> None:
     _kill_group(process.pid)
     process.wait()
-    for pid in _marked(mark):
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            continue  # it has ended by itself
+    # One that starts others faster than it is killed is killed again; whoever is left after that many looks cannot be killed by us.
+    for _ in range(LOOKS):
+        left = _marked(mark)
+        for pid in left:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        if not left:
+            return
+        time.sleep(POLL)
 
 
 def _kill_group(leader: int) -> None:
