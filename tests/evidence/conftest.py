@@ -16,6 +16,7 @@ from gonogo.model.schema import Feature, GraphInput, Schema
 
 @dataclass(frozen=True)
 class SmallCode:
+    paths: tuple[Path, ...] = (Path(),)
     tests: tuple[str, ...] | None = None
     lint: tuple[str, ...] | None = None
     format: tuple[str, ...] | None = None
@@ -95,7 +96,7 @@ def project() -> Callable[..., SmallProject]:
     """`project(root, time=None, tests=("pytest",))`."""
 
     def make(root: Path = Path(), **declared: Any) -> SmallProject:
-        code = {key: declared.pop(key) for key in ("tests", "lint", "format", "hooks", "train", "security") if key in declared}
+        code = {key: declared.pop(key) for key in ("paths", "tests", "lint", "format", "hooks", "train", "security") if key in declared}
         return SmallProject(root=root, code=SmallCode(**code), data=SmallData(**declared))
 
     return make

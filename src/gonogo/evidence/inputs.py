@@ -29,6 +29,9 @@ INPUTS: dict[str, str] = {
     "files": "Mapping[name, Path]; digest over names and bytes, a missing file counting as such",
     "monitor": "MonitorView; digest over the declaration",
     "source": "SourceTree: files below code.paths; digest over paths and bytes",
+    "repository": "Repository: what git says of the project; digest over head, branches, upstreams, tags and changed paths",
+    "history": "History: the commits that lead to the head; digest over the head's id",
+    "known_failures": "Sequence of KnownFailure from files.known_failures; digest over its bytes and which of them have expired",
     "documents": "Mapping[name, Path]; digest over names and bytes, a missing file counting as such",
     "environment": "Path of the lock of the training or serving environment; digest of its bytes",
     "run_record": "Mapping: the run record of the candidate; digest of its file's bytes",
@@ -60,8 +63,10 @@ class Inputs(Protocol):
 
 
 class CodeView(Protocol):
-    """The declared commands, each a list of words or None."""
+    """The sources' files and folders, and the declared commands, each a list of words or None."""
 
+    @property
+    def paths(self) -> Sequence[Path]: ...
     @property
     def tests(self) -> Sequence[str] | None: ...
     @property

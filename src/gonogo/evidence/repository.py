@@ -148,23 +148,25 @@ def _environment(filters: Sequence[str]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class History:
-    """The commits that lead to the head commit. Its digest is the head's id: no commit below can change without it."""
+    """The commits that lead to the head commit. Its digest covers the head's id: no commit below can change without it."""
 
     git: Git
     head: str
 
     @classmethod
     def read(cls, folder: Path) -> History:
-        """Raises NotFoundError when the folder is in no repository or nothing is committed, DataError when the history is cut off."""
+        """Raises NotFoundError when the folder is in no repository or nothing is committed."""
         git = Git.at(folder)
-        head = git.head()
-        if git.line("rev-parse", "--is-shallow-repository") == "true":
-            raise DataError("the git history is cut off (a shallow clone).", hint="Run: git fetch --unshallow")
-        return cls(git, head)
+        return cls(git, git.head())
 
     @property
     def digest(self) -> str:
-        return digest({"head": self.head})
+        return digest({"head": self.head, "shallow": self.shallow})
+
+    @property
+    def shallow(self) -> bool:
+        """Whether the history was cut off when it was copied."""
+        return self.git.line("rev-parse", "--is-shallow-repository") == "true"
 
     def commit(self, name: str) -> Commit:
         """One commit by id. Raises ChildError when there is none."""
@@ -175,7 +177,12 @@ class History:
         return Commit(name, parents, _address(said.get("author", "")), _address(said.get("committer", "")), message)
 
     def commits(self, *limits: str) -> list[str]:
-        """Ids, newest first: all that lead to the head, or those that `limits` (as of git-rev-list) leave."""
+        """Ids, newest first: all that lead to the head, or those that `limits` (as of git-rev-list) leave.
+
+        Raises DataError when the history was cut off.
+        """
+        if self.shallow:
+            raise DataError("the git history is cut off (a shallow clone).", hint="Run: git fetch --unshallow")
         return self.git.ask("rev-list", *(limits or (self.head,)), "--").split()
 
     def files(self) -> dict[str, str]:

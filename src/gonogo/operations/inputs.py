@@ -20,8 +20,11 @@ from gonogo.candidate.run_record import LEDGER, read_run
 from gonogo.checklist.load import load_pack
 from gonogo.checklist.project import Author
 from gonogo.errors import DataError, GonogoError, NotFoundError
+from gonogo.evidence.declared import declared_file
 from gonogo.evidence.digests import FileDigests
 from gonogo.evidence.inputs import Scores, SourceTree
+from gonogo.evidence.known_failures import KnownFailure, read_known_failures
+from gonogo.evidence.repository import History, Repository
 from gonogo.model.encode import encode_table
 from gonogo.model.rows import class_indices
 from gonogo.operations.loadtest import kept_load_test, load_test_bundle
@@ -227,6 +230,29 @@ class ProjectInputs:
 
     def _get_source(self) -> SourceTree:
         return SourceTree.read(self.project.root, self.project.code.paths)
+
+    def _digest_repository(self) -> str:
+        return self._get_repository().digest
+
+    def _get_repository(self) -> Repository:
+        return Repository.read(self.project.root, leave_out=(self.workspace.path,))
+
+    def _digest_history(self) -> str:
+        return self._get_history().digest
+
+    def _get_history(self) -> History:
+        return History.read(self.project.root)
+
+    def _digest_known_failures(self) -> str:
+        found = self._get_known_failures()
+        return digest(
+            {"file": self._files.digest(self.project.files["known_failures"]), "expired": [one.case for one in found if one.expired]}
+        )
+
+    def _get_known_failures(self) -> tuple[KnownFailure, ...]:
+        if "known_failures" not in self.project.files:
+            raise NotFoundError("no known failures are declared.", hint=f"Add files.known_failures to {self.project.file.name}.")
+        return read_known_failures(declared_file(self.project.files, "known_failures"), self.workspace.clock.now())
 
     def _digest_sandbox(self) -> str:
         return digest({"isolation": self.project.isolation})

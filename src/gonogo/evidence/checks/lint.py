@@ -38,7 +38,7 @@ class Lint(Check):
         is_ruff = any(Path(word).name == "ruff" for word in command) and "check" in command
         asked = [*command, "--output-format=json"] if is_ruff else list(command)
         finished = run_command(asked, folder=project.root, seconds=settings.number("check_seconds"))
-        found = _ruff(finished) if is_ruff else FINDING.findall(finished.output + "\n" + finished.errors)
+        found = ruff_findings(finished) if is_ruff else FINDING.findall(finished.output + "\n" + finished.errors)
         if "No Python files found" in finished.errors + finished.output:
             raise ChildError("the linter looked at no file.", hint="Mend the paths in `code.lint`.")
         if finished.exit_code and not found:
@@ -53,7 +53,8 @@ class Lint(Check):
         )
 
 
-def _ruff(finished: Finished) -> list[str]:
+def ruff_findings(finished: Finished) -> list[str]:
+    """One line for each finding of ruff's JSON. Raises ChildError when it is none."""
     try:
         entries: list[dict[str, Any]] = json.loads(finished.output)
         return [f"{Path(e['filename']).name}:{e['location']['row']}: {e['code']} {e['message']}" for e in entries]

@@ -6,16 +6,17 @@ import hashlib
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import IO, ClassVar
 
 from gonogo.base.tree import read_tree
-from gonogo.errors import DataError
+from gonogo.errors import ChildError, DataError, NotFoundError
 from gonogo.evidence.check import Check
 from gonogo.evidence.inputs import BundleView, SourceTree
 from gonogo.evidence.record import Fact, Measurement
+from gonogo.evidence.repository import History
 
 BLOCK = 8 << 20
 OVERLAP = 8 << 10  #: a secret that lies across two blocks is found in the second
@@ -66,10 +67,11 @@ class Hit:
 
 
 class Secrets(Check):
-    """Are sources and bundle free of passwords, tokens and private keys?
+    """Are sources, bundle and git history free of passwords, tokens and private keys?
 
-    Every file is read whole, dot-files and binary files too. What is found is masked; a false alarm is silenced by putting its
-    fingerprint into the option `allow`, which stays visible in the checklist.
+    Every file is read whole, dot-files and binary files too. With the option `history`, so is everything that the commits up to the head
+    ever had, and what they say; without a repository that is an error. What is found is masked; a false alarm is silenced by putting
+    its fingerprint into the option `allow`, which stays visible in the checklist.
     """
 
     name = "secrets"
@@ -78,44 +80,76 @@ class Secrets(Check):
         "allowed": "found, and allowed by fingerprint",
         "files_scanned": "files of the sources and the bundle that were read",
         "files_skipped": "links among the sources, which are not followed",
+        "history_commits_scanned": "commits whose message and files were read; only with the option `history`",
     }
-    options: ClassVar = {"allow": []}
+    options: ClassVar = {"allow": [], "history": False}
 
-    def measure(self, source: SourceTree, bundle: BundleView) -> Measurement:
+    def measure(self, source: SourceTree, bundle: BundleView, history: History | None = None) -> Measurement:
         files = [(_name(path, source.root), path) for path in source.files]
         files += [(f"bundle/{file.path}", bundle.root / file.path) for file in read_tree(bundle.root).files]
         if not files:
             raise DataError("there is no file to scan.")
         found = [hit for name, path in files for hit in scan_file(name, path)]
+        facts = {"files_scanned": Fact(len(files)), "files_skipped": Fact(len(source.links))}
+        if self.chosen["history"]:
+            if history is None:
+                raise NotFoundError("the project has no git history to scan.", hint="Run: git init, or leave out the option `history`.")
+            commits, past = _scan_history(history)
+            here = {(hit.rule, hit.fingerprint) for hit in found}
+            found += [hit for hit in past if (hit.rule, hit.fingerprint) not in here]
+            facts["history_commits_scanned"] = Fact(commits)
         hits = [hit for hit in found if hit.fingerprint not in self.chosen["allow"]]
-        return Measurement(
-            {
-                "hits": Fact(len(hits)),
-                "allowed": Fact(len(found) - len(hits)),
-                "files_scanned": Fact(len(files)),
-                "files_skipped": Fact(len(source.links)),
-            },
-            tuple(str(hit) for hit in hits),
-        )
+        facts |= {"hits": Fact(len(hits)), "allowed": Fact(len(found) - len(hits))}
+        return Measurement(facts, tuple(str(hit) for hit in hits))
 
 
 def scan_file(name: str, path: Path) -> list[Hit]:
     """Every secret in one file. Raises OSError when it cannot be read."""
-    found: dict[tuple[int, str], Hit] = {}
     with open(path, "rb") as file:
-        offset, lines, carried = 0, 0, b""
-        is_text = True
-        while block := file.read(BLOCK):
-            data = carried + block
-            is_text = is_text and b"\0" not in block[:8192]
-            for position, rule, secret in _secrets(data, is_text):
-                line = lines + data.count(b"\n", 0, position) + 1
-                start = offset - len(carried) + position
-                found[(start, rule)] = Hit(name, line, rule, _fingerprint(secret), _masked(secret))
-            cut = max(len(data) - OVERLAP, 0)
-            lines += data.count(b"\n", 0, cut)
-            offset += len(block)
-            carried = data[cut:]
+        return _scan(name, file.read)
+
+
+def _scan_history(history: History) -> tuple[int, list[Hit]]:
+    """The number of commits, and every secret that they ever held, each once."""
+    found: dict[tuple[str, str], Hit] = {}
+    commits = len(history.commits())
+    for id_, path, stream, size in history.objects():
+        name = f"{path} (blob {id_[:12]} of the history)" if path else f"commit {id_[:12]}"
+        for hit in _scan(name, _Limited(stream, size).read):
+            found.setdefault((hit.rule, hit.fingerprint), hit)
+    return commits, list(found.values())
+
+
+class _Limited:
+    """The next `size` bytes of a stream."""
+
+    def __init__(self, stream: IO[bytes], size: int) -> None:
+        self._stream, self._left = stream, size
+
+    def read(self, most: int) -> bytes:
+        data = self._stream.read(min(most, self._left))
+        if len(data) < min(most, self._left):
+            raise ChildError("git ended in the middle of a file.", hint="Run: git fsck")
+        self._left -= len(data)
+        return data
+
+
+def _scan(name: str, read: Callable[[int], bytes]) -> list[Hit]:
+    """Every secret in what `read` gives, to its end."""
+    found: dict[tuple[int, str], Hit] = {}
+    offset, lines, carried = 0, 0, b""
+    is_text = True
+    while block := read(BLOCK):
+        data = carried + block
+        is_text = is_text and b"\0" not in block[:8192]
+        for position, rule, secret in _secrets(data, is_text):
+            line = lines + data.count(b"\n", 0, position) + 1
+            start = offset - len(carried) + position
+            found[(start, rule)] = Hit(name, line, rule, _fingerprint(secret), _masked(secret))
+        cut = max(len(data) - OVERLAP, 0)
+        lines += data.count(b"\n", 0, cut)
+        offset += len(block)
+        carried = data[cut:]
     return list(found.values())
 
 
