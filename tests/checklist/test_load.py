@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from gonogo.base.catalogue import load
 from gonogo.checklist.expression import parse
 from gonogo.checklist.items import Pack
 from gonogo.checklist.load import bundled_packs, load_pack
 from gonogo.checklist.project import load_project
+from gonogo.checklist.write import gate_yaml
 from gonogo.errors import NotFoundError, ProjectFileError
 
 Write = Callable[[str], Path]
@@ -99,22 +101,27 @@ def test_a_pack_of_ones_own_lies_beside_the_project(write_project: Write, tmp_pa
 @pytest.mark.parametrize(
     ("items", "line", "column", "said"),
     [
-        ("  - {id: a, statement: A.}\n", 8, 5, "neither a check nor a sign_off"),
-        ("  - {id: a, statement: A., check: labels, sign_off: lead}\n", 8, 5, "both a check and a sign_off"),
-        ("  - {id: a, statement: A., check: lables, require: n > 1}\n", 8, 28, "no check is called 'lables'. Did you mean 'labels'?"),
-        ("  - {id: a, statement: A., sign_off: leed}\n", 8, 28, "no role 'leed'. Did you mean 'lead'?"),
-        ("  - {id: a, statement: A., sign_off: lead, require: n > 1}\n", 8, 44, "belongs to items with a check"),
-        ("  - {id: a, statement: A., check: labels}\n", 8, 5, "no requirement"),
-        ("  - {id: a, statement: A., check: labels, require: []}\n", 8, 43, "needs 1 entry"),
-        ("  - {id: a, statement: A., check: labels, require: classes > > 2}\n", 8, 43, "is no requirement"),
-        ("  - {id: a, statement: A., check: labels, require: [classes > 1, 1 < 2]}\n", 8, 66, "names no fact"),
-        ("  - {id: a, statement: A., check: labels, require: n == 1, confidence: 0.9}\n", 8, 43, "cannot be held with confidence"),
-        (GOOD + GOOD, 9, 6, "two items are called 'labels'"),
-        ("  - {id: A B, statement: A., sign_off: lead}\n", 8, 6, "cannot be 'A B'"),
-        ("  - {id: a, sign_off: lead}\n", 8, 5, "'statement' is missing"),
-        ("  - {id: a, statement: A., sign_off: lead, kind: must}\n", 8, 44, "cannot be 'must'"),
-        ("  - {id: a, statment: A., sign_off: lead}\n", 8, 13, "Did you mean 'statement'?"),
-        ("    []\n", 5, 1, "the checklist is empty"),
+        ("  - {id: a, statement: A.}\n", 9, 5, "neither a check nor a sign_off"),
+        ("  - {id: a, statement: A., check: labels, sign_off: lead}\n", 9, 5, "both a check and a sign_off"),
+        ("  - {id: a, statement: A., check: lables, require: n > 1}\n", 9, 28, "no check is called 'lables'. Did you mean 'labels'?"),
+        ("  - {id: a, statement: A., sign_off: leed}\n", 9, 28, "no role 'leed'. Did you mean 'lead'?"),
+        ("  - {id: a, statement: A., sign_off: lead, require: n > 1}\n", 9, 44, "belongs to items with a check"),
+        ("  - {id: a, statement: A., check: labels}\n", 9, 5, "no requirement"),
+        ("  - {id: a, statement: A., check: labels, require: []}\n", 9, 43, "needs 1 entry"),
+        ("  - {id: a, statement: A., check: labels, require: classes > > 2}\n", 9, 43, "is no requirement"),
+        ("  - {id: a, statement: A., check: labels, require: [classes > 1, 1 < 2]}\n", 9, 66, "names no fact"),
+        ("  - {id: a, statement: A., check: labels, require: classes == 1, confidence: 0.9}\n", 9, 43, "cannot be held with confidence"),
+        ("  - {id: a, statement: A., check: labels, require: clases > 1}\n", 9, 43, "no 'clases'. Did you mean 'classes'?"),
+        ("  - {id: a, statement: A., check: labels, require: classes > 1, options: {a: 1}}\n", 9, 75, "has no option 'a'"),
+        ("  - {id: a, statement: A., check: document, require: words > 1, options: {name: 7}}\n", 9, 75, "is 7, not a str"),
+        ("  - {id: a, statement: A., sign_off: lead, ml_test: [29]}\n", 9, 54, "at most 28"),
+        ("  - {id: a, statement: A., sign_off: lead, words: {GOOD: x}}\n", 9, 52, "unknown key 'GOOD'"),
+        (GOOD + GOOD, 10, 6, "two items are called 'labels'"),
+        ("  - {id: A B, statement: A., sign_off: lead}\n", 9, 6, "cannot be 'A B'"),
+        ("  - {id: a, sign_off: lead}\n", 9, 5, "'statement' is missing"),
+        ("  - {id: a, statement: A., sign_off: lead, kind: must}\n", 9, 44, "cannot be 'must'"),
+        ("  - {id: a, statment: A., sign_off: lead}\n", 9, 13, "Did you mean 'statement'?"),
+        ("    []\n", 6, 1, "the checklist is empty"),
     ],
 )
 def test_a_mistake_in_a_pack_is_named_with_line_and_column(tmp_path: Path, items: str, line: int, column: int, said: str) -> None:
@@ -181,3 +188,103 @@ def test_an_optional_item_may_be_left_out_but_not_changed_at_once(write_project:
     project = load_project(write_project("items: {model-card: {applies: false, reason: internal, require: exists == true}}\n"))
     with pytest.raises(ProjectFileError, match="does not apply and is changed at once"):
         load_pack(forest, project)
+
+
+FLOW = HEAD.replace("sections:", "phases: [{id: code, title: Code, minutes: 5}, {id: sign, title: Sign, when: on_demand}]\nsections:")
+
+
+def test_sections_carry_the_phase_of_their_items(tmp_path: Path) -> None:
+    head = FLOW.replace("- title: All", "- title: All\n  phase: code")
+    gate = load_pack(write_pack(tmp_path / "mine", head=head)).gate
+    assert [(phase.id, phase.minutes, phase.when) for phase in gate.phases] == [("code", 5, "gate"), ("sign", None, "on_demand")]
+    assert gate.item("labels").phase == "code"
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        (FLOW, "section 'All' has no phase"),
+        (FLOW.replace("- title: All", "- title: All\n  phase: coed"), "no phase is called 'coed'. Did you mean 'code'?"),
+        (HEAD.replace("- title: All", "- title: All\n  phase: code"), "no phase is called 'code'"),
+        (FLOW.replace("id: sign", "id: code"), "two phases are called 'code'"),
+        (HEAD.replace("status: ready\n", ""), "'status' is missing"),
+    ],
+)
+def test_a_mistake_about_phases_is_named(tmp_path: Path, head: str, said: str) -> None:
+    assert said in str(error(write_pack(tmp_path / "mine", head=head)))
+
+
+def test_a_pack_says_who_must_be_apart_and_who_signs_its_policy(tmp_path: Path) -> None:
+    about = ABOUT.replace("{lead: leads}", "{lead: leads, owner: owns}")
+    asks = GOOD + "  - {id: agreed, statement: Yes., sign_off: lead}\n"
+    folder = write_pack(tmp_path / "mine", asks, about + "apart: [[author, lead], [lead, owner]]\n")
+    (folder / "form.md").write_text("# Form\n")
+    pack = load_pack(folder)
+    assert (pack.apart, pack.policy_roles, pack.form) == ((("author", "lead"), ("lead", "owner")), ("lead",), "# Form\n")
+    assert load_pack(write_pack(folder, asks, about + "policy_roles: [owner]\n")).policy_roles == ("owner",)
+    for more, said in (
+        ("apart: [[lead, boss]]\n", "no role 'boss'"),
+        ("policy_roles: [boss]\n", "no role 'boss'"),
+        ("apart: [[lead]]\n", "needs 2"),
+    ):
+        assert said in str(error(write_pack(folder, asks, about + more)))
+
+
+def child(folder: Path, gate: str, about: str = "", of: str = "../mine") -> Path:
+    head = HEAD.partition("sections:")[0].replace("mine", "child")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "pack.yaml").write_text(f"name: child\ntitle: Child\nextends: {of}\n{about}")
+    (folder / "gate.yaml").write_text(head + gate)
+    return folder
+
+
+def test_a_pack_starts_from_the_one_it_extends_changes_items_and_adds_some(tmp_path: Path) -> None:
+    parent = write_pack(tmp_path / "mine", GOOD, ABOUT + "apart: [[author, lead]]\n")
+    (parent / "form.md").write_text("# Form\n")
+    text = "change: {labels: {require: classes >= 3, max_age: 1 d}}\n"
+    text += "sections:\n- title: More\n  items:\n  - {id: agreed, statement: Yes., sign_off: boss}\n"
+    pack = load_pack(child(tmp_path / "child", text, "roles: {boss: decides}\n"))
+    assert [(item.id, item.section) for item in pack.gate.items] == [("labels", "All"), ("agreed", "More")]
+    assert (pack.gate.item("labels").require, pack.gate.item("labels").max_age) == (("classes >= 3",), 86400.0)
+    assert (set(pack.roles), pack.policy_roles, pack.form, pack.extends) == ({"lead", "boss"}, ("boss",), "# Form\n", "../mine")
+    assert pack.apart == (("author", "lead"),)
+    assert load_pack(child(tmp_path / "other", "sections: []\n", of="starter")).gate.items == load_pack("starter").gate.items
+
+
+def test_what_extends_a_draft_is_a_draft(tmp_path: Path) -> None:
+    write_pack(tmp_path / "mine", head=HEAD.replace("status: ready", "status: draft"))
+    assert load_pack(child(tmp_path / "child", "sections: []\n")).gate.status == "draft"
+
+
+@pytest.mark.parametrize(
+    ("gate", "of", "said"),
+    [
+        ("change: {labls: {require: classes > 1}}\nsections: []\n", "../mine", "no item 'labls'. Did you mean 'labels'?"),
+        ("change: {labels: {require: clases > 1}}\nsections: []\n", "../mine", "no 'clases'"),
+        ("change: {labels: {options: {a: 1}}}\nsections: []\n", "../mine", "has no option 'a'"),
+        ("change: {labels: {applies: false}}\nsections: []\n", "../mine", "unknown key 'applies'"),
+        (f"sections:\n- title: All\n  items:\n{GOOD}", "../mine", "two items are called 'labels'"),
+        ("sections: []\n", "../mien", "no pack is called '../mien'"),
+        ("sections: []\n", "../child", "in a circle: child → child"),
+    ],
+)
+def test_a_mistake_in_extending_is_named(tmp_path: Path, gate: str, of: str, said: str) -> None:
+    write_pack(tmp_path / "mine")
+    assert said in str(error(child(tmp_path / "child", gate, of=of)))
+
+
+def test_packs_that_extend_each_other_are_refused_with_the_circle(tmp_path: Path) -> None:
+    for name, of in (("a", "../b"), ("b", "../c"), ("c", "../a")):
+        child(tmp_path / name, "sections: []\n", of=of)
+    caught = error(tmp_path / "a")
+    assert "in a circle: a → b → c → a" in caught.message
+    assert (Path(caught.file).parent.name, caught.line) == ("c", 3)
+
+
+@pytest.mark.parametrize("pack", PACKS, ids=lambda pack: pack.name)
+def test_a_pack_written_as_yaml_is_the_same_checklist(pack: Pack, tmp_path: Path) -> None:
+    (tmp_path / "pack.yaml").write_text(
+        yaml.safe_dump({"name": "copy", "title": "Copy", "roles": dict(pack.roles), "apart": [list(group) for group in pack.apart]})
+    )
+    (tmp_path / "gate.yaml").write_text(gate_yaml(pack.gate))
+    assert load_pack(tmp_path).gate.digest == pack.gate.digest

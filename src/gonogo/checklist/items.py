@@ -7,7 +7,7 @@ sign-off in a role; never by nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from gonogo.base.canonical import digest
@@ -54,7 +54,8 @@ class Item:
     runbook: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        return _said(self, LATER_ITEM_KEYS)
+        unsaid = {one.name for one in fields(self) if one.name in LATER_ITEM_KEYS and getattr(self, one.name) == default_of(one)}
+        return {key: value for key, value in asdict(self).items() if key not in unsaid}
 
 
 @dataclass(frozen=True)
@@ -140,11 +141,6 @@ class Pack:
         return self.gate.apart
 
 
-def _said(record: Any, later: tuple[str, ...]) -> dict[str, Any]:
-    """The record as JSON, without those `later` keys that are at their default."""
-    unsaid = set()
-    for one in fields(record):
-        default = one.default_factory() if one.default_factory is not MISSING else one.default
-        if one.name in later and getattr(record, one.name) == default:
-            unsaid.add(one.name)
-    return {key: value for key, value in asdict(record).items() if key not in unsaid}
+def default_of(field: Field[Any]) -> Any:
+    """The default of a record's field; MISSING when it has none."""
+    return field.default_factory() if field.default_factory is not MISSING else field.default

@@ -1,11 +1,13 @@
 """Packs: from YAML to checklists, with a project's overrides applied and visible.
 
-A pack is a folder with `pack.yaml` and `gate.yaml`. The packs of the product lie in `packs/`; a project may name a folder of its own.
+A pack is a folder with `pack.yaml` and `gate.yaml`. The packs of the product lie in `packs/`; a project may name a folder of its own. A
+pack that `extends` another starts from its items, roles, phases and form; `change` in its gate.yaml changes items, `sections` adds some.
 
 Rules, each an error with file, line and column:
   - an item is satisfied by a check or by a sign-off, by exactly one of them;
-  - a check's item has at least one requirement, every requirement parses, and none is an equality when a confidence is demanded;
-  - ids are unique, checks, roles and phases are known, the checklist is not empty;
+  - a check's item has at least one requirement, every requirement parses and speaks of facts that the check measures, and none is an
+    equality when a confidence is demanded; every option is one that the check knows (`demands.py`);
+  - ids are unique, checks, roles and phases are known, the checklist is not empty, no pack extends itself;
   - with phases every section has one, without phases none has;
   - an override names an item of the pack, and a mandatory item cannot be declared not applicable.
 """
@@ -18,12 +20,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gonogo.base.catalogue import CATALOGUE, names
 from gonogo.base.yaml_source import Path_, YamlSource, load_yaml
-from gonogo.checklist.expression import ExpressionError, parse
+from gonogo.checklist.demands import check_options, check_requirements, did_you_mean, find_check
 from gonogo.checklist.items import AUTHOR, Checklist, Item, Pack, Phase
 from gonogo.checklist.pack_schema import GATE, PACK
-from gonogo.checklist.project import ItemOverride, Project, duration, share
+from gonogo.checklist.project import ItemOverride, Project, duration, read_override, share
 from gonogo.checklist.shape import check_shape
 from gonogo.errors import NotFoundError
 
@@ -40,31 +41,86 @@ def load_pack(name_or_path: str | Path, project: Project | None = None) -> Pack:
 
     Raises NotFoundError for an unknown name, ProjectFileError for a mistake in the pack or in the project's overrides and people.
     """
-    folder = _folder(str(name_or_path), project)
+    folder = _folder(str(name_or_path), project.root if project else Path())
+    if folder is None:
+        message, hint = _unknown(str(name_or_path))
+        if project:
+            raise project.source.error(("pack",), message, hint=hint)
+        raise NotFoundError(message, hint=hint)
+    pack = _load(folder, ())
+    return _for_project(pack, project) if project else pack
+
+
+def _folder(name: str, base: Path) -> Path | None:
+    if (PACKS / name / "pack.yaml").is_file() and "/" not in name:
+        return PACKS / name
+    return base / name if (base / name / "pack.yaml").is_file() else None
+
+
+def _unknown(name: str) -> tuple[str, str]:
+    known = sorted(path.parent.name for path in PACKS.glob("*/pack.yaml"))
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"Packs: {', '.join(known)}; or the path of a folder that holds a pack.yaml."
+    return f"no pack is called {name!r}, and it is no folder with a pack.yaml.", hint
+
+
+def _load(folder: Path, below: tuple[Path, ...]) -> Pack:
+    """The pack in a folder with all that it extends; `below` are the folders that led here."""
     about, gate = load_yaml(folder / "pack.yaml"), load_yaml(folder / "gate.yaml")
     check_shape(about, PACK)
     check_shape(gate, GATE)
-    roles: dict[str, str] = about.data["roles"]
-    items = tuple(_items(gate, roles))
+    parent = _parent(about, folder, below)
+    roles: dict[str, str] = {**(parent.roles if parent else {}), **about.data.get("roles", {})}
+    phases = _phases(gate, parent.gate.phases if parent else ())
+    inherited = _changed(gate, parent.gate if parent else None)
+    items = (*inherited, *_items(gate, roles, [phase.id for phase in phases], {item.id for item in inherited}))
     if not items:
         raise gate.error(("sections",), "the checklist is empty, so it would demand nothing.", hint="Add an item.")
     checklist = Checklist(
-        **{key: gate.data[key] for key in ("id", "title", "version", "date", "status")},
+        **{key: gate.data[key] for key in ("id", "title", "version", "date")},
+        status="draft" if parent and parent.gate.status == "draft" else gate.data["status"],
         items=items,
-        phases=tuple(_phases(gate)),
-        apart=_apart(about, roles),
+        phases=phases,
+        apart=(*(parent.apart if parent else ()), *_apart(about, roles)),
     )
     form = folder / "form.md"
-    pack = Pack(
+    return Pack(
         name=about.data["name"],
         title=about.data["title"],
         gate=checklist,
         roles=roles,
-        policy_roles=_policy_roles(about, checklist, roles),
+        policy_roles=_policy_roles(about, checklist, roles) or (parent.policy_roles if parent else ()),
         extends=about.data.get("extends"),
-        form=form.read_text(encoding="utf-8") if form.is_file() else "",
+        form=form.read_text(encoding="utf-8") if form.is_file() else parent.form if parent else "",
     )
-    return _for_project(pack, project) if project else pack
+
+
+def _parent(about: YamlSource, folder: Path, below: tuple[Path, ...]) -> Pack | None:
+    if "extends" not in about.data:
+        if "roles" not in about.data:
+            raise about.error((), "the key 'roles' is missing.", hint="Add `roles: {ROLE: what it answers for}`.")
+        return None
+    name = about.data["extends"]
+    found = _folder(name, folder)
+    if found is None:
+        message, hint = _unknown(name)
+        raise about.error(("extends",), message, hint=hint)
+    chain = (*below, folder.resolve())
+    if found.resolve() in chain:
+        circle = [path.name for path in (*chain[chain.index(found.resolve()) :], found)]
+        raise about.error(("extends",), f"the packs extend each other in a circle: {' → '.join(circle)}.", hint="Remove one `extends`.")
+    return _load(found, chain)
+
+
+def _changed(gate: YamlSource, parent: Checklist | None) -> tuple[Item, ...]:
+    """The items of the extended pack as this one changes them."""
+    items = {item.id: item for item in parent.items} if parent else {}
+    for name, entry in gate.data.get("change", {}).items():
+        at: Path_ = ("change", name)
+        if name not in items:
+            raise gate.error(at, f"the extended pack has no item {name!r}.", hint=did_you_mean(name, list(items)))
+        items[name] = _overridden(items[name], read_override(entry), gate, at)
+    return tuple(items.values())
 
 
 def _policy_roles(about: YamlSource, gate: Checklist, roles: Mapping[str, str]) -> tuple[str, ...]:
@@ -72,7 +128,7 @@ def _policy_roles(about: YamlSource, gate: Checklist, roles: Mapping[str, str]) 
     for index, role in enumerate(about.data.get("policy_roles", ())):
         if role not in roles:
             at: Path_ = ("policy_roles", index)
-            raise about.error(at, f"the pack has no role {role!r}.", hint=_did_you_mean(role, list(roles)))
+            raise about.error(at, f"the pack has no role {role!r}.", hint=did_you_mean(role, list(roles)))
     asked = dict.fromkeys(item.sign_off for item in gate.items if item.sign_off and item.kind == "mandatory")
     return tuple(about.data.get("policy_roles", asked))
 
@@ -83,51 +139,38 @@ def _apart(about: YamlSource, roles: Mapping[str, str]) -> tuple[tuple[str, ...]
         for index, role in enumerate(group):
             if role not in roles and role != AUTHOR:
                 at: Path_ = ("apart", row, index)
-                raise about.error(at, f"the pack has no role {role!r}.", hint=_did_you_mean(role, [*roles, AUTHOR]))
+                raise about.error(at, f"the pack has no role {role!r}.", hint=did_you_mean(role, [*roles, AUTHOR]))
     return tuple(tuple(group) for group in groups)
 
 
-def _phases(gate: YamlSource) -> Iterator[Phase]:
-    """The declared phases; a section of no phase or of an unknown one is an error."""
-    entries = gate.data.get("phases", [])
-    known = [entry["id"] for entry in entries]
-    for index, entry in enumerate(entries):
-        if entry["id"] in known[:index]:
+def _phases(gate: YamlSource, inherited: tuple[Phase, ...]) -> tuple[Phase, ...]:
+    """The phases of the extended pack, then the declared ones."""
+    found = list(inherited)
+    for index, entry in enumerate(gate.data.get("phases", ())):
+        if entry["id"] in [phase.id for phase in found]:
             raise gate.error(("phases", index, "id"), f"two phases are called {entry['id']!r}.", hint="Rename one.")
-        yield Phase(**entry)
-    for index, section in enumerate(gate.data["sections"]):
-        phase = section.get("phase")
-        if known and phase is None:
-            at: Path_ = ("sections", index)
-            raise gate.error(at, f"the section {section['title']!r} has no phase.", hint=f"Add `phase: {known[0]}`.")
-        if phase is not None and phase not in known:
-            raise gate.error(("sections", index, "phase"), f"no phase is called {phase!r}.", hint=_did_you_mean(phase, known))
+        found.append(Phase(**entry))
+    return tuple(found)
 
 
-def _folder(name: str, project: Project | None) -> Path:
-    if (PACKS / name / "pack.yaml").is_file() and "/" not in name:
-        return PACKS / name
-    folder = project.root / name if project else Path(name)
-    if (folder / "pack.yaml").is_file():
-        return folder
-    known = sorted(path.parent.name for path in PACKS.glob("*/pack.yaml"))
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"Packs: {', '.join(known)}; or the path of a folder that holds a pack.yaml."
-    message = f"no pack is called {name!r}, and it is no folder with a pack.yaml."
-    if project:
-        raise project.source.error(("pack",), message, hint=hint)
-    raise NotFoundError(message, hint=hint)
-
-
-def _items(gate: YamlSource, roles: Mapping[str, str]) -> Iterator[Item]:
-    seen: set[str] = set()
+def _items(gate: YamlSource, roles: Mapping[str, str], phases: list[str], inherited: set[str]) -> Iterator[Item]:
+    seen = set(inherited)
     for section_index, section in enumerate(gate.data["sections"]):
+        _check_phase(gate, ("sections", section_index), section, phases)
         for index, entry in enumerate(section["items"]):
             at: Path_ = ("sections", section_index, "items", index)
             if entry["id"] in seen:
                 raise gate.error((*at, "id"), f"two items are called {entry['id']!r}.", hint="Rename one.")
             seen.add(entry["id"])
             yield _item(gate, at, section, entry, roles)
+
+
+def _check_phase(gate: YamlSource, at: Path_, section: Mapping[str, Any], phases: list[str]) -> None:
+    phase = section.get("phase")
+    if phases and phase is None:
+        raise gate.error(at, f"the section {section['title']!r} has no phase.", hint=f"Add `phase: {phases[0]}`.")
+    if phase is not None and phase not in phases:
+        raise gate.error((*at, "phase"), f"no phase is called {phase!r}.", hint=did_you_mean(phase, phases))
 
 
 def _item(gate: YamlSource, at: Path_, section: Mapping[str, Any], entry: Mapping[str, Any], roles: Mapping[str, str]) -> Item:
@@ -137,16 +180,16 @@ def _item(gate: YamlSource, at: Path_, section: Mapping[str, Any], entry: Mappin
         both = "both a check and a sign_off" if check else "neither a check nor a sign_off"
         raise gate.error(at, f"{name} has {both}.", hint="An item is satisfied by exactly one of them.")
     if role is not None and role not in roles:
-        raise gate.error((*at, "sign_off"), f"{name}: the pack has no role {role!r}.", hint=_did_you_mean(role, list(roles)))
+        raise gate.error((*at, "sign_off"), f"{name}: the pack has no role {role!r}.", hint=did_you_mean(role, list(roles)))
     for key in ("options", "require", "confidence", "max_age"):
         if role is not None and key in entry:
             raise gate.error((*at, key), f"{name}: `{key}` belongs to items with a check.", hint="Remove it.")
-    if check is not None and check not in CATALOGUE["checks"] and check not in names("checks"):
-        raise gate.error((*at, "check"), f"{name}: no check is called {check!r}.", hint=_did_you_mean(check, names("checks")))
     require = _listed(entry.get("require", ()))
     confidence = share(entry["confidence"]) if "confidence" in entry else None
     if check is not None:
-        _check_requirements(gate, (*at, "require"), name, require, confidence)
+        kind = find_check(gate, (*at, "check"), name, check)
+        check_requirements(gate, (*at, "require"), name, require, confidence, kind)
+        check_options(gate, (*at, "options"), name, entry.get("options", {}), kind)
     return Item(
         id=name,
         section=section["title"],
@@ -174,34 +217,20 @@ def _listed(require: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
     return (require,) if isinstance(require, str) else tuple(require)
 
 
-def _check_requirements(source: YamlSource, at: Path_, name: str, require: tuple[str, ...], confidence: float | None) -> None:
-    if not require:
-        raise source.error(at, f"{name} has no requirement, so its check could never fail.", hint="Add `require: FACT > NUMBER`.")
-    for index, text in enumerate(require):
-        where = (*at, index) if (*at, index) in source.positions else at
-        try:
-            requirement = parse(text)
-        except ExpressionError as error:
-            raise source.error(
-                where, f"{name}: {text!r} is no requirement: {error} (character {error.position + 1}).", hint="For example: roc_auc > 0.95"
-            ) from None
-        if confidence is not None and requirement.operator in ("==", "!=", "in"):
-            raise source.error(
-                where, f"{name}: {requirement.operator} cannot be held with confidence.", hint="Put it into an item without `confidence`."
-            )
-
-
 def _for_project(pack: Pack, project: Project) -> Pack:
     """The pack with the project's overrides; what differs is named in `Checklist.overrides`."""
     source = project.source
     known = [item.id for item in pack.gate.items]
     for name in project.items:
         if name not in known:
-            raise source.error(("items", name), f"{pack.gate.title} has no item {name!r}.", hint=_did_you_mean(name, known))
+            raise source.error(("items", name), f"{pack.gate.title} has no item {name!r}.", hint=did_you_mean(name, known))
     for role in project.people:
         if role not in pack.roles:
-            raise source.error(("people", role), f"the pack {pack.name} has no role {role!r}.", hint=_did_you_mean(role, list(pack.roles)))
-    items = tuple(_overridden(item, project.items[item.id], source) if item.id in project.items else item for item in pack.gate.items)
+            raise source.error(("people", role), f"the pack {pack.name} has no role {role!r}.", hint=did_you_mean(role, list(pack.roles)))
+    items = tuple(
+        _overridden(item, project.items[item.id], source, ("items", item.id)) if item.id in project.items else item
+        for item in pack.gate.items
+    )
     changed = {
         new.id: tuple(key for key in project.items[new.id].keys if getattr(new, key) != getattr(old, key))
         for new, old in zip(items, pack.gate.items, strict=True)
@@ -210,8 +239,7 @@ def _for_project(pack: Pack, project: Project) -> Pack:
     return replace(pack, gate=replace(pack.gate, items=items, overrides=changed))
 
 
-def _overridden(item: Item, override: ItemOverride, source: YamlSource) -> Item:
-    at: Path_ = ("items", item.id)
+def _overridden(item: Item, override: ItemOverride, source: YamlSource, at: Path_) -> Item:
     if override.applies is not None and item.kind == "mandatory":
         raise source.error(
             (*at, "applies"), f"{item.id} is mandatory: it always applies.", hint="Meet it, or choose a pack that does not ask for it."
@@ -224,7 +252,9 @@ def _overridden(item: Item, override: ItemOverride, source: YamlSource) -> Item:
     confidence = item.confidence if override.confidence is None else override.confidence
     if override.keys:
         place = (*at, "require") if override.require is not None else (*at, "confidence")
-        _check_requirements(source, place, item.id, require, confidence)
+        kind = find_check(source, at, item.id, str(item.check))
+        check_requirements(source, place, item.id, require, confidence, kind)
+        check_options(source, (*at, "options"), item.id, override.options, kind)
     return replace(
         item,
         require=require,
@@ -232,8 +262,3 @@ def _overridden(item: Item, override: ItemOverride, source: YamlSource) -> Item:
         max_age=item.max_age if override.max_age is None else override.max_age,
         options={**item.options, **override.options},
     )
-
-
-def _did_you_mean(word: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known) or 'none'}."

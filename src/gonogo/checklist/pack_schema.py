@@ -27,7 +27,7 @@ PACK: dict[str, Any] = {
         "apart": {"type": "array", "items": {**_NAMES, "minItems": 2}},
         "extends": _WORDS,
     },
-    "required": ["name", "title", "roles"],
+    "required": ["name", "title"],
 }
 
 ITEM: dict[str, Any] = {
@@ -54,6 +54,11 @@ ITEM: dict[str, Any] = {
     "required": ["id", "statement"],
 }
 
+CHANGE: dict[str, Any] = {
+    "type": "object",
+    "properties": {"require": REQUIRE, "confidence": CONFIDENCE, "max_age": DURATION, "options": OPTIONS},
+}
+
 PHASE: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -74,6 +79,7 @@ GATE: dict[str, Any] = {
         "date": _DATE,
         "status": {"type": "string", "enum": ["draft", "ready"]},
         "phases": {"type": "array", "items": PHASE},
+        "change": {"type": "object", "properties": {}, "additionalProperties": CHANGE},
         "sections": {
             "type": "array",
             "items": {

@@ -224,6 +224,19 @@ def share(value: float | str) -> float:
     return float(value.rstrip("% ")) / 100 if isinstance(value, str) else float(value)
 
 
+def read_override(entry: Mapping[str, Any]) -> ItemOverride:
+    """What a project, or a pack that extends another, says about one item. Expects what the schema allows."""
+    require = entry.get("require")
+    return ItemOverride(
+        require=None if require is None else (require,) if isinstance(require, str) else tuple(require),
+        confidence=share(entry["confidence"]) if "confidence" in entry else None,
+        max_age=duration(entry["max_age"]) if "max_age" in entry else None,
+        options=dict(entry.get("options", {})),
+        applies=entry.get("applies"),
+        reason=entry.get("reason", ""),
+    )
+
+
 class _Reader:
     """From data of the right shape to records."""
 
@@ -372,15 +385,7 @@ class _Reader:
     def override(self, item: str, entry: Mapping[str, Any]) -> ItemOverride:
         if "applies" in entry and "reason" not in entry:
             raise self.error(("items", item), f"{item}: an answer needs a reason.", "Add `reason: …` beside `applies`.")
-        require = entry.get("require")
-        return ItemOverride(
-            require=None if require is None else (require,) if isinstance(require, str) else tuple(require),
-            confidence=share(entry["confidence"]) if "confidence" in entry else None,
-            max_age=duration(entry["max_age"]) if "max_age" in entry else None,
-            options=dict(entry.get("options", {})),
-            applies=entry.get("applies"),
-            reason=entry.get("reason", ""),
-        )
+        return read_override(entry)
 
     def run_record(self, model: Path) -> Path | None:
         declared = self.path(self.data, "run_record")
