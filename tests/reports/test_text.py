@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from gonogo.reports.text import render_item, render_text
+from gonogo.reports.text import render_text
 from gonogo.verdict.outcome import Outcome
 
 ANSI = re.compile(r"\033\[[0-9;]*m")
@@ -66,22 +66,6 @@ def test_many_findings_are_cut_and_the_way_to_the_rest_is_named(make_report):
     text = render_text(make_report(evidence={**report.evidence, "model-quality": many}), color=False)
     assert "and 4 more: gonogo explain model-quality" in text
     assert "finding 8" not in text
-    entry = report.entries[1]
-    assert "finding 8" in render_item(entry.item, entry.result, many)
-
-
-def test_one_item_is_told_with_its_facts_isolation_and_digests(report):
-    entry = report.entries[1]
-    text = render_item(entry.item, entry.result, entry.evidence)
-    assert "0.9466 (0.9441 to 0.9491 at 95%), n = 55,589" in text
-    assert "network namespace" in text
-    assert entry.evidence.digest in text
-    assert "S4-2a" in text
-
-
-def test_an_item_without_evidence_can_be_told(report):
-    entry = report.entries[-1]
-    assert "product-owner" in render_item(entry.item, entry.result, None)
 
 
 def test_one_missing_input_is_one_block_with_its_reason_and_not_one_for_every_item_that_needed_it(make_report):

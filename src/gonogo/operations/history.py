@@ -32,7 +32,7 @@ def read_history(file: Path, item: str | None = None) -> tuple[Past, ...]:
     with storage(file, "read"):
         text = file.read_text(encoding="utf-8", errors="replace")
     found = []
-    for line in text.splitlines():
+    for line in text.split("\n"):
         try:
             past = Past.from_json(json.loads(line))
         except (ValueError, TypeError):

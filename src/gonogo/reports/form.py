@@ -68,7 +68,9 @@ def render_form(report: Report, template: str, signatures: Sequence[SignOff]) ->
         what = f"it names {error.args[0]!r}, which is not there" if isinstance(error, KeyError) else str(error)
         line = getattr(error, "lineno", None)
         where = f" (line {line})" if line else ""
-        raise UsageError(f"the form of {report.checklist.title} cannot be filled in{where}: {what}.", hint="Mend form.md of the pack.") from error
+        raise UsageError(
+            f"the form of {report.checklist.title} cannot be filled in{where}: {what}.", hint="Mend form.md of the pack."
+        ) from error
 
 
 def _words(report: Report, signatures: Sequence[SignOff]) -> dict[str, Any]:

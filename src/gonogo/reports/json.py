@@ -8,12 +8,16 @@ Stable keys (additions are allowed, changes are another format):
     headline, next                  one sentence; what to type next
     checklist_id, checklist_title, checklist_version, overrides
     counts                          outcome → number of items
+    phases[]                        id, title, status (passed, open, waits), minutes, done, items
+    scores[]                        name, total, most, parts[], says: for information, they open nothing
     items[]                         item, outcome, reason, requirements, evidence (digest), mandatory; section, statement, kind,
-                                    check, sign_off, why, remedy, rows; measurement: the whole evidence, or null
+                                    check, sign_off, why, remedy, rows, phase, word (the source's own word for the outcome, or ""),
+                                    runbook; measurement: the whole evidence, or null
 """
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from gonogo.reports.report import Entry, Report
@@ -33,6 +37,8 @@ def render_json(report: Report) -> dict[str, Any]:
         "checklist_version": checklist.version,
         "overrides": {item: list(keys) for item, keys in checklist.overrides.items()},
         "counts": {str(outcome): count for outcome, count in report.counts},
+        "phases": [asdict(phase) for phase in report.phases],
+        "scores": [score.to_json() for score in report.scores],
         "items": [_entry(entry) for entry in report.entries],
     }
 
@@ -49,5 +55,8 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "why": item.why,
         "remedy": item.remedy,
         "rows": list(item.rows),
+        "phase": item.phase,
+        "word": item.words.get(str(entry.result.outcome), ""),
+        "runbook": item.runbook,
         "measurement": entry.evidence.to_json() if entry.evidence else None,
     }

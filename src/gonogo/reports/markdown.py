@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator
 from gonogo.reports.report import MARKS, WORDS, Entry, Report, printable, reason_beyond, requirement_lines
 
 MOST_FINDINGS = 12
-JOINER = "\u2060"  #: invisible; keeps GitHub from reading @name and #number as a call
-ACTIVE = re.compile(r"([\\`*_\[\]|~#$:!])")
+JOINER = "\u2060"  #: invisible; keeps GitHub from reading @name and #number as a call, and www. as an address
+ACTIVE = re.compile(r"([\\`*_\[\]|~$]|:(?=//|[\w+-]+:))")
+CALLS = re.compile(r"(@|#|www)(?=[\w.])")
 RUNS = re.compile(r"`+")
 
 
@@ -25,7 +26,7 @@ def render_markdown(report: Report) -> str:
 def prose(text: str) -> str:
     """A sentence as text, whatever is in it. It stands inside a line, never at its beginning."""
     said = ACTIVE.sub(r"\\\1", printable(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"(@|#)(?=\w)", rf"\1{JOINER}", said)
+    return CALLS.sub(rf"\1{JOINER}", said)
 
 
 def code(text: str) -> str:
@@ -50,8 +51,8 @@ def _document(report: Report) -> Iterator[str]:
         for entry in report.blocking:
             yield from _blocking(entry)
     yield from _lines("Waived", (f"{code(entry.item.id)}: {prose(entry.result.reason)}" for entry in report.waived))
-    yield from _lines("Phases", (f"{prose(phase.title)}: {phase.status}" for phase in report.phases))
-    yield from _lines("Scores", (f"{prose(score.line)}" for score in report.scores))
+    yield from _lines("Phases", (f"Phase {prose(phase.title)}: {phase.said}" for phase in report.phases))
+    yield from _lines("Scores", (prose(score.line) for score in report.scores))
     yield from ("", "## Every item")
     for section, entries in report.sections:
         yield from ("", f"### {prose(section)}", "", "| outcome | item | what it says |", "|---|---|---|")

@@ -183,6 +183,12 @@ class PhaseState:
     done: int = 0
     items: int = 0
 
+    @property
+    def said(self) -> str:
+        """The state with how far it has come and the time that the pack gives it."""
+        budget = f", {self.minutes:g} min" if self.minutes else ""
+        return f"{self.status}, {self.done} of {self.items}{budget}"
+
 
 def _phases(report: Report) -> Iterator[PhaseState]:
     waits = False

@@ -8,10 +8,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from gonogo.checklist.items import Item
-from gonogo.evidence.record import Evidence
-from gonogo.reports.report import WORDS, Entry, Report, fact_text, joined, printable, reason_beyond, requirement_lines, short
-from gonogo.verdict.outcome import GOOD, ItemResult, Outcome
+from gonogo.reports.report import WORDS, Entry, Report, joined, printable, reason_beyond, requirement_lines, short
+from gonogo.verdict.outcome import GOOD, Outcome
 
 WIDTH = 110
 INDENT = " " * 4
@@ -34,20 +32,6 @@ def render_text(report: Report, color: bool, width: int = WIDTH) -> str:
     return joined(_report(report, Paint(color, width)))
 
 
-def render_item(item: Item, result: ItemResult, evidence: Evidence | None, color: bool = False, width: int = WIDTH) -> str:
-    """All about one item: question, why, required against measured, facts, evidence, how to repair."""
-    paint = Paint(color, width)
-    entry = Entry(item, result, evidence)
-    lines = [*_titled(item, result, paint), ""]
-    lines += _explained(entry, paint, findings=None)
-    lines += _labelled("section", f"{item.section}, {item.kind}" + (f"; covers {', '.join(item.rows)}" if item.rows else ""), paint)
-    if item.sign_off:
-        lines += _labelled("signed by", item.sign_off, paint)
-    if evidence:
-        lines += _evidence(evidence, paint)
-    return joined(lines)
-
-
 class Paint:
     """Colours, or none; and how wide the paper is."""
 
@@ -58,8 +42,8 @@ class Paint:
     def __call__(self, style: str, text: str) -> str:
         return f"{style}{text}{PLAIN}" if self.color else text
 
-    def outcome(self, outcome: Outcome, width: int = 0) -> str:
-        return self(COLORS[outcome], f"{outcome:<{width}}")
+    def outcome(self, entry: Entry, width: int = 0) -> str:
+        return self(COLORS[entry.result.outcome], f"{entry.outcome:<{width}}")
 
 
 def _report(report: Report, paint: Paint) -> Iterator[str]:
@@ -70,38 +54,44 @@ def _report(report: Report, paint: Paint) -> Iterator[str]:
     subject = f"bundle {short(report.verdict.subject)} · {report.checklist.title} {report.checklist.version}"
     yield from (paint(DIM, line) for line in textwrap.wrap(printable(subject), paint.width))
     for note in report.verdict.notes:
-        yield from _labelled("note", note, paint)
+        yield from labelled("note", note, paint)
+    for entry in report.waived:
+        yield from labelled("waived", f"{entry.item.id}: {entry.result.reason}", paint)
+    for phase in report.phases:
+        yield from labelled("phase", f"{phase.title}: {phase.said}", paint)
+    for score in report.scores:
+        yield from labelled("score", score.line, paint)
     for reason, entries in report.obstacles.items():
         yield ""
         ids = ", ".join(printable(entry.item.id) for entry in entries)
         lines = textwrap.wrap(ids, paint.width - len(INDENT), break_on_hyphens=False)
-        yield f"{paint.outcome(Outcome.ERROR)}  {paint(BOLD, lines[0])}"
+        yield f"{paint(RED, Outcome.ERROR)}  {paint(BOLD, lines[0])}"
         yield from (paint(BOLD, INDENT + line) for line in lines[1:])
-        yield from _labelled("reason", reason, paint)
+        yield from labelled("reason", reason, paint)
     for entry in report.blocking:
         if entry.obstacle:
             continue
         yield ""
-        yield from _titled(entry.item, entry.result, paint)
-        yield from _explained(entry, paint, findings=MOST_FINDINGS)
-    outcome_width = max((len(outcome) for outcome, _ in report.counts), default=0)
+        yield from titled(entry, paint)
+        yield from explained(entry, paint, findings=MOST_FINDINGS)
+    outcome_width = max((len(entry.outcome) for entry in report.entries), default=0)
     id_width = max((len(entry.item.id) for entry in report.entries), default=0)
     for section, entries in report.sections:
         yield ""
         yield paint(BOLD, printable(section))
         for entry in entries:
-            outcome = paint.outcome(entry.result.outcome, outcome_width)
+            outcome = paint.outcome(entry, outcome_width)
             room = paint.width - outcome_width - id_width - 6
             yield f"  {outcome}  {printable(entry.item.id):<{id_width}}  {_in_short(entry, room)}"
     yield ""
     yield f"Next: {report.next_step}"
 
 
-def _titled(item: Item, result: ItemResult, paint: Paint) -> Iterator[str]:
+def titled(entry: Entry, paint: Paint) -> Iterator[str]:
     """Outcome, name and statement; the statement on a line of its own where it does not fit beside them."""
-    id_, statement = printable(item.id), printable(item.statement)
-    head = f"{paint.outcome(result.outcome)}  {paint(BOLD, id_)}"
-    if len(result.outcome) + len(id_) + len(statement) + 4 <= paint.width:
+    id_, statement = printable(entry.item.id), printable(entry.item.statement)
+    head = f"{paint.outcome(entry)}  {paint(BOLD, id_)}"
+    if len(entry.outcome) + len(id_) + len(statement) + 4 <= paint.width:
         yield f"{head}  {statement}"
     else:
         yield head
@@ -114,43 +104,28 @@ def _in_short(entry: Entry, room: int) -> str:
     return textwrap.shorten(printable(measured or entry.item.statement), max(room, 16), placeholder=" …")
 
 
-def _explained(entry: Entry, paint: Paint, findings: int | None) -> Iterator[str]:
+def explained(entry: Entry, paint: Paint, findings: int | None) -> Iterator[str]:
     result = entry.result
     for required, measured, met in requirement_lines(entry):
-        yield from _labelled("required", required, paint)
-        yield from _labelled("measured", f"{measured}{'' if met or result.outcome in GOOD else '  ✗'}", paint)
+        yield from labelled("required", required, paint)
+        yield from labelled("measured", f"{measured}{'' if met or result.outcome in GOOD else '  ✗'}", paint)
     if reason := reason_beyond(entry):
-        yield from _labelled("reason", reason, paint)
+        yield from labelled("reason", reason, paint)
     if entry.evidence:
         found = entry.evidence.findings
         for finding in found[:findings]:
-            yield from _labelled("found", finding, paint)
+            yield from labelled("found", finding, paint)
         if findings is not None and len(found) > findings:
-            yield from _labelled("", f"and {len(found) - findings} more: gonogo explain {entry.item.id}", paint)
+            yield from labelled("", f"and {len(found) - findings} more: gonogo explain {entry.item.id}", paint)
     if entry.overridden:
-        yield from _labelled("changed", f"this project overrides {', '.join(entry.overridden)} of the pack", paint)
+        yield from labelled("changed", f"this project overrides {', '.join(entry.overridden)} of the pack", paint)
     if entry.item.why:
-        yield from _labelled("why", entry.item.why, paint)
+        yield from labelled("why", entry.item.why, paint)
     if entry.item.remedy and not entry.good and not entry.obstacle:
-        yield from _labelled("repair", entry.item.remedy, paint)
+        yield from labelled("repair", entry.item.remedy, paint)
 
 
-def _evidence(evidence: Evidence, paint: Paint) -> Iterator[str]:
-    yield ""
-    for name, fact in evidence.facts.items():
-        yield f"{INDENT}{printable(name):<24} {printable(fact_text(fact))}"
-    yield ""
-    yield from _labelled("measured by", f"{evidence.check}, {evidence.started} to {evidence.finished}", paint)
-    if evidence.isolation:
-        yield from _labelled("isolation", evidence.isolation, paint)
-    if evidence.tools:
-        yield from _labelled("tools", ", ".join(f"{name} {version}" for name, version in sorted(evidence.tools.items())), paint)
-    for name, digest in sorted(evidence.inputs.items()):
-        yield from _labelled(f"of {name}", digest, paint)
-    yield from _labelled("evidence", evidence.digest, paint)
-
-
-def _labelled(label: str, text: str, paint: Paint) -> Iterator[str]:
+def labelled(label: str, text: str, paint: Paint) -> Iterator[str]:
     """A label and a text wrapped beside it."""
     head = f"{INDENT}{printable(label):<12}"
     lines = textwrap.wrap(printable(text), paint.width - len(head), break_on_hyphens=False) or [""]

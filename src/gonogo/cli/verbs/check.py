@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from gonogo.cli.door import JSON, PROJECT, paper, progress, show_json, verb
 
-FORMATS = ("html", "json", "text")
+if TYPE_CHECKING:
+    from gonogo.operations.check import Checked
+    from gonogo.operations.workspace import Workspace
+
+FORMATS = ("html", "json", "text", "markdown", "junit", "sarif", "form")
 
 
 @click.command("check", epilog="Example: gonogo check --report html=report.html")
@@ -18,7 +23,7 @@ FORMATS = ("html", "json", "text")
 @click.option("--only", multiple=True, metavar="ITEM", help="measure only this item (repeatable); all are judged")
 @click.option("--judge-only", is_flag=True, help="measure nothing, judge what is there")
 @click.option("--prove", "with_proof", is_flag=True, help="also judge spoiled copies of the candidate: the gate must refuse them")
-@click.option("--report", "reports", multiple=True, metavar="FORMAT=FILE", help=f"write a report: {', '.join(FORMATS)}")
+@click.option("--report", "reports", multiple=True, metavar="FORMAT=FILE", help=f"write a report (repeatable): {', '.join(FORMATS)}")
 @JSON
 @verb
 def command(
@@ -38,7 +43,7 @@ def command(
     if with_proof:
         checked = prove_and_check(workspace, checked, progress=progress(as_json))
     for name, file in wanted:
-        _write(name, file, checked.report)
+        _write(workspace, name, file, checked)
     if as_json:
         show_json(render_json(checked.report))
     else:
@@ -55,7 +60,7 @@ def _wanted(text: str) -> tuple[str, Path]:
     return name, Path(file)
 
 
-def _write(name: str, file: Path, report: object) -> None:
+def _write(workspace: Workspace, name: str, file: Path, checked: Checked) -> None:
     from gonogo.operations.reporting import write_report
 
-    write_report(name, file, report)  # type: ignore[arg-type]
+    write_report(workspace, name, file, checked)

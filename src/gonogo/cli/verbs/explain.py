@@ -16,13 +16,14 @@ from gonogo.cli.door import JSON, PROJECT, paper, show_json, verb
 @JSON
 @verb
 def command(item: str, project: Path, as_json: bool) -> None:
-    """Say all about one ITEM: question, why it matters, required against measured, evidence, how to repair."""
+    """Say all about one ITEM: question, why it matters, required against measured, evidence, history, how to repair, the runbook."""
     from gonogo.operations.explain import explain
     from gonogo.operations.workspace import Workspace
-    from gonogo.reports.text import WIDTH, render_item
+    from gonogo.reports.explanation import render_explanation
+    from gonogo.reports.text import WIDTH
 
     explained = explain(Workspace.open(project), item)
     if as_json:
         show_json(explained.to_json())
         return
-    click.echo(render_item(explained.item, explained.result, explained.evidence, color=sys.stdout.isatty(), width=paper(WIDTH)))
+    click.echo(render_explanation(explained, color=sys.stdout.isatty(), width=paper(WIDTH)))
