@@ -25,6 +25,7 @@ TONES = {
     Outcome.WAIVED: "noted",
     Outcome.NOT_APPLICABLE: "quiet",
 }
+PHASE_TONES = {"passed": "good", "open": "open", "waits": "quiet"}
 FIRST = ("confusion_matrix", "roc", "reliability")
 
 
@@ -41,7 +42,7 @@ def environment() -> Environment:
     environment.filters.update(
         tone=TONES.__getitem__, mark=MARKS.__getitem__, words=WORDS.__getitem__, fact=fact_text, short=short, prose=prose, when=when
     )
-    environment.globals.update(requirements=requirement_lines, reason_beyond=reason_beyond)
+    environment.globals.update(requirements=requirement_lines, reason_beyond=reason_beyond, phase_tones=PHASE_TONES)
     return environment
 
 
