@@ -25,6 +25,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "data_contract": "gonogo.evidence.checks.data_contract:DataContract",
         "data_quality": "gonogo.evidence.checks.data_quality:DataQuality",
         "determinism": "gonogo.evidence.checks.determinism:Determinism",
+        "doctor": "gonogo.evidence.checks.doctor:Doctor",
         "document": "gonogo.evidence.checks.document:Document",
         "document_numbers": "gonogo.evidence.checks.document_numbers:DocumentNumbers",
         "environment": "gonogo.evidence.checks.environment:Environment",

@@ -155,6 +155,9 @@ class SandboxPort(Protocol):
     def scores(self, schema: Schema, model: Path, batch: Mapping[str, Numbers], *, chunk: int | None = None) -> tuple[Numbers, str]:
         """Scores float64 [rows, classes] computed `chunk` rows at a time, and the isolation in force."""
 
+    def inspect(self, model: Path) -> tuple[Any, str]:
+        """What the model's graph says about itself (`model.runtime.Inspection`), and the isolation in force."""
+
 
 @dataclass(frozen=True)
 class Response:

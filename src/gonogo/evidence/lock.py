@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from packaging.markers import InvalidMarker, Marker
+
 from gonogo.base.yaml_source import parse_yaml
 from gonogo.errors import DataError, ProjectFileError
 
@@ -35,6 +37,14 @@ class Pin:
     version: str
     marker: str = ""
     hashed: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is meant for this machine; one whose marker nobody understands is."""
+        try:
+            return not self.marker or Marker(self.marker).evaluate()
+        except InvalidMarker:
+            return True
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,12 @@ def command(project: Path, as_json: bool) -> None:
 
     findings = doctor(project)
     if as_json:
-        show_json({"findings": [{"what": found.what, "ok": found.ok, "detail": found.detail} for found in findings]})
+        show_json(
+            {
+                "ok": all(found.ok for found in findings),
+                "findings": [{"what": found.what, "ok": found.ok, "detail": found.detail} for found in findings],
+            }
+        )
     else:
         for found in findings:
             click.echo(f"{click.style('ok  ', fg='green') if found.ok else click.style('MEND', fg='red')}  {found.what:<17} {found.detail}")

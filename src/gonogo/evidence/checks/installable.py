@@ -7,12 +7,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import ClassVar
 
-from packaging.markers import InvalidMarker, Marker
-
 from gonogo import settings
 from gonogo.evidence.check import Check
 from gonogo.evidence.commands import run_command
-from gonogo.evidence.lock import Pin, normalised, read_lock
+from gonogo.evidence.lock import normalised, read_lock
 from gonogo.evidence.record import Fact, Measurement
 
 
@@ -35,7 +33,7 @@ class Installable(Check):
     def measure(self, environment: Path) -> Measurement:
         lock = read_lock(environment)
         here = {normalised(found.name): found.version for found in metadata.distributions()}
-        counted = [pin for pin in lock.pins if _counts(pin) and pin.name not in ("python", "pip")]
+        counted = [pin for pin in lock.pins if pin.counts and pin.name not in ("python", "pip")]
         missing = [pin for pin in counted if pin.name not in here]
         other = [pin for pin in counted if pin.name in here and here[pin.name] != pin.version]
         findings = [f"not installed: {pin.name}=={pin.version}" for pin in missing]
@@ -54,14 +52,6 @@ class Installable(Check):
             },
             tuple(findings),
         )
-
-
-def _counts(pin: Pin) -> bool:
-    """Whether a pin is meant for this machine; one whose marker nobody understands is."""
-    try:
-        return not pin.marker or Marker(pin.marker).evaluate()
-    except InvalidMarker:
-        return True
 
 
 def _resolves(lock: Path) -> tuple[bool, str]:
