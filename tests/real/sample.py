@@ -29,6 +29,7 @@ from gonogo.trust.signers.file import FileSigner
 from gonogo.verdict.approval import Approval, approve
 from gonogo.verdict.judge import judge
 from gonogo.verdict.outcome import Verdict
+from gonogo.verdict.policy import Policy, demands, sign_policy
 from gonogo.verdict.sign_off import People, SignOff, sign_off
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -147,16 +148,21 @@ def sealable(bundle: Bundle, folder: Path) -> Sealable:
     given = SignOff(
         "owner", "Ana", ana.key_id, ("owner",), bundle.digest, first.evidence_digest, CHECKLIST.digest, "approve", "", TIME
     )  # fmt: skip
-    verdict = judge(CHECKLIST, sign_offs=[given], **rest)
+    people = {"owner": [("Ana", ana.public)]}
+    store = FileSigner(folder / "store.key")
+    policy = Policy(
+        "small", store.key_id, "small-pack", CHECKLIST.digest, demands(CHECKLIST), {}, {"isolation": "required"}, ("owner",), people
+    )  # fmt: skip
+    verdict = judge(CHECKLIST, sign_offs=[given], policy=policy.digest, **rest)
     statements = {
+        "policy/0001.dsse.json": sign_policy(policy, None, ana),
         "checklist.json": canonical_bytes(CHECKLIST.to_json()),
         "verdict.json": canonical_bytes(verdict.to_json()),
         "evidence/quality.json": canonical_bytes(evidence.to_json()),
         "sign-offs/owner.dsse.json": sign_off(given, ana),
         "load_test.json": canonical_bytes({"format": "gonogo-load-test/1", "subject": bundle.digest, "requests": 1000}),
     }
-    people = {"owner": [("Ana", ana.public)]}
-    return Sealable(bundle, approve(verdict), verdict, statements, people, FileSigner(folder / "store.key"))
+    return Sealable(bundle, approve(verdict), verdict, statements, people, store)
 
 
 def seal_two(folder: Path) -> Path:

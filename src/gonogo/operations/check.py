@@ -14,16 +14,16 @@ from gonogo.base.canonical import canonical_bytes
 from gonogo.base.files import write_atomic
 from gonogo.checklist.items import Checklist, Item
 from gonogo.checklist.load import load_pack
-from gonogo.errors import GonogoError, KeyFileError, NotFoundError
+from gonogo.errors import GonogoError, NotFoundError
 from gonogo.evidence.check import asked_inputs
 from gonogo.evidence.collect import collect, current_inputs
 from gonogo.evidence.record import Evidence
 from gonogo.evidence.store import EvidenceStore
 from gonogo.operations.history import remember
 from gonogo.operations.inputs import ProjectInputs
+from gonogo.operations.policy import PolicyState, by_known_keys, policy_state
 from gonogo.operations.workspace import Workspace
 from gonogo.reports.report import Report
-from gonogo.trust.keys import PublicKey
 from gonogo.verdict.judge import Answer, judge
 from gonogo.verdict.outcome import Verdict
 from gonogo.verdict.sign_off import People, SignOff, read_sign_off
@@ -38,13 +38,18 @@ def silent(what: str, done: int, total: int) -> None:
 @dataclass(frozen=True)
 class Checked:
     """A verdict with all that it rests on. `sign_offs` holds, by file name, the envelopes that are about this very subject and evidence;
-    `people` the names and public keys by role."""
+    `policy` whose word counts, and why."""
 
     verdict: Verdict
     checklist: Checklist
     evidence: Mapping[str, Evidence]
     sign_offs: Mapping[str, bytes]
-    people: People
+    policy: PolicyState
+
+    @property
+    def people(self) -> People:
+        """Names and public keys by role, as the policy in force names them."""
+        return self.policy.people
 
     @property
     def report(self) -> Report:
@@ -52,11 +57,17 @@ class Checked:
             system=self.verdict.system, verdict=self.verdict, checklist=self.checklist, evidence=self.evidence, generated=self.verdict.time
         )
 
+    @property
+    def signatures(self) -> tuple[SignOff, ...]:
+        """What the envelopes in `sign_offs` say."""
+        return tuple(read_sign_off(data, self.people) for data in self.sign_offs.values())
+
 
 def check(workspace: Workspace, *, only: frozenset[str] = frozenset(), judge_only: bool = False, progress: Progress = silent) -> Checked:
     """Measure (all items, or `only` these) and judge. Raises NotFoundError for an item that the checklist does not have."""
     project = workspace.project
-    checklist = load_pack(project.pack, project).gate
+    pack = load_pack(project.pack, project)
+    checklist = pack.gate
     unknown = only - {item.id for item in checklist.items}
     if unknown:
         raise NotFoundError(f"{checklist.title} has no item {', '.join(sorted(unknown))}.", hint="`gonogo check` lists the items.")
@@ -80,8 +91,9 @@ def check(workspace: Workspace, *, only: frozenset[str] = frozenset(), judge_onl
         now = current_inputs(checklist, inputs)
         subject = inputs.subject
         notes = [*store.notes, *inputs.notes]
-    people, problems = _people(workspace)
-    signed = _sign_offs(workspace, people, problems)
+    policy = policy_state(workspace, pack)
+    problems = list(policy.notes)
+    signed = _sign_offs(policy, problems)
     verdict = judge(
         checklist,
         system=project.system,
@@ -94,6 +106,8 @@ def check(workspace: Workspace, *, only: frozenset[str] = frozenset(), judge_onl
         },
         now=workspace.clock.now(),
         notes=(*notes, *problems),
+        policy=policy.digest,
+        distrust=policy.problem,
     )
     write_atomic(workspace.path / "verdict.json", canonical_bytes(verdict.to_json()))
     remember(workspace.history, verdict)
@@ -101,7 +115,7 @@ def check(workspace: Workspace, *, only: frozenset[str] = frozenset(), judge_onl
     current = {
         name: data for name, (record, data) in signed.items() if (record.subject, record.evidence_digest, record.checklist_digest) == about
     }
-    return Checked(verdict, checklist, evidence, current, people)
+    return Checked(verdict, checklist, evidence, current, policy)
 
 
 def _reads_load_test(checklist: Checklist) -> bool:
@@ -119,27 +133,18 @@ def _counted(checklist: Checklist, progress: Progress) -> Callable[[Item, str], 
     return tell
 
 
-def _people(workspace: Workspace) -> tuple[People, list[str]]:
-    """Names and public keys by role; a key that cannot be read is a problem, and its person signs nothing."""
-    people: dict[str, list[tuple[str, PublicKey]]] = {}
-    problems = []
-    for role, persons in workspace.project.people.items():
-        people[role] = []
-        for person in persons:
-            try:
-                people[role].append((person.name, PublicKey.load(person.key)))
-            except KeyFileError as error:
-                problems.append(str(error))
-    return people, problems
+def _sign_offs(policy: PolicyState, problems: list[str]) -> dict[str, tuple[SignOff, bytes]]:
+    """Every sign-off of the log, by the name of its file in a release, whose signature is that of a person who has the role now.
 
-
-def _sign_offs(workspace: Workspace, people: People, problems: list[str]) -> dict[str, tuple[SignOff, bytes]]:
-    """Every envelope, by file name, whose signature is that of the person who has the role; the others become problems, never sign-offs."""
+    Those by keys that have left the policy are part of the past and said nothing about.
+    """
     signed = {}
-    for path in sorted(workspace.sign_offs.glob("*.dsse.json")):
-        data = path.read_bytes()
+    for recorded in policy.log.sign_offs:
+        if not by_known_keys(recorded.envelope, policy.people):
+            continue
         try:
-            signed[path.name] = (read_sign_off(data, people), data)
+            record = read_sign_off(recorded.envelope, policy.people)
+            signed[f"{recorded.seq:06}-{record.role}.dsse.json"] = (record, recorded.envelope)
         except GonogoError as error:
-            problems.append(f"{path.name} does not count: {error}")
+            problems.append(f"the sign-off of event {recorded.seq} does not count: {error}")
     return signed

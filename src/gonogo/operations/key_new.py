@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
 from gonogo import settings
 from gonogo.base.files import storage, write_atomic
 from gonogo.base.yaml_source import load_yaml
-from gonogo.errors import ConflictError, UsageError
-from gonogo.trust.keys import generate_key
+from gonogo.errors import ConflictError, KeyFileError, UsageError
+from gonogo.trust.keys import PublicKey, generate_key
 from gonogo.trust.signers.file import FileSigner
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -33,6 +34,19 @@ class NewKey:
 def private_path(name: str) -> Path:
     """Where the private key of a person lies on this machine."""
     return Path(settings.text("keys")).expanduser() / f"{name}.key"
+
+
+def private_keys(key_ids: Container[str]) -> list[Path]:
+    """The private keys on this machine whose public half, which lies beside each, has one of these ids."""
+    found = []
+    for public in sorted(Path(settings.text("keys")).expanduser().glob("*.pub")):
+        private = public.with_suffix(".key")
+        try:
+            if private.exists() and PublicKey.load(public).key_id in key_ids:
+                found.append(private)
+        except KeyFileError:  # some other file of that ending: it signs nothing
+            continue
+    return found
 
 
 def key_new(name: str, project_file: Path, *, role: str | None = None) -> NewKey:

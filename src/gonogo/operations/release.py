@@ -79,6 +79,7 @@ def _statements(workspace: Workspace, report: Checked) -> dict[str, bytes]:
     }
     for item, evidence in report.evidence.items():
         statements[f"evidence/{item}.json"] = canonical_bytes(evidence.to_json())
+    statements.update(report.policy.statements)
     for name, data in report.sign_offs.items():
         statements[f"sign-offs/{name}"] = data
     load_test = kept_load_test(workspace, str(report.verdict.subject))

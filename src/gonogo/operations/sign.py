@@ -1,86 +1,203 @@
-"""`gonogo sign`: a person's signature, in a role, over exactly what was measured."""
+"""`gonogo sign`: a person's signature, in a role, over exactly what was measured; or over a changed policy.
+
+The first signature of a store also pins the policy: from then on people, keys and demands are those that it saw. Everything signed is an
+event of the log (see `registry/trust_log.py`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gonogo import settings
 from gonogo.base.clock import stamp
-from gonogo.base.files import write_atomic
-from gonogo.errors import KeyFileError, NotFoundError, RefusedError
+from gonogo.errors import KeyFileError, NotFoundError, RefusedError, UsageError, VerificationError
 from gonogo.operations.check import Checked, check
-from gonogo.operations.key_new import private_path
+from gonogo.operations.key_new import private_keys
+from gonogo.operations.policy import PolicyState, add_policy_signature, by_known_keys, policy_state
 from gonogo.operations.workspace import Workspace
-from gonogo.trust.keys import PublicKey
+from gonogo.registry.trust_log import SIGN_OFF, record_envelope
+from gonogo.trust.keys import Signer
 from gonogo.trust.signers.file import FileSigner
 from gonogo.verdict.outcome import GOOD, Outcome
-from gonogo.verdict.sign_off import SignOff, sign_off
+from gonogo.verdict.policy import sign_policy
+from gonogo.verdict.sign_off import SignOff, read_sign_off, sign_off
 
 UNMEASURED = frozenset({Outcome.STALE, Outcome.NOT_RUN})
+MOST_TEXT = 200  #: so much of what was measured is remembered for "what changed since"
 
 
 @dataclass(frozen=True)
 class Signed:
-    """What was signed, and where the envelope lies. `open_items` are the measured items that do not pass: the signer has seen them."""
+    """What was signed. `open_items` are the measured items that do not pass, `changes` what is otherwise than at the last sign-off of the
+    role (None: there was none): the signer has seen both. `pinned` is the policy's state when this signature was the one that pinned it."""
 
     sign_off: SignOff
-    path: Path
     open_items: tuple[str, ...]
+    changes: tuple[str, ...] | None
+    pinned: PolicyState | None = None
+
+
+@dataclass(frozen=True)
+class SignedPolicy:
+    """A signature under a policy: what it changes, and the roles whose signature it still lacks."""
+
+    person: str
+    digest: str
+    changes: tuple[str, ...]
+    lacking: tuple[str, ...]
 
 
 def sign(workspace: Workspace, role: str, *, key: Path | None = None, reject: str | None = None) -> Signed:
     """Sign every item of `role` for the bundle and evidence as they are now; `reject` is the reason of a refusal.
 
-    Raises NotFoundError for a role that the checklist does not ask for, KeyFileError when the key is not that of the role's person,
-    RefusedError when something has not been measured yet: an approval of it would be void as soon as it is.
+    Raises NotFoundError for a role that nobody has or the checklist does not ask for, KeyFileError when the key is not that of one of the
+    role's people, RefusedError when something has not been measured yet (an approval of it would be void as soon as it is), when the
+    policy is another one than the signed one, or when the role may not pin the first one.
     """
-    project = workspace.project
-    persons = project.people.get(role)
-    if not persons:
-        known = ", ".join(project.people) or "nobody yet"
-        raise NotFoundError(f"nobody has the role {role!r} in {project.file.name} ({known}).", hint=f"gonogo key new NAME --role {role}")
-    here = [path for path in (private_path(one.key.stem) for one in persons) if path.exists()]
-    signer = FileSigner(key or (here[0] if here else private_path(persons[0].key.stem)))
-    person = next((one for one in persons if PublicKey.load(one.key).key_id == signer.key_id), None)
-    if person is None:
-        raise KeyFileError(
-            f"this key is not {' or '.join(one.name for one in persons)}'s, who has the role {role!r}.",
-            hint=f"Sign with the private half of {' or '.join(one.key.name for one in persons)}: --key FILE.",
-        )
+    state = policy_state(workspace)
+    name, signer = find_signer(workspace, state, role, key)
     checked = check(workspace, judge_only=True)
+    record = drafted(workspace, checked, role, (name, signer.key_id), reject)
+    first = must_pin_first(checked.policy, role, rejecting=reject is not None)
+    said = changes_since(checked, role)
+    if first:
+        pin_first(workspace, signer)
+    add_sign_off(workspace, record, sign_off(record, signer), seen(checked))
+    return Signed(record, open_items(checked), said, policy_state(workspace) if first else None)
+
+
+def sign_changed_policy(workspace: Workspace, role: str, *, key: Path | None = None) -> SignedPolicy:
+    """Sign what gonogo.yaml and its pack declare now, as a person of the policy in force (or of the first one). Raises as `sign`."""
+    state = policy_state(workspace)
+    name, signer = find_signer(workspace, state, role, key)
+    said = what_is_new(state)
+    if state.log.pinned is None:
+        pin_first(workspace, signer)
+    else:
+        if not state.lacking:
+            raise RefusedError("the policy in force is the one that the project declares; nothing is to be signed.")
+        add_policy_signature(workspace, state, sign_policy(state.declared, state.log.pinned, signer))
+    after = policy_state(workspace)
+    return SignedPolicy(name, after.declared.digest, said, after.lacking)
+
+
+def find_signer(workspace: Workspace, state: PolicyState, role: str, key: Path | None) -> tuple[str, FileSigner]:
+    """Name and signer of a person of the role: with `key`, or with the one private key of them that lies on this machine."""
+    if not state.intact:
+        raise VerificationError(state.problem)
+    members = {public.key_id: (name, public) for name, public in state.people.get(role, ())}
+    if not members:
+        hint = f"gonogo key new NAME --role {role}"
+        if state.log.pinned and state.declared.people.get(role):
+            hint = "The policy in force does not know that role's people yet: gonogo sign ROLE --policy, by those whom it names."
+        raise NotFoundError(f"nobody has the role {role!r} ({', '.join(state.people) or 'nobody has any yet'}).", hint=hint)
+    names = " or ".join(name for name, _ in members.values())
+    if key is None:
+        here = private_keys(members)
+        if len(here) > 1:
+            raise UsageError(
+                f"the keys of several people who are {role} lie here.", hint=f"Say which: {', '.join(f'--key {one}' for one in here)}"
+            )
+        if not here:
+            raise KeyFileError(
+                f"no private key of {names} lies in {settings.text('keys')}.",
+                hint="Name it with --key FILE, or let them sign elsewhere: gonogo sign ROLE --request FILE",
+            )
+        key = here[0]
+    signer = FileSigner(key)
+    if signer.key_id not in members:
+        raise KeyFileError(f"this key is not {names}'s, who has the role {role!r}.", hint="Sign with their private key: --key FILE.")
+    if signer.key_id in state.log.revoked:
+        raise KeyFileError(f"this key is revoked ({state.log.revoked[signer.key_id]}).", hint="docs/how-to-keys.md says what to do.")
+    return members[signer.key_id][0], signer
+
+
+def drafted(workspace: Workspace, checked: Checked, role: str, person: tuple[str, str], reject: str | None) -> SignOff:
+    """What the person (name, key id) would sign now. Raises RefusedError when it could not count."""
     items = tuple(item.id for item in checked.checklist.items if item.sign_off == role)
     if not items:
         raise NotFoundError(f"{checked.checklist.title} asks for no sign-off of the role {role!r}.")
-    unmeasured = [
-        result.item for result in checked.verdict.items if checked.checklist.item(result.item).check and result.outcome in UNMEASURED
-    ]
+    asked = {item.id for item in checked.checklist.items if item.check}
+    unmeasured = [result.item for result in checked.verdict.items if result.item in asked and result.outcome in UNMEASURED]
     if unmeasured and not reject:
         raise RefusedError(f"{', '.join(unmeasured)}: not measured for the files as they are now.", hint="Run `gonogo check`, then sign.")
-    statement = _statement(workspace, checked, role, person.name, signer.key_id, items, reject)
-    name = f"{role}-{signer.key_id[:8]}-{statement.time.replace(':', '').replace('.', '')}.dsse.json"
-    path = workspace.sign_offs / name
-    write_atomic(path, sign_off(statement, signer))
-    missing = tuple(
-        result.item for result in checked.verdict.items if result.outcome not in GOOD and checked.checklist.item(result.item).check
-    )
-    return Signed(statement, path, missing)
-
-
-def _statement(  # the record's own fields
-    workspace: Workspace, checked: Checked, role: str, name: str, key_id: str, items: tuple[str, ...], reject: str | None
-) -> SignOff:
-    subject = checked.verdict.subject
-    if subject is None or not checked.evidence:
+    if checked.verdict.subject is None or not checked.evidence:
         raise RefusedError("nothing has been measured for the files as they are now.", hint="Run `gonogo check` first.")
     return SignOff(
         role=role,
-        person=name,
-        key_id=key_id,
+        person=person[0],
+        key_id=person[1],
         items=items,
-        subject=subject,
+        subject=checked.verdict.subject,
         evidence_digest=checked.verdict.evidence_digest,
         checklist_digest=checked.verdict.checklist_digest,
         decision="reject" if reject else "approve",
         reason=reject or "",
         time=stamp(workspace.clock.now()),
     )
+
+
+def must_pin_first(state: PolicyState, role: str, *, rejecting: bool) -> bool:
+    """Whether this signature has to pin the policy. A rejection pins nothing, and is heard under whatever policy. Raises RefusedError
+    when the role cannot sign now."""
+    if rejecting or not state.problem:
+        return False
+    if state.log.pinned is None and role in state.declared.policy_roles:
+        return True
+    if state.log.pinned is None:
+        raise RefusedError(state.problem, hint=f"Let somebody sign first who is {' or '.join(state.declared.policy_roles)}.")
+    raise RefusedError(state.problem, hint="See `gonogo policy`.")
+
+
+def pin_first(workspace: Workspace, signer: Signer) -> None:
+    """The first policy of the store, on the word of this signer. The log is begun when there is none."""
+    workspace.store()
+    state = policy_state(workspace)
+    add_policy_signature(workspace, state, sign_policy(state.declared, None, signer))
+
+
+def add_sign_off(workspace: Workspace, record: SignOff, envelope: bytes, shown: Mapping[str, str]) -> None:
+    with workspace.store().transaction() as tx:
+        record_envelope(tx, SIGN_OFF, workspace.project.system, envelope, settings.actor(), shown)
+
+
+def open_items(checked: Checked) -> tuple[str, ...]:
+    """The measured items that do not pass."""
+    return tuple(
+        result.item for result in checked.verdict.items if result.outcome not in GOOD and checked.checklist.item(result.item).check
+    )
+
+
+def seen(checked: Checked) -> dict[str, str]:
+    """Of every item that is measured or answered, what its signer is shown: outcome and reason."""
+    asked = {item.id for item in checked.checklist.items if item.check}
+    return {one.item: f"{one.outcome}: {one.reason}"[:MOST_TEXT] for one in checked.verdict.items if one.item in asked}
+
+
+def changes_since(checked: Checked, role: str) -> tuple[str, ...] | None:
+    """What is otherwise than when somebody last signed in this role; None when nobody has."""
+    for recorded in reversed(checked.policy.log.sign_offs):
+        if by_known_keys(recorded.envelope, checked.people) and read_sign_off(recorded.envelope, checked.people).role == role:
+            break
+    else:
+        return None
+    last = read_sign_off(recorded.envelope, checked.people)
+    verdict, now, before = checked.verdict, seen(checked), recorded.seen
+    found = ["the bundle is another one"] if last.subject != verdict.subject else []
+    found += ["the checklist is another one"] if last.checklist_digest != verdict.checklist_digest else []
+    for item in dict.fromkeys([*before, *now]):
+        if before.get(item) != now.get(item):
+            found.append(f"{item}: {before.get(item, 'not there')} → {now.get(item, 'not there')}")
+    if not found and last.evidence_digest != verdict.evidence_digest:
+        found.append("it was measured again, with the same results")
+    return tuple(found)
+
+
+def what_is_new(state: PolicyState) -> tuple[str, ...]:
+    """What a signature under the declared policy agrees to, in words."""
+    if state.log.pinned:
+        return state.changes
+    people = [f"{name} (key {key.key_id[:16]}) is {role}" for role, members in state.declared.people.items() for name, key in members]
+    return (*people, f"the pack {state.declared.pack} demands {len(state.declared.items)} items")

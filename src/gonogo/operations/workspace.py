@@ -1,13 +1,12 @@
 """A project opened for work: its declarations, its store, its clock.
 
 store/
-  gonogo.db, anchor.json    the registry: events and documents (see docs/formats/registry.md)
+  gonogo.db, anchor.json    the registry: events, also all that people signed, and documents (see docs/formats/registry.md)
   keys/store.key, .pub      the key that signs events and releases
   bundles/<digest>/         what would ship, content-addressed
   evidence/<item>.json      what was measured
   load_tests/<digest>.json  load tests of bundles
   negative_controls/        what the gate said to spoiled copies, by bundle
-  sign-offs/*.dsse.json     what people signed
   releases/<name>-<version> sealed releases, and the same as .tar.gz
   service/                  control socket, persisted routes
   history.jsonl             what became of each item, change by change
@@ -58,16 +57,14 @@ class Workspace:
     history = property(lambda self: self.path / "history.jsonl")
     alarms_file = property(lambda self: self.path / "alarms.jsonl")
     key_file = property(lambda self: self.path / "keys" / "store.key")
+    log_file = property(lambda self: self.path / "gonogo.db")
 
     def signer(self) -> FileSigner:
-        """The store's own key, made at first use."""
-        from gonogo.trust.keys import generate_key
+        """The store's own key, made with the log at first use."""
         from gonogo.trust.signers.file import FileSigner
 
         if not self.key_file.exists():
-            with storage(self.key_file, "create"):
-                self.key_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            generate_key(self.key_file)
+            self.store()
         return FileSigner(self.key_file)
 
     def public_key(self) -> PublicKey:
@@ -76,12 +73,29 @@ class Workspace:
     def store(self) -> SqliteStore:
         """The registry's store, opened once."""
         from gonogo.registry.stores.sqlite import SqliteStore
+        from gonogo.trust.keys import generate_key
 
         if self._store is None:
-            with storage(self.path, "create"):
-                self.path.mkdir(parents=True, exist_ok=True)
-            self._store = SqliteStore(self.path / "gonogo.db", self.signer(), self.clock)
+            self._refuse_a_removed_log()
+            if not self.key_file.exists():
+                with storage(self.key_file, "create"):
+                    self.key_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                generate_key(self.key_file)
+            self._store = SqliteStore(self.log_file, self.signer(), self.clock)
         return self._store
+
+    def has_log(self) -> bool:
+        """Whether something was ever recorded here, also when it was removed since."""
+        return any(path.exists() for path in (self.log_file, self.log_file.with_name("anchor.json"), self.key_file))
+
+    def _refuse_a_removed_log(self) -> None:
+        """The key is made with the log: one without the other is a log that was taken away, and is never begun again under that key."""
+        if self.has_log() and not (self.log_file.exists() and self.key_file.exists()):
+            gone = self.log_file if self.key_file.exists() else self.key_file
+            raise VerificationError(
+                f"{gone} was removed, and with it what was signed and released here.",
+                hint="Restore the whole store from a backup; docs/how-to-keys.md says how to begin anew.",
+            )
 
     def registry(self) -> Registry:
         from gonogo.registry.registry import Registry

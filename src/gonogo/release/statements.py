@@ -3,6 +3,7 @@
     statements/checklist.json          what was demanded
     statements/verdict.json            what followed
     statements/evidence/ITEM.json      what was measured, one for each item with a check
+    statements/policy/NNNN.dsse.json   whose word counts and what is demanded: the line of policies, the last one in force
     statements/sign-offs/*.dsse.json   who said yes, in their own envelopes
     statements/load_test.json          the load test with its latency histogram, when there was one
 
@@ -23,11 +24,14 @@ from gonogo.checklist.items import Checklist, Item, Phase
 from gonogo.errors import VerificationError
 from gonogo.evidence.record import Evidence
 from gonogo.verdict.outcome import Decision, ItemResult, Outcome, Verdict
+from gonogo.verdict.policy import Pinned, follow_all
 from gonogo.verdict.sign_off import People, SignOff, read_sign_off
 
 FOLDER = "statements"
 CHECKLIST, VERDICT, LOAD_TEST = "checklist.json", "verdict.json", "load_test.json"
-NAME = re.compile(r"checklist\.json|verdict\.json|load_test\.json|evidence/[A-Za-z0-9._-]+\.json|sign-offs/[A-Za-z0-9._-]+\.dsse\.json")
+NAME = re.compile(
+    r"checklist\.json|verdict\.json|load_test\.json|evidence/[A-Za-z0-9._-]+\.json|(policy|sign-offs)/[A-Za-z0-9._-]+\.dsse\.json"
+)
 T = TypeVar("T")
 
 
@@ -40,6 +44,7 @@ class Statements:
     evidence: Mapping[str, Evidence]
     sign_offs: tuple[SignOff, ...]
     load_test: Mapping[str, Any] | None
+    policy: Pinned | None
 
     @property
     def verdict_digest(self) -> str:
@@ -68,6 +73,7 @@ def read_statements(documents: Mapping[str, bytes], people: People) -> Statement
         evidence,
         tuple(_sign_off(name, documents[name], people) for name in signed),
         _read(LOAD_TEST, documents[LOAD_TEST], dict, dict) if LOAD_TEST in documents else None,
+        _policy([documents[name] for name in sorted(documents) if name.startswith("policy/")]),
     )
 
 
@@ -112,6 +118,8 @@ def verdict_from_json(data: Mapping[str, Any]) -> Verdict:
         items=items,
         time=data["time"],
         notes=tuple(data["notes"]),
+        policy=data.get("policy"),
+        blocked=tuple(data.get("blocked", ())),
     )
 
 
@@ -123,6 +131,13 @@ def _read(name: str, data: bytes, read: Callable[[Any], T], write: Callable[[T],
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise VerificationError(f"{FOLDER}/{name} is malformed: {error}.") from error
     raise VerificationError(f"{FOLDER}/{name} is not in canonical form.")
+
+
+def _policy(envelopes: list[bytes]) -> Pinned | None:
+    try:
+        return follow_all(envelopes)
+    except VerificationError as error:
+        raise VerificationError(f"{FOLDER}/policy: {error.message}") from error
 
 
 def _sign_off(name: str, data: bytes, people: People) -> SignOff:

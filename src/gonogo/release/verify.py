@@ -18,6 +18,9 @@ The obligations, with their numbers in the code. A release is verified when all 
     verdict, a live approval of exactly this subject, evidence and checklist.
 10. The verdict is GO, and GO follows from its items.
 11. A load test beside it is of this bundle, and is the very one that was judged.
+12. When the checklist asks anybody to sign, the policy in force lies here, at the end of a line in which each was signed as the one before
+    demands. It is for this system and for the store whose key is given, its demands are this checklist's, its people are those whom the
+    statement names, and the verdict names its digest. (A release of format 1 has no policy.)
 
 Every refusal is a VerificationError that names the file or the item. Nothing is repaired, nothing is only warned about.
 """
@@ -49,9 +52,11 @@ from gonogo.trust.envelope import IN_TOTO, open_envelope, read_statement
 from gonogo.trust.keys import PublicKey
 from gonogo.verdict.judge import decide, evidence_digest
 from gonogo.verdict.outcome import Decision, Outcome
+from gonogo.verdict.policy import demands
 from gonogo.verdict.sign_off import People, SignOff, judge_sign_off
 
-FORMAT = "gonogo-release/1"
+FORMAT = "gonogo-release/2"
+FORMAT_1 = "gonogo-release/1"  #: before policies were pinned; verified for ever, sealed no more
 PREDICATE = "urn:gonogo:release:v1"
 SEAL = "release.dsse.json"
 BUNDLE = "bundle"
@@ -148,6 +153,7 @@ def _verify_folder(root: Path, shown: Path, key: PublicKey) -> VerifiedRelease:
     _check_digests(predicate, statements)  # 6
     _check_verdict(statements, system, subject)  # 7, 8, 10
     _check_sign_offs(statements, subject)  # 9
+    _check_policy(statements, people, system, key if predicate["format"] == FORMAT else None)  # 12
     if statements.load_test is not None and statements.load_test.get("subject") != subject:  # 11
         raise VerificationError(f"{FOLDER}/load_test.json is not of this bundle.")
     return VerifiedRelease(
@@ -174,7 +180,7 @@ def _refuse_empty_folders(root: Path) -> None:
 
 
 def _names(name: str, predicate: Mapping[str, Any]) -> tuple[str, Version, Version | None]:
-    if predicate.get("format") != FORMAT:
+    if predicate.get("format") not in (FORMAT, FORMAT_1):
         raise VerificationError(f"{SEAL}: the format {predicate.get('format')!r} is not known here.", hint="Use a newer gonogo.")
     if predicate.keys() != KEYS:
         raise VerificationError(f"{SEAL}: unexpected or missing: {', '.join(sorted(predicate.keys() ^ KEYS))}.")
@@ -253,7 +259,7 @@ def _check_verdict(found: Statements, system: str, subject: str) -> None:
             raise VerificationError(f"{FOLDER}/load_test.json is not the load test that {item.id} was judged by.")
     if evidence_digest(checklist, verdict.items) != verdict.evidence_digest:  # 8
         raise VerificationError(f"{FOLDER}/verdict.json names another evidence digest than its items give.")
-    if verdict.decision is not Decision.GO or decide(verdict.items, subject) is not Decision.GO:  # 10
+    if verdict.decision is not Decision.GO or decide(verdict.items, subject, verdict.blocked) is not Decision.GO:  # 10
         raise VerificationError(f"{FOLDER}/verdict.json is not a GO.")
 
 
@@ -273,3 +279,30 @@ def _check_sign_offs(found: Statements, subject: str) -> None:
             given = judge_sign_off(item, subject, verdict.evidence_digest, checklist.digest, list(found.sign_offs), moment)
             if given.outcome is not Outcome.PASS or result.outcome is not Outcome.PASS:
                 raise VerificationError(f"{FOLDER}/sign-offs: the item {item.id} is not signed for: {given.reason}.")
+
+
+def _check_policy(found: Statements, people: People, system: str, key: PublicKey | None) -> None:
+    if found.policy is None:
+        if found.verdict.policy is not None or (key is not None and any(item.sign_off for item in found.checklist.items)):
+            raise VerificationError(f"{FOLDER}/policy is missing, so nothing says whose signatures count.")
+        return
+    if key is None:
+        raise VerificationError(f"{FOLDER}/policy: a release of format 1 has none.")
+    policy = found.policy.policy
+    wrong = {
+        "another system": policy.system != system,
+        "another store": policy.store != key.key_id,
+        "another checklist": policy.checklist != found.checklist.digest or policy.items != demands(found.checklist),
+        "other answers": any(
+            result.outcome is Outcome.NOT_APPLICABLE and policy.answers.get(result.item) is not False for result in found.verdict.items
+        ),
+        "other people": _plain(policy.people) != _plain(people),
+    }
+    if any(wrong.values()):
+        raise VerificationError(f"{FOLDER}/policy is for {' and '.join(what for what, true in wrong.items() if true)}.")
+    if found.verdict.policy != policy.digest:
+        raise VerificationError(f"{FOLDER}/verdict.json was judged under another policy than the one that lies here.")
+
+
+def _plain(people: People) -> dict[str, list[tuple[str, str]]]:
+    return {role: [(name, key.key_id) for name, key in members] for role, members in people.items()}

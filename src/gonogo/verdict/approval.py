@@ -34,7 +34,7 @@ class Approval:
 
 def approve(verdict: Verdict) -> Approval:
     """Turn a GO into an approval. Raises NotApprovedError naming what is in the way; a GO that its own items contradict is refused too."""
-    go = verdict.decision is Decision.GO and decide(verdict.items, verdict.subject) is Decision.GO
+    go = verdict.decision is Decision.GO and decide(verdict.items, verdict.subject, verdict.blocked) is Decision.GO
     if not go or verdict.subject is None:
         raise NotApprovedError(_refusal(verdict), hint=_next_step(verdict))
     return Approval(verdict.system, verdict.subject, digest(verdict.to_json()), verdict, proof=_FROM_A_VERDICT)
@@ -47,6 +47,8 @@ def _blocking(verdict: Verdict) -> list[ItemResult]:
 def _refusal(verdict: Verdict) -> str:
     name = f"{verdict.system} ({verdict.subject[:19]}…)" if verdict.subject else verdict.system
     blocking = _blocking(verdict)
+    if verdict.blocked:
+        return f"{name} is not approved: {verdict.blocked[0]}"
     if not blocking:
         why = "there is no bundle" if verdict.subject is None else "no mandatory item was judged"
         return f"{name} is not approved: {why}."
@@ -57,4 +59,6 @@ def _refusal(verdict: Verdict) -> str:
 
 def _next_step(verdict: Verdict) -> str:
     blocking = _blocking(verdict)
+    if verdict.blocked:
+        return "See `gonogo policy`."
     return f"See `gonogo explain {blocking[0].item}`." if blocking else "Run `gonogo check`."

@@ -58,8 +58,12 @@ def judge(
     now: datetime,
     waivers: Sequence[Waiver] = (),
     notes: Sequence[str] = (),
+    policy: str | None = None,
+    distrust: str = "",
 ) -> Verdict:
     """Judge a checklist. `current_inputs` holds, by item, the digest of every input as it is now ("missing:<why>" when it is gone).
+
+    `policy` is the digest of the policy in force; `distrust` says why nobody's word counts at the moment, and then nothing is GO.
 
     Raises UsageError for an empty checklist: nothing demanded is nothing shown.
     """
@@ -77,26 +81,31 @@ def judge(
     measured = evidence_digest(checklist, results.values())
     for item in checklist.items:
         if item.id not in results:
-            results[item.id] = judge_sign_off(item, subject, measured, checklist.digest, list(sign_offs), now)
+            given = judge_sign_off(item, subject, measured, checklist.digest, list(sign_offs), now)
+            void = distrust and given.outcome is Outcome.PASS
+            results[item.id] = replace(given, outcome=Outcome.STALE, reason=f"{given.reason}, but {distrust}") if void else given
+    blocked = (distrust,) if distrust else ()
     ordered = tuple(results[item.id] for item in checklist.items)
     return Verdict(
         system=system,
-        decision=decide(ordered, subject),
+        decision=decide(ordered, subject, blocked),
         subject=subject,
         checklist_digest=checklist.digest,
         evidence_digest=measured,
         items=ordered,
         time=stamp(now),
         notes=(*notes, *_idle_waivers(waivers, ordered)),
+        policy=policy,
+        blocked=blocked,
     )
 
 
-def decide(results: Sequence[ItemResult], subject: str | None) -> Decision:
-    """GO only for a subject, with every item good, every mandatory one PASS, and at least one mandatory."""
+def decide(results: Sequence[ItemResult], subject: str | None, blocked: Sequence[str] = ()) -> Decision:
+    """GO only for a subject, with nothing `blocked`, every item good, every mandatory one PASS, and at least one mandatory."""
     every_good = all(result.outcome in GOOD for result in results)
     mandatory = [result for result in results if result.mandatory]
     every_mandatory = bool(mandatory) and all(result.outcome is Outcome.PASS for result in mandatory)
-    return Decision.GO if subject and every_good and every_mandatory else Decision.NO_GO
+    return Decision.GO if subject and every_good and every_mandatory and not blocked else Decision.NO_GO
 
 
 def evidence_digest(checklist: Checklist, results: Iterable[ItemResult]) -> str:

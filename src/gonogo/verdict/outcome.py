@@ -55,7 +55,8 @@ class Verdict:
     """GO or NO-GO for a subject under a checklist.
 
     `subject` is the bundle's root digest, or None when no bundle could be built (then it is never GO). `evidence_digest` is the
-    digest of what was measured: sign-offs are bound to it. `time` is RFC 3339 in UTC.
+    digest of what was measured: sign-offs are bound to it. `time` is RFC 3339 in UTC. `policy` is the digest of the policy in force;
+    `blocked` says what stands above all items: while there is anything in it, nothing is GO.
     """
 
     system: str
@@ -66,6 +67,8 @@ class Verdict:
     items: tuple[ItemResult, ...]
     time: str
     notes: tuple[str, ...] = field(default=())
+    policy: str | None = None
+    blocked: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -78,6 +81,8 @@ class Verdict:
             "items": [item.to_json() for item in self.items],
             "time": self.time,
             "notes": list(self.notes),
+            **({"policy": self.policy} if self.policy else {}),
+            **({"blocked": list(self.blocked)} if self.blocked else {}),
         }
 
     def count(self, outcome: Outcome) -> int:

@@ -13,15 +13,16 @@ Reading, the obligations with their numbers in the code:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from gonogo.base.clock import parse_stamp
-from gonogo.checklist.items import Item
+from gonogo.checklist.items import Checklist, Item
 from gonogo.errors import KeyFileError, UsageError, VerificationError
 from gonogo.trust.envelope import IN_TOTO, claimed_key_ids, read_envelope, read_statement, seal_envelope, statement
 from gonogo.trust.keys import PublicKey, Signer
+from gonogo.verdict.apart import Someone, clashes
 from gonogo.verdict.outcome import ItemResult, Outcome
 
 PREDICATE = "urn:gonogo:sign-off:v1"
@@ -118,34 +119,64 @@ def _record(predicate: Mapping[str, Any], subject: str) -> SignOff:
         raise VerificationError(f"this is no sign-off: {error}.") from error
 
 
-def judge_sign_off(
-    item: Item, subject: str | None, evidence_digest: str, checklist_digest: str, sign_offs: list[SignOff], now: datetime
-) -> ItemResult:
-    """What the sign-offs say about one item now. Pure.
+def judge_sign_offs(
+    checklist: Checklist,
+    items: Sequence[Item],
+    *,
+    subject: str | None,
+    evidence_digest: str,
+    sign_offs: Sequence[SignOff],
+    now: datetime,
+    author: Someone | None = None,
+) -> dict[str, ItemResult]:
+    """What the sign-offs say about `items` of the checklist now, by item. Pure.
 
-    The latest live one decides, and of two at the same moment the rejection. Live is what names this item and role, this subject,
-    evidence and checklist, and is not from the future.
+    A person's last live word counts. Live is what names the item and its role, this subject, evidence and checklist; an approval from the
+    future is not, so that a clock set back revives nothing. One live refusal blocks; without any, one live approval that is not older
+    than `checklist.sign_off_days` will do, unless it comes from somebody from whom the role must be kept apart.
     """
-    mandatory = item.kind == "mandatory"
+    about = (subject, evidence_digest, checklist.digest)
+    results: dict[str, ItemResult] = {}
+    approvals: dict[str, list[Someone]] = {}
+    for item in items:
+        result, people = _judge_item(item, about, sign_offs, now, timedelta(days=checklist.sign_off_days))
+        results[item.id] = result
+        if result.outcome is Outcome.PASS:
+            known = approvals.setdefault(str(item.sign_off), people)
+            approvals[str(item.sign_off)] = [one for one in known if one in people]
+    for role, why in clashes(checklist.apart, approvals, author).items():
+        for item in items:
+            if item.sign_off == role and results[item.id].outcome is Outcome.PASS:
+                results[item.id] = replace(results[item.id], outcome=Outcome.NOT_RUN, reason=f"{results[item.id].reason}, but {why}")
+    return results
+
+
+def _judge_item(
+    item: Item, about: tuple[str | None, str, str], sign_offs: Sequence[SignOff], now: datetime, life: timedelta
+) -> tuple[ItemResult, list[Someone]]:
+    """The result without regard to other roles, and those whose approval it rests on."""
+    empty = ItemResult(item.id, Outcome.NOT_RUN, f"nobody has signed as {item.sign_off}", mandatory=item.kind == "mandatory")
     named = [given for given in sign_offs if given.role == item.sign_off and item.id in given.items]
-    live = [
-        given
-        for given in named
-        if subject is not None
-        and (given.subject, given.evidence_digest, given.checklist_digest) == (subject, evidence_digest, checklist_digest)
-        and parse_stamp(given.time) <= now
-    ]
-    if live:
-        last = max(live, key=_rank)
-        if last.decision == "approve":
-            return ItemResult(item.id, Outcome.PASS, f"{last.person} approved as {last.role} on {last.time}", mandatory=mandatory)
-        return ItemResult(item.id, Outcome.FAIL, f"{last.person} refused as {last.role} on {last.time}: {last.reason}", mandatory=mandatory)
+    live = [given for given in named if _about(given) == about and (given.decision == "reject" or parse_stamp(given.time) <= now)]
+    last_words = {given.key_id: given for given in sorted(live, key=_rank)}.values()
+    refusals = [given for given in last_words if given.decision == "reject"]
+    if refusals:
+        last = max(refusals, key=_rank)
+        return replace(empty, outcome=Outcome.FAIL, reason=f"{last.person} refused as {last.role} on {last.time}: {last.reason}"), []
+    approvals = [given for given in last_words if now - parse_stamp(given.time) <= life]
+    if approvals:
+        last = max(approvals, key=_rank)
+        people = [Someone(given.person, given.key_id) for given in approvals]
+        return replace(empty, outcome=Outcome.PASS, reason=f"{last.person} approved as {last.role} on {last.time}"), people
     if named:
-        last = max(named, key=_rank)
-        why = _changed(last, subject, evidence_digest, checklist_digest)
-        said = f"{last.person} signed as {last.role} on {last.time}, but {why}"
-        return ItemResult(item.id, Outcome.STALE, said, mandatory=mandatory)
-    return ItemResult(item.id, Outcome.NOT_RUN, f"nobody has signed as {item.sign_off}", mandatory=mandatory)
+        last = max(last_words or named, key=_rank)
+        why = f"that is more than {life.days} days ago" if last_words else _changed(last, about)
+        return replace(empty, outcome=Outcome.STALE, reason=f"{last.person} signed as {last.role} on {last.time}, but {why}"), []
+    return empty, []
+
+
+def _about(given: SignOff) -> tuple[str | None, str, str]:
+    return given.subject, given.evidence_digest, given.checklist_digest
 
 
 def _rank(given: SignOff) -> tuple[datetime, bool, tuple[str, ...]]:
@@ -154,11 +185,7 @@ def _rank(given: SignOff) -> tuple[datetime, bool, tuple[str, ...]]:
     return parse_stamp(given.time), given.decision == "reject", content
 
 
-def _changed(given: SignOff, subject: str | None, evidence_digest: str, checklist_digest: str) -> str:
-    parts = {
-        "bundle": given.subject == subject,
-        "evidence": given.evidence_digest == evidence_digest,
-        "checklist": given.checklist_digest == checklist_digest,
-    }
-    changed = [name for name, same in parts.items() if not same]
+def _changed(given: SignOff, about: tuple[str | None, str, str]) -> str:
+    names = ("bundle", "evidence", "checklist")
+    changed = [name for name, then, now in zip(names, _about(given), about, strict=True) if then != now]
     return f"the {' and the '.join(changed)} changed since" if changed else "that lies in the future"

@@ -1,0 +1,180 @@
+"""The policy as the project declares it, against the one that is pinned in the store's log; `gonogo policy`.
+
+Nobody's word counts (`PolicyState.problem`) when one of these holds, and then there is no GO:
+  1. the log of the store was removed, cut or edited, or lies in the future of the clock;
+  2. no policy is pinned yet, and the checklist asks for signatures;
+  3. what gonogo.yaml and its pack declare is not what is pinned: a key, a person, a pack, a threshold, an answer;
+  4. a key of the pinned policy is revoked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from gonogo import settings
+from gonogo.base.clock import parse_stamp
+from gonogo.checklist.items import Pack
+from gonogo.checklist.load import load_pack
+from gonogo.errors import GonogoError, KeyFileError, VerificationError
+from gonogo.operations.workspace import Workspace
+from gonogo.registry.trust_log import KINDS, POLICY, TrustLog, fold_trust, record_envelope
+from gonogo.trust.envelope import claimed_key_ids
+from gonogo.trust.keys import PublicKey, Signer
+from gonogo.verdict.policy import People, Policy, changes, demands, lacking, policy_roles, read_policy, sign_policy
+
+SKEW = timedelta(minutes=5)  #: so far may the clocks of the machines that write one log differ
+MOST_CHANGES = 8  #: so many are named in a note
+
+
+@dataclass(frozen=True)
+class PolicyState:
+    """Where the trust of a store stands. `problem` says why nobody's word counts, "" when it does; `notes` say it for a verdict. When the
+    log is not `intact`, nothing in it is believed."""
+
+    declared: Policy
+    log: TrustLog
+    problem: str
+    notes: tuple[str, ...]
+    intact: bool = True
+
+    @property
+    def digest(self) -> str | None:
+        """Of the policy in force; None when there is none."""
+        return self.log.pinned.policy.digest if self.log.pinned else None
+
+    @property
+    def people(self) -> People:
+        """Whose signatures are read: those whom the pinned policy names, not those whom a file names."""
+        return self.log.pinned.policy.people if self.log.pinned else self.declared.people
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """What is declared otherwise than pinned."""
+        return changes(self.log.pinned.policy, self.declared) if self.log.pinned else ()
+
+    @property
+    def signed(self) -> tuple[str, ...]:
+        """The keys that have signed the declared policy while it is not in force."""
+        pending = self.log.pending.get(self.declared.digest)
+        return read_policy(pending, self.log.pinned, self.log.revoked)[1] if pending else ()
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """The roles that still have to sign the declared policy; empty when it is in force."""
+        if self.log.pinned and self.log.pinned.policy.digest == self.declared.digest:
+            return ()
+        return lacking(self.declared, self.log.pinned, self.signed, self.log.revoked)
+
+    @property
+    def statements(self) -> Mapping[str, bytes]:
+        """The line of policies, as it lies in a release."""
+        envelopes = self.log.pinned.envelopes if self.log.pinned else ()
+        return {f"policy/{number:04}.dsse.json": data for number, data in enumerate(envelopes, 1)}
+
+
+def policy_state(workspace: Workspace, pack: Pack | None = None) -> PolicyState:
+    """What is declared and what is pinned. Reads the log and writes nothing. Raises ProjectFileError for a mistake in project or pack."""
+    pack = pack or load_pack(workspace.project.pack, workspace.project)
+    declared, notes = _declared(workspace, pack)
+    try:
+        log = read_log(workspace)
+    except GonogoError as error:
+        said = f"{error.message} {error.hint}".strip()
+        return PolicyState(declared, TrustLog(), said, (*notes, said), intact=False)
+    state = PolicyState(declared, log, "", ())
+    problem = _problem(state)
+    return PolicyState(declared, log, problem, (*notes, problem) if problem else tuple(notes))
+
+
+def read_log(workspace: Workspace) -> TrustLog:
+    """Everything that was signed in this store, once the whole log is found to be as it was written.
+
+    Raises VerificationError when it is not, or when it ends in the future of the clock: then the clock was set back.
+    """
+    if not workspace.has_log():
+        return TrustLog()
+    workspace.check_log()
+    events = list(workspace.store().events())
+    if events and parse_stamp(events[-1].time) > workspace.clock.now() + SKEW:
+        raise VerificationError(
+            f"the clock stands before the last event of the log ({events[-1].time}), so nothing is known to be current.",
+            hint="Set the clock.",
+        )
+    return fold_trust((event for event in events if event.kind in KINDS), workspace.project.system)
+
+
+def pin(workspace: Workspace, state: PolicyState, signer: Signer) -> PolicyState:
+    """Put one signature under the declared policy into the log; it comes into force when it is the last one that it lacks."""
+    add_policy_signature(workspace, state, sign_policy(state.declared, state.log.pinned, signer))
+    return policy_state(workspace)
+
+
+def add_policy_signature(workspace: Workspace, state: PolicyState, envelope: bytes) -> None:
+    """Record a signature under the declared policy. Raises VerificationError unless it is one that counts."""
+    policy, signed = read_policy(envelope, state.log.pinned, state.log.revoked)
+    if policy.digest != state.declared.digest:
+        raise VerificationError("the signature is under another policy than this project declares now.", hint="Ask for it again.")
+    voices = policy if state.log.pinned is None else state.log.pinned.policy
+    if not voices.roles_of(signed) & set(voices.policy_roles) and lacking(policy, state.log.pinned, signed, state.log.revoked):
+        raise VerificationError(f"{voices.names_of(signed[0])} has none of the roles that sign a policy: {', '.join(voices.policy_roles)}.")
+    if set(signed) <= set(state.signed):
+        return
+    with workspace.store().transaction() as tx:
+        record_envelope(tx, POLICY, policy.system, envelope, settings.actor())
+
+
+def declared_people(workspace: Workspace) -> tuple[People, list[str]]:
+    """Names and public keys by role, as the project names them; a key that cannot be read is a problem, and its person signs nothing."""
+    people: dict[str, Sequence[tuple[str, PublicKey]]] = {}
+    problems = []
+    for role, persons in workspace.project.people.items():
+        found = []
+        for person in persons:
+            try:
+                found.append((person.name, PublicKey.load(person.key)))
+            except KeyFileError as error:
+                problems.append(str(error))
+        people[role] = tuple(found)
+    return people, problems
+
+
+def by_known_keys(data: bytes, people: People) -> bool:
+    """Whether an envelope is by keys of these people at all; the log also holds those of keys that are no longer in the policy."""
+    return set(claimed_key_ids(data)) <= {key.key_id for members in people.values() for _, key in members}
+
+
+def _declared(workspace: Workspace, pack: Pack) -> tuple[Policy, list[str]]:
+    project = workspace.project
+    people, problems = declared_people(workspace)
+    policy = Policy(
+        system=project.system,
+        store=workspace.public_key().key_id if workspace.has_log() else "",
+        pack=pack.name,
+        checklist=pack.gate.digest,
+        items=demands(pack.gate),
+        answers={item: override.applies for item, override in project.items.items() if override.applies is not None},
+        settings={"isolation": project.isolation, "test_uses": project.policy.test_uses},
+        policy_roles=policy_roles(pack.gate, pack.policy_roles),
+        people=people,
+    )
+    return policy, problems
+
+
+def _problem(state: PolicyState) -> str:
+    pinned = state.log.pinned
+    if pinned is None:
+        roles = " or ".join(state.declared.policy_roles)
+        first = f"no policy is pinned in this store yet: the first signature as {roles} pins people, keys and demands as they are now."
+        return first if roles else ""
+    for key_id, why in state.log.revoked.items():
+        if key_id in pinned.policy.keys or key_id in state.declared.keys:
+            return f"the key {key_id[:16]} is revoked ({why}): nothing counts until a policy without it is signed."
+    if state.changes:
+        named = "; ".join(state.changes[:MOST_CHANGES]) + ("; …" if len(state.changes) > MOST_CHANGES else "")
+        roles = " and ".join(state.lacking)
+        return (
+            f"the policy is not the one that was signed: {named}. Nothing counts until it is signed as {roles} (gonogo sign ROLE --policy)."
+        )
+    return ""
