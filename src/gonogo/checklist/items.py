@@ -15,6 +15,7 @@ from gonogo.base.canonical import digest
 Kind = Literal["mandatory", "conditional", "optional"]
 Status = Literal["draft", "ready"]
 When = Literal["gate", "on_demand", "continuous"]
+SIGN_OFF_DAYS = 30.0  #: an approval older than that is stale, unless the checklist says otherwise
 AUTHOR = "author"  #: in a group of `apart`: whoever made the candidate
 #: Written only where they say something, so that a checklist of an earlier version keeps its digest.
 LATER_ITEM_KEYS = ("weight", "ml_test", "waivable", "words", "phase", "runbook")
@@ -73,7 +74,8 @@ class Phase:
 class Checklist:
     """Sections of items under a version. `overrides` names every item whose content differs from the pack's, with the keys.
 
-    A draft is never GO. `apart` are groups of roles (or `author`) that must be different people with different keys.
+    A draft is never GO. `apart` are groups of roles (or `author`) that must be different people with different keys. An approval lasts
+    `sign_off_days`.
     """
 
     id: str
@@ -85,12 +87,14 @@ class Checklist:
     status: Status = "ready"
     phases: tuple[Phase, ...] = ()
     apart: tuple[tuple[str, ...], ...] = ()
+    sign_off_days: float = SIGN_OFF_DAYS
 
     def to_json(self) -> dict[str, Any]:
         later = {
             "status": self.status if self.status != "ready" else None,
             "phases": [asdict(phase) for phase in self.phases],
             "apart": [list(group) for group in self.apart],
+            "sign_off_days": self.sign_off_days if self.sign_off_days != SIGN_OFF_DAYS else None,
         }
         return {
             "format": "gonogo-checklist/1",
@@ -134,6 +138,7 @@ class Pack:
     policy_roles: tuple[str, ...] = ()
     extends: str | None = None
     form: str = ""
+    claims: Mapping[str, Any] = field(default_factory=dict)  #: what the source says of itself, for the lint; demands nothing
 
     @property
     def apart(self) -> tuple[tuple[str, ...], ...]:

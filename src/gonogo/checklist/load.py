@@ -22,7 +22,7 @@ from typing import Any
 
 from gonogo.base.yaml_source import Path_, YamlSource, load_yaml
 from gonogo.checklist.demands import check_options, check_requirements, did_you_mean, find_check
-from gonogo.checklist.items import AUTHOR, Checklist, Item, Pack, Phase
+from gonogo.checklist.items import AUTHOR, SIGN_OFF_DAYS, Checklist, Item, Pack, Phase
 from gonogo.checklist.pack_schema import GATE, PACK
 from gonogo.checklist.project import ItemOverride, Project, duration, read_override, share
 from gonogo.checklist.shape import check_shape
@@ -81,6 +81,7 @@ def _load(folder: Path, below: tuple[Path, ...]) -> Pack:
         status="draft" if parent and parent.gate.status == "draft" else gate.data["status"],
         items=items,
         phases=phases,
+        sign_off_days=float(gate.data.get("sign_off_days", parent.gate.sign_off_days if parent else SIGN_OFF_DAYS)),
         apart=(*(parent.apart if parent else ()), *_apart(about, roles)),
     )
     form = folder / "form.md"
@@ -91,6 +92,7 @@ def _load(folder: Path, below: tuple[Path, ...]) -> Pack:
         roles=roles,
         policy_roles=_policy_roles(about, checklist, roles) or (parent.policy_roles if parent else ()),
         extends=about.data.get("extends"),
+        claims=gate.data.get("claims", {}),
         form=form.read_text(encoding="utf-8") if form.is_file() else parent.form if parent else "",
     )
 

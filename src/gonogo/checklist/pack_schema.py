@@ -70,6 +70,24 @@ PHASE: dict[str, Any] = {
     "required": ["id", "title"],
 }
 
+_COUNT = {"type": "integer", "minimum": 1}
+_SIZE = {"type": "number", "exclusiveMinimum": 0}
+CLAIMS: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "items": _COUNT,
+        "minutes": _SIZE,
+        "parameters": _COUNT,
+        "bilstm": {
+            "type": "object",
+            "properties": dict.fromkeys(("input", "hidden", "layers", "outputs"), _COUNT),
+            "required": ["input", "hidden", "layers", "outputs"],
+        },
+        "megabytes": {"anyOf": [_SIZE, {"type": "array", "items": _SIZE, "minItems": 2}]},
+        "measured": {"type": "object", "properties": {}, "additionalProperties": {"anyOf": [{"type": "number"}, _WORDS]}},
+    },
+}
+
 GATE: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -77,7 +95,9 @@ GATE: dict[str, Any] = {
         "title": _WORDS,
         "version": _VERSION,
         "date": _DATE,
+        "claims": CLAIMS,
         "status": {"type": "string", "enum": ["draft", "ready"]},
+        "sign_off_days": {"type": "number", "exclusiveMinimum": 0},
         "phases": {"type": "array", "items": PHASE},
         "change": {"type": "object", "properties": {}, "additionalProperties": CHANGE},
         "sections": {

@@ -1,4 +1,4 @@
-"""A checklist as the text of a `gate.yaml`: what `gonogo packs NAME --yaml` prints, to start a pack of one's own from.
+"""A checklist as the text of a `gate.yaml`: what `gonogo packs show NAME` prints, to start a pack of one's own from.
 
 Loading the text again gives the same items, phases and status. What belongs to the pack (`apart`) or to a project (`overrides`) is not in
 it: overridden requirements are written as they are in force.
@@ -23,7 +23,7 @@ def gate_yaml(checklist: Checklist) -> str:
     sections = [
         {"title": title, **({"phase": phase} if phase else {}), "items": [_said(item) for item in run]} for (title, phase), run in runs
     ]
-    gate: dict[str, Any] = {key: getattr(checklist, key) for key in ("id", "title", "version", "date", "status")}
+    gate: dict[str, Any] = {key: getattr(checklist, key) for key in ("id", "title", "version", "date", "status", "sign_off_days")}
     if checklist.phases:
         gate["phases"] = [_said(phase) for phase in checklist.phases]
     return yaml.safe_dump({**gate, "sections": sections}, sort_keys=False, allow_unicode=True, width=120)

@@ -67,11 +67,13 @@ def prove(workspace: Workspace, checked: Checked, *, progress: Progress = silent
 
 
 def prove_and_check(workspace: Workspace, checked: Checked, *, progress: Progress = silent) -> Checked:
-    """Prove, and judge again with what came of it; what was missed is a note of the verdict whether or not the checklist asks for it."""
-    found = prove(workspace, checked, progress=progress)
-    missed = [f"the gate did not notice a spoiled copy: {one['what']}" for one in found["spoilings"] if not one["by"]]
+    """Prove, and judge again with what came of it. The result is a note of the verdict whether or not the checklist asks for it."""
+    found = prove(workspace, checked, progress=progress)["spoilings"]
+    missed = [one["what"] for one in found if not one["by"]]
+    said = [f"negative control: {len(found) - len(missed)} of {len(found)} spoiled copies were refused"]
+    said += [f"the gate did not notice a spoiled copy: {what}" for what in missed]
     again = check(workspace, progress=progress)
-    return replace(again, verdict=replace(again.verdict, notes=(*again.verdict.notes, *missed)))
+    return replace(again, verdict=replace(again.verdict, notes=(*again.verdict.notes, *said)))
 
 
 def _measuring(checklist: Checklist, passing: set[str]) -> Checklist:

@@ -1,0 +1,132 @@
+"""The negative control: spoiled copies of a real candidate, judged by its own checklist."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import sample
+from gonogo.base.table import read_table
+from gonogo.errors import DataError, GonogoError, RefusedError
+from gonogo.model.onnx_wire import weight_spans
+from gonogo.operations.check import Checked, check
+from gonogo.operations.inputs import ProjectInputs
+from gonogo.operations.negative_control import kept_negative_control
+from gonogo.operations.prove import prove, prove_and_check
+from gonogo.operations.spoil import spoilings
+from gonogo.operations.workspace import Workspace
+
+pytestmark = [pytest.mark.xdist_group("prove")]
+
+LOOSE = "items:\n  no-overlap: {require: shared_share <= 50%}\n"
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("measured")
+    sample.write_project(folder, more=LOOSE)
+    check(Workspace.open(folder))
+    return folder
+
+
+@pytest.fixture
+def workspace(measured: Path, tmp_path: Path) -> Workspace:
+    shutil.copytree(measured, tmp_path / "project")
+    return Workspace.open(tmp_path / "project")
+
+
+def judged(workspace: Workspace) -> Checked:
+    return check(workspace, judge_only=True)
+
+
+def test_every_spoiled_copy_is_refused_by_a_measuring_item(workspace: Workspace) -> None:
+    found = {one["name"]: one["by"] for one in prove(workspace, judged(workspace))["spoilings"]}
+    assert set(found) == {"shuffled-labels", "permuted-feature", "corrupted-weights", "leaked-target"}
+    assert all(found.values()), found
+    assert "quality" in found["shuffled-labels"]
+    assert "no-leakage" in found["leaked-target"]
+
+
+def test_the_project_itself_is_not_touched(workspace: Workspace) -> None:
+    before = judged(workspace).verdict
+    tables = {path.name: path.read_bytes() for path in workspace.project.root.glob("*.*")}
+    prove(workspace, judged(workspace))
+    assert {path.name: path.read_bytes() for path in workspace.project.root.glob("*.*")} == tables
+    assert judged(workspace).verdict.items == before.items
+
+
+def test_a_gate_that_demands_nothing_of_the_model_misses_them_and_says_so(tmp_path: Path) -> None:
+    loose = "\n".join(
+        [
+            "items:",
+            "  no-overlap: {require: shared_share <= 50%}",
+            "  quality: {require: roc_auc > 0.01}",
+            "  no-leakage: {require: max_single_auc <= 1}",
+            "  calibration: {require: ece <= 1}",
+            "  outputs-valid: {require: n > 0}",
+            "",
+        ]
+    )
+    sample.write_project(tmp_path, more=loose)
+    workspace = Workspace.open(tmp_path)
+    again = prove_and_check(workspace, check(workspace))
+    assert any("did not notice a spoiled copy: labels beside other rows" in note for note in again.verdict.notes)
+
+
+def test_a_control_counts_for_its_own_bundle_and_checklist_only(workspace: Workspace) -> None:
+    checked = judged(workspace)
+    prove(workspace, checked)
+    subject = checked.verdict.subject
+    assert subject is not None
+    assert kept_negative_control(workspace, subject, checked.checklist) is not None
+    stricter = Workspace.open(_with(workspace, "items:", "items:\n  quality: {require: roc_auc > 0.6}"))
+    assert kept_negative_control(stricter, subject, judged(stricter).checklist) is None
+    assert kept_negative_control(workspace, "sha256:" + 64 * "0", checked.checklist) is None
+
+
+def _with(workspace: Workspace, old: str, new: str) -> Path:
+    file = workspace.project.file
+    file.write_text(file.read_text().replace(old, new))
+    return file
+
+
+def test_an_edited_control_is_refused(workspace: Workspace) -> None:
+    checked = judged(workspace)
+    prove(workspace, checked)
+    [path] = workspace.negative_controls.glob("*.json")
+    document = json.loads(path.read_bytes())
+    document["content"]["spoilings"][0]["by"] = ["quality"]
+    path.write_text(json.dumps(document))
+    with pytest.raises(DataError, match="not used"):
+        kept_negative_control(workspace, checked.verdict.subject or "", checked.checklist)
+
+
+def test_without_a_proof_the_input_is_missing_and_says_how_to_get_it(workspace: Workspace) -> None:
+    with ProjectInputs(workspace, build=False, progress=lambda *_: None) as inputs, pytest.raises(GonogoError) as caught:
+        inputs.digest("negative_control")
+    assert "check --prove" in caught.value.hint
+
+
+def test_nothing_measured_is_nothing_to_prove_with(tmp_path: Path) -> None:
+    sample.write_project(tmp_path)
+    workspace = Workspace.open(tmp_path)
+    with pytest.raises(RefusedError, match="nothing to prove with"):
+        prove(workspace, check(workspace, judge_only=True))
+
+
+def test_a_permuted_column_keeps_its_values_and_leaves_the_others_alone(workspace: Workspace, tmp_path: Path) -> None:
+    way = next(one for one in spoilings(workspace.project, "amount") if one.name == "permuted-feature")
+    (tmp_path / "copy").mkdir()
+    spoiled = read_table(way.make(tmp_path / "copy").data.test)
+    real = read_table(workspace.project.data.test)
+    assert spoiled.columns["city"].tolist() == real.columns["city"].tolist()
+    assert spoiled.columns["late"].tolist() == real.columns["late"].tolist()
+    assert spoiled.columns["amount"].tolist() != real.columns["amount"].tolist()
+    assert sorted(map(str, spoiled.columns["amount"])) == sorted(map(str, real.columns["amount"]))
+
+
+def test_the_weights_of_a_real_graph_are_found() -> None:
+    assert sum(end - start for start, end in weight_spans(sample.model_bytes())) == 4 * (3 + 1)  # three tensors and values_floats
