@@ -5,12 +5,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test lint bench setup lock clean
+.PHONY: demo test lint bench setup servers lock clean
 
 demo: setup
 	$(BIN)/python systems/late_arrivals/demo.py $(if $(KEEP),--keep)
 
-test: setup
+test: setup servers
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: setup
@@ -22,6 +22,13 @@ bench: setup
 	$(BIN)/python -m benchmarks
 
 setup: $(STAMP)
+
+# What tests start besides Python: a browser. Where it cannot be installed, its tests are skipped and say so; in CI they fail.
+servers:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get -qq update && \
+	  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium fonts-dejavu-core >/dev/null; \
+	} || echo "no Chromium, and it cannot be installed here: tests of pages in a browser are skipped"
 
 $(STAMP): requirements/build.lock requirements/dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "gonogo needs Python 3.11 or newer; set PYTHON=…")'

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from gonogo.checklist.items import Checklist, Item
 from gonogo.checklist.units import UNITS, shown
 from gonogo.evidence.record import Evidence, Fact
 from gonogo.verdict.outcome import GOOD, Decision, ItemResult, Outcome, Verdict
+from gonogo.verdict.phases import PhaseState, phase_states
 from gonogo.verdict.score import Score, scores
 
 OBSTACLE = re.compile(r"input \w+: (.+)", re.DOTALL)
@@ -135,7 +136,7 @@ class Report:
     @property
     def phases(self) -> tuple[PhaseState, ...]:
         """How far the flow has come, in its order; empty for a checklist without phases."""
-        return tuple(_phases(self))
+        return phase_states(self.checklist, self.verdict.items)
 
     @property
     def sign_offs(self) -> tuple[Entry, ...]:
@@ -170,34 +171,6 @@ class Report:
             return f"gonogo explain {others[0].item.id}"
         roles = dict.fromkeys(entry.item.sign_off for entry in self.blocking)
         return ", ".join(f"gonogo sign {role}" for role in roles) or "gonogo check"
-
-
-@dataclass(frozen=True)
-class PhaseState:
-    """A step of the flow: `passed`, `open` (work is here), or `waits` for an earlier one."""
-
-    id: str
-    title: str
-    status: str
-    minutes: float | None = None
-    done: int = 0
-    items: int = 0
-
-    @property
-    def said(self) -> str:
-        """The state with how far it has come and the time that the pack gives it."""
-        budget = f", {self.minutes:g} min" if self.minutes else ""
-        return f"{self.status}, {self.done} of {self.items}{budget}"
-
-
-def _phases(report: Report) -> Iterator[PhaseState]:
-    waits = False
-    for phase in report.checklist.phases:
-        entries = [entry for entry in report.entries if entry.item.phase == phase.id]
-        done = sum(entry.good for entry in entries)
-        status = "passed" if entries and done == len(entries) else "waits" if waits else "open"
-        waits = waits or status == "open"
-        yield PhaseState(phase.id, phase.title, status, phase.minutes, done, len(entries))
 
 
 def _count(number: int, one: str, many: str) -> str:

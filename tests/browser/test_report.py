@@ -1,0 +1,165 @@
+"""The page of a report in a real browser: on a telephone and on a desk, light and dark. Screenshots are kept in `.cache/screenshots`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import struct
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+import reported
+from gonogo.reports.html import render_html
+from gonogo.reports.report import Report
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+SCREENSHOTS = Path(__file__).resolve().parents[2] / ".cache" / "screenshots"
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+WIDTHS = (390, 1400)
+SCHEMES = ("light", "dark")
+PAGES = [f"{name}-{width}-{scheme}" for name in ("full", "long") for width in WIDTHS for scheme in SCHEMES]
+
+#: Elements with words of their own whose right end lies outside the window, and not because a parent scrolls or clips.
+OUTSIDE = """() => [...document.querySelectorAll('body *')].filter(e => {
+  const box = e.getBoundingClientRect();
+  return box.width > 1 && box.height > 1 && box.right > innerWidth + 1 && !e.closest('svg')
+    && !getComputedStyle(e).clipPath.includes('inset');
+}).map(e => e.tagName + '.' + e.className + ': ' + e.textContent.trim().slice(0, 60))"""
+
+#: Words too faint to be read: contrast with what is behind them under 4.5 (WCAG 2.2, 1.4.3).
+FAINT = """() => {
+  const parse = c => { const m = c.match(/[\\d.]+/g).map(Number); return [m[0], m[1], m[2], m.length > 3 ? m[3] : 1]; };
+  const light = c => { const [r, g, b] = c.map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+                       return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const behind = e => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c[3] > 0.99) return c; }
+                        return [255, 255, 255, 1]; };
+  const found = [];
+  for (const e of document.querySelectorAll('body *')) {
+    const own = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
+    if (!own || e.closest('svg')) continue;
+    const [a, b] = [parse(getComputedStyle(e).color), behind(e)].map(c => light(c.slice(0, 3)));
+    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (contrast < 4.5) found.push(e.tagName + '.' + e.className + ' ' + contrast.toFixed(2) + ': ' + e.textContent.trim().slice(0, 40));
+  }
+  return [...new Set(found)];
+}"""
+
+
+def executable() -> str:
+    """The browser of the machine. Without one the tests are skipped, but not in CI, where `make test` installs it."""
+    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    if found is None:
+        missing = "no Chromium on this machine; `make servers` installs it where it may"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = executable()
+    with sync_playwright() as playwright:
+        # Chromium's own sandbox does not start for root; the page is ours.
+        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield started
+        started.close()
+
+
+def long_words() -> Report:
+    """Every text of the report is one word without a place to break it."""
+    report = reported.full_report()
+    word = "unbreakable" * 30
+    items = tuple(
+        replace(
+            item, id=f"{item.id}-{'x' * 200}", statement=word, why=word, remedy=word, section=f"{item.section}{word}", words={"FAIL": word}
+        )
+        for item in report.checklist.items
+    )
+    quality = replace(report.evidence["model-quality"], findings=(word,), message=word)
+    results = tuple(
+        replace(result, item=item.id, reason=word, requirements=({"required": word, "measured": word, "met": False, "reason": word},))
+        for item, result in zip(items, report.verdict.items, strict=True)
+    )
+    verdict = replace(report.verdict, items=results, system=word, notes=(word,))
+    checklist = replace(report.checklist, items=items, title=word, overrides={items[0].id: (word,)})
+    return replace(report, system=word, verdict=verdict, checklist=checklist, evidence={items[1].id: quality})
+
+
+class Opened:
+    """A page as it was opened, with what went wrong on it."""
+
+    def __init__(self, browser: Browser, file: Path, width: int, scheme: Any) -> None:
+        self.context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        self.page: Page = self.context.new_page()
+        self.problems: list[str] = []
+        self.requested: list[str] = []
+        self.page.on("console", lambda message: self.problems.append(f"{message.type}: {message.text}"))
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("request", lambda request: self.requested.append(request.url))
+        self.page.goto(file.as_uri())
+
+    def open_everything(self) -> None:
+        self.page.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true; })")
+
+
+@pytest.fixture
+def opened(request: pytest.FixtureRequest, browser: Browser, tmp_path: Path) -> Iterator[Opened]:
+    name, width, scheme = request.param.split("-")
+    file = tmp_path / "report.html"
+    file.write_text(render_html(long_words() if name == "long" else reported.full_report()), encoding="utf-8")
+    made = Opened(browser, file, int(width), scheme)
+    yield made
+    made.context.close()
+
+
+@pytest.mark.parametrize("opened", PAGES, indirect=True)
+def test_nothing_sticks_out_and_nothing_goes_wrong(opened: Opened, request: pytest.FixtureRequest) -> None:
+    page = opened.page
+    for _ in ("as it opens", "with everything unfolded"):
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.evaluate(OUTSIDE)
+        assert page.evaluate(OUTSIDE) == []
+        opened.open_everything()
+    assert opened.problems == []
+    assert [url for url in opened.requested if not url.startswith("file://")] == []
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    file = SCREENSHOTS / f"report-{request.node.callspec.params['opened']}.png"
+    page.screenshot(path=file, full_page=True)
+    width, height = struct.unpack(">II", file.read_bytes()[16:24])
+    assert width == page.viewport_size["width"]  # type: ignore[index]
+    assert height > 900
+
+
+@pytest.mark.parametrize("opened", [f"full-{width}-{scheme}" for width in WIDTHS for scheme in SCHEMES], indirect=True)
+def test_every_word_can_be_read_against_what_is_behind_it(opened: Opened) -> None:
+    opened.open_everything()
+    assert opened.page.evaluate(FAINT) == []
+
+
+def test_dark_is_dark_and_light_is_light(browser: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(render_html(reported.full_report()), encoding="utf-8")
+    brightness = {}
+    for scheme in SCHEMES:
+        opened = Opened(browser, file, 390, scheme)
+        color = opened.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        brightness[scheme] = sum(int(part) for part in color.strip("rgb()").split(","))
+        opened.context.close()
+    assert brightness["dark"] < 200
+    assert brightness["light"] > 600
+
+
+@pytest.mark.parametrize("opened", ["full-390-light"], indirect=True)
+def test_an_item_unfolds_at_a_tap_and_links_lead_to_it(opened: Opened) -> None:
+    item = opened.page.locator("#item-tests-pass")
+    assert not item.locator("table.facts").is_visible()
+    item.locator("summary").first.click()
+    assert item.locator("table.facts").is_visible()
+    opened.page.locator('a[href="#item-model-quality"]').first.click()
+    assert opened.page.url.endswith("#item-model-quality")
