@@ -30,7 +30,9 @@ from gonogo.errors import IsolationError
 _CLONE_NEWUSER, _CLONE_NEWNET, _CLONE_THREAD = 0x10000000, 0x40000000, 0x00010000
 _PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38
 _SECCOMP_MODE_FILTER, _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_TSYNC = 2, 1, 1
-_EPERM, _ENOSYS = 1, 38
+_EPERM, _ENOSYS, _AF_UNIX = 1, 38, 1
+#: What a process needs that starts others and waits for them; of sockets only local ones are left to it.
+_OF_PROGRAMS = frozenset({"socket", "fork", "vfork", "execve", "execveat", "setpgid", "setsid", "tkill", "pidfd_open", "pidfd_send_signal"})
 
 # Landlock's numbers are the same on every architecture.
 _LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
@@ -81,8 +83,11 @@ _CALLS = {
 }  # fmt: skip
 
 
-def enter_isolation(*, writable: Sequence[Path] | None = None, accept_weaker: bool = False) -> str:
+def enter_isolation(*, writable: Sequence[Path] | None = None, accept_weaker: bool = False, programs: bool = False) -> str:
     """Give up the network, new processes and (when `writable` is given) every file change outside those folders, for good.
+
+    With `programs` other programs may be started (a command of the project is one); they are as cut off as this process, but may use
+    local sockets and signal what else this user runs.
 
     Returns what is in force, such as "network namespace, seccomp, read-only files". Raises IsolationError when the network cannot be
     cut and `accept_weaker` is false.
@@ -95,7 +100,7 @@ def enter_isolation(*, writable: Sequence[Path] | None = None, accept_weaker: bo
             in_force.append("network namespace")
         if writable is not None and _limit_writes(libc, writable):
             in_force.append("read-only files")
-        if _filter_calls(libc):
+        if _filter_calls(libc, programs):
             in_force.append("seccomp")
     if not {"network namespace", "seccomp"}.intersection(in_force):
         if not accept_weaker:
@@ -186,12 +191,12 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
 
 
-def _filter_calls(libc: ctypes.CDLL) -> bool:
+def _filter_calls(libc: ctypes.CDLL, programs: bool) -> bool:
     """Install the seccomp filter on every thread. False where the architecture or the kernel has none."""
     calls = _CALLS.get(platform.machine())
     if calls is None or sys.maxsize < 2**32 or sys.byteorder != "little":
         return False
-    code = _program(calls, os.getpid())
+    code = _program(calls, os.getpid(), programs)
     program = _Program(len(code) // 8, code)
     if libc.syscall(calls.seccomp, _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_TSYNC, ctypes.byref(program)) == 0:
         return True
@@ -200,7 +205,7 @@ def _filter_calls(libc: ctypes.CDLL) -> bool:
     return bool(libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0) == 0)
 
 
-def _program(calls: _Calls, pid: int) -> bytes:
+def _program(calls: _Calls, pid: int, programs: bool) -> bytes:
     """The filter in classic BPF. It allows what it does not name: a deny-list, under a network namespace where there is one.
 
     Layout of what it sees (struct seccomp_data): number at 0, architecture at 4, arguments of 8 bytes from 16.
@@ -216,8 +221,18 @@ def _program(calls: _Calls, pid: int) -> bytes:
         (at_least, 0, 1, 0x40000000),  # the x32 numbers of x86_64 would be a way round
         (give, 0, 0, refuse),
     ]
-    for number in sorted(calls.denied.values()):
+    for number in sorted(number for name, number in calls.denied.items() if not (programs and name in _OF_PROGRAMS)):
         code += [(equal, 0, 1, number), (give, 0, 0, refuse)]
+    if programs:
+        code += [
+            (equal, 0, 4, calls.denied["socket"]),
+            (load, 0, 0, 16),
+            (equal, 1, 0, _AF_UNIX),
+            (give, 0, 0, refuse),
+            (give, 0, 0, allow),
+        ]
+        code += [(give, 0, 0, allow)]
+        return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
     # clone3 hides its flags behind a pointer; told that it does not exist, the C library uses clone.
     code += [(equal, 0, 1, calls.clone3), (give, 0, 0, unknown)]
     code += [(equal, 0, 4, calls.clone), (load, 0, 0, 16), (any_bit, 1, 0, _CLONE_THREAD), (give, 0, 0, refuse), (give, 0, 0, allow)]

@@ -1,0 +1,71 @@
+"""Commands of the project on a copy of the project: they can break nothing, and reach no network.
+
+    with scratch_copy(project.root) as copy:
+        finished, isolation = run_shielded(["python", "train.py"], copy, sandbox)
+
+A command has limits of time (GONOGO_CHECK_SECONDS) and memory (GONOGO_CHILD_MEMORY), a home folder of its own, and may write only beside
+and below the copy. It is the project's own code, like its tests: what is kept from it is harm by mistake and help from outside.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from gonogo import settings
+from gonogo.base.files import storage
+from gonogo.errors import IsolationError
+from gonogo.evidence.commands import Finished, run_command
+from gonogo.evidence.inputs import NOT_SOURCE, SandboxPort
+from gonogo.evidence.shielded import REPORT
+
+
+@contextmanager
+def scratch_copy(root: Path) -> Iterator[Path]:
+    """A copy of the project's folder without caches, virtual environments and what git or gonogo keep; gone with the block.
+
+    Raises StorageError when there is no room for it or a file cannot be read.
+    """
+    with storage(Path(tempfile.gettempdir()), "make a scratch folder in"):
+        base = Path(tempfile.mkdtemp(prefix="gonogo-copy-"))
+    try:
+        with storage(base, "copy the project to"):
+            _copy(root, base / "project")
+            (base / "home").mkdir()
+            (base / "tmp").mkdir()
+        yield base / "project"
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+
+
+def _copy(root: Path, place: Path) -> None:
+    def left_out(folder: str, names: list[str]) -> set[str]:
+        paths = {name: Path(folder, name) for name in names}
+        return {name for name, path in paths.items() if name in NOT_SOURCE or not (path.is_symlink() or path.is_file() or path.is_dir())}
+
+    try:
+        shutil.copytree(root, place, symlinks=True, ignore=left_out)
+    except shutil.Error as error:
+        failures = error.args[0]
+        raise OSError(None, f"{len(failures)} files could not be copied, such as {failures[0][0]}") from error
+
+
+def run_shielded(command: Sequence[str], copy: Path, sandbox: SandboxPort) -> tuple[Finished, str]:
+    """Run a command in a scratch copy. Returns how it ended and what isolation was in force.
+
+    Raises ChildError when it takes too long or is killed, IsolationError when it could not be cut off and was not run.
+    """
+    base = copy.parent
+    (base / REPORT).unlink(missing_ok=True)
+    seconds = settings.number("check_seconds")
+    weaker = "weaker" if sandbox.accept_weaker else "required"
+    shield = [sys.executable, "-P", "-m", "gonogo.evidence.shielded", str(base), str(seconds), str(sandbox.memory_mib), weaker]
+    own = {"HOME": str(base / "home"), "TMPDIR": str(base / "tmp")}
+    finished = run_command([*shield, *command], folder=copy, seconds=seconds, environment=own)
+    if not (base / REPORT).is_file():
+        raise IsolationError(f"`{' '.join(command)[:200]}` was not run, because it could not be cut off: {finished.last_words}")
+    return finished, (base / REPORT).read_text(encoding="utf-8")
