@@ -413,7 +413,7 @@ def test_a_release_with_a_better_load_test_than_was_judged_does_not_verify_even_
     predicate["files"] = read_tree(sealed.path, skip=frozenset({SEAL})).to_json()
     again = statement("small-1.0.0", sealed.digest, PREDICATE, predicate)
     (sealed.path / SEAL).write_bytes(seal_envelope(again, IN_TOTO, [workspace.signer()]))
-    with pytest.raises(VerificationError, match=r"load_test\.json is not the load test that load-test was judged by"):
+    with pytest.raises(VerificationError, match=r"load_test\.json is not the one that load-test was judged by"):
         verify(sealed.path, workspace.public_key())
 
 

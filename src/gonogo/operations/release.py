@@ -11,6 +11,7 @@ from gonogo.base.names import Version
 from gonogo.errors import StorageError
 from gonogo.operations.check import Checked, check
 from gonogo.operations.loadtest import kept_load_test
+from gonogo.operations.negative_control import kept_negative_control
 from gonogo.operations.verify import verify_reference
 from gonogo.operations.workspace import Workspace
 from gonogo.release.bundle import find_bundle
@@ -82,7 +83,12 @@ def _statements(workspace: Workspace, report: Checked) -> dict[str, bytes]:
     statements.update(report.policy.statements)
     for name, data in report.sign_offs.items():
         statements[f"sign-offs/{name}"] = data
+    for name, data in report.waivers.items():
+        statements[f"waivers/{name}"] = data
     load_test = kept_load_test(workspace, str(report.verdict.subject))
     if load_test is not None:
         statements["load_test.json"] = canonical_bytes(load_test)
+    control = kept_negative_control(workspace, str(report.verdict.subject), report.checklist)
+    if control is not None:
+        statements["negative_control.json"] = canonical_bytes(control)
     return statements
