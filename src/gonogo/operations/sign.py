@@ -21,7 +21,7 @@ from gonogo.registry.trust_log import SIGN_OFF, record_envelope
 from gonogo.trust.keys import Signer
 from gonogo.trust.signers.file import FileSigner
 from gonogo.verdict.outcome import GOOD, Outcome
-from gonogo.verdict.policy import sign_policy
+from gonogo.verdict.policy import Pinned, Policy, changes, sign_policy
 from gonogo.verdict.sign_off import SignOff, read_sign_off, sign_off
 
 UNMEASURED = frozenset({Outcome.STALE, Outcome.NOT_RUN})
@@ -72,7 +72,7 @@ def sign_changed_policy(workspace: Workspace, role: str, *, key: Path | None = N
     """Sign what gonogo.yaml and its pack declare now, as a person of the policy in force (or of the first one). Raises as `sign`."""
     state = policy_state(workspace)
     name, signer = find_signer(workspace, state, role, key)
-    said = what_is_new(state)
+    said = what_is_new(state.declared, state.log.pinned)
     if state.log.pinned is None:
         pin_first(workspace, signer)
     else:
@@ -195,9 +195,9 @@ def changes_since(checked: Checked, role: str) -> tuple[str, ...] | None:
     return tuple(found)
 
 
-def what_is_new(state: PolicyState) -> tuple[str, ...]:
+def what_is_new(declared: Policy, pinned: Pinned | None) -> tuple[str, ...]:
     """What a signature under the declared policy agrees to, in words."""
-    if state.log.pinned:
-        return state.changes
-    people = [f"{name} (key {key.key_id[:16]}) is {role}" for role, members in state.declared.people.items() for name, key in members]
-    return (*people, f"the pack {state.declared.pack} demands {len(state.declared.items)} items")
+    if pinned:
+        return changes(pinned.policy, declared)
+    people = [f"{name} (key {key.key_id[:16]}) is {role}" for role, members in declared.people.items() for name, key in members]
+    return (*people, f"the pack {declared.pack} demands {len(declared.items)} items")
