@@ -1,23 +1,19 @@
 """What kind of model a file is, told by its content and never by its name.
 
-Nothing here loads, unpickles or executes anything: a pickle is recognised by its first opcodes, an archive by its table of contents, and
-compressed files by the first bytes that come out.
+Nothing here loads, unpickles or executes anything: a pickle is recognised by its opcodes, an archive by its table of contents. A file
+that is a pickle and something else at once is a pickle. However large a file is, it is read in pieces.
 """
 
 from __future__ import annotations
 
-import bz2
-import io
 import json
-import lzma
-import pickletools
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Literal
 
 from gonogo.errors import ModelError
-from gonogo.model.onnx_wire import WireError, read_outline
+from gonogo.model.onnx_wire import FileBytes, WireError, read_outline
+from gonogo.model.pickles import is_pickle
 
 Format = Literal["onnx", "pickle", "skops", "safetensors", "torch", "unknown"]
 
@@ -42,21 +38,19 @@ def sniff(path: Path) -> Format:
         size = path.stat().st_size
         with open(path, "rb") as file:
             head = file.read(HEAD)
-            file.seek(max(0, size - 1))
-            last = file.read(1)
+        pickled = is_pickle(path)
     except FileNotFoundError:
         raise ModelError(f"{path} is not there.", hint="Train the model first, or mend `model.path` in gonogo.yaml.") from None
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror or error}.") from error
     if not head:
         raise ModelError(f"{path} is empty.", hint="Export the model again.")
+    if pickled:
+        return "torch" if head[2:].startswith(_LEGACY_TORCH) else "pickle"
     if head.startswith(b"PK\x03\x04"):
         return _archive(path)
     if _is_safetensors(path, head, size):
         return "safetensors"
-    kind = _pickle(head, last) or _pickle(_unpacked(head), b".")
-    if kind:
-        return kind
     return "onnx" if _looks_like_onnx(head) else "unknown"
 
 
@@ -64,7 +58,8 @@ def model_kind(path: Path) -> Literal["onnx"]:
     """ "onnx" when `path` is a whole, self-contained ONNX model. Raises ModelError that says what it is instead and what to do."""
     kind = sniff(path)
     if kind == "onnx":
-        check_onnx(path.read_bytes(), str(path))
+        with FileBytes(path) as data:
+            check_onnx(data, str(path))
         return "onnx"
     if kind == "unknown":
         with open(path, "rb") as file:
@@ -76,7 +71,7 @@ def model_kind(path: Path) -> Literal["onnx"]:
     raise ModelError(f"{path} is {what}, not ONNX.", hint=remedy)
 
 
-def check_onnx(data: bytes, name: str = "the model") -> None:
+def check_onnx(data: bytes | FileBytes, name: str = "the model") -> None:
     """Refuse what is no whole ONNX file, or one that keeps weights in other files, which no digest would cover.
 
     Raises ModelError.
@@ -114,41 +109,6 @@ def _is_safetensors(path: Path, head: bytes, size: int) -> bool:
         return isinstance(json.loads(text), dict)
     except (ValueError, RecursionError):
         return False
-
-
-def _pickle(head: bytes, last: bytes) -> Format | None:
-    if len(head) >= 2 and head[0] == 0x80 and 2 <= head[1] <= 5:
-        return "torch" if head[2:].startswith(_LEGACY_TORCH) else "pickle"
-    # Protocols 0 and 1 have no header: a file that ends in STOP and begins with opcodes that build something.
-    if last != b"." or not head or head[0] not in b"(]}cIFVSULKMGNX":
-        return None
-    seen = 0
-    try:
-        for opcode, _, _ in pickletools.genops(io.BytesIO(head)):
-            seen += 1
-            if opcode.name == "STOP":
-                return "pickle"
-            if seen == 16:
-                return "pickle"
-    except (ValueError, IndexError, UnicodeDecodeError, OverflowError):
-        return None
-    return None
-
-
-def _unpacked(head: bytes) -> bytes:
-    """The first bytes of a compressed file, or nothing. joblib compresses with zlib, gzip, bz2, xz or lzma."""
-    try:
-        if head.startswith(b"\x1f\x8b"):
-            return zlib.decompressobj(31).decompress(head, 64)
-        if head.startswith(b"BZh"):
-            return bz2.BZ2Decompressor().decompress(head, 64)
-        if head.startswith((b"\xfd7zXZ\x00", b"\x5d\x00\x00")):
-            return lzma.LZMADecompressor().decompress(head, 64)
-        if head[0] == 0x78:
-            return zlib.decompressobj().decompress(head, 64)
-    except (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError):
-        return b""
-    return b""
 
 
 def _looks_like_onnx(head: bytes) -> bool:

@@ -11,6 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import overload
 
 MAX_DEPTH = 32  #: graphs inside graphs (If, Loop, Scan); nobody nests deeper, and a stranger's file may not exhaust our stack
 
@@ -42,9 +45,48 @@ class Outline:
     external: bool
 
 
-def read_outline(data: bytes) -> Outline:
+class FileBytes:
+    """The bytes of a file, read where they are looked at: the outline of a model of gigabytes needs a few pages of it."""
+
+    PAGE = 1 << 16
+
+    def __init__(self, path: Path) -> None:
+        self._file = open(path, "rb")  # noqa: SIM115 - closed on exit
+        self._size = path.stat().st_size
+        self._start, self._page = 0, b""
+
+    def __enter__(self) -> FileBytes:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._file.close()
+
+    def __len__(self) -> int:
+        return self._size
+
+    @overload
+    def __getitem__(self, where: int) -> int: ...
+    @overload
+    def __getitem__(self, where: slice) -> bytes: ...
+    def __getitem__(self, where: int | slice) -> int | bytes:
+        if isinstance(where, slice):
+            self._file.seek(where.start)
+            return self._file.read(where.stop - where.start)
+        if not self._start <= where < self._start + len(self._page):
+            self._start = where - where % self.PAGE
+            self._file.seek(self._start)
+            self._page = self._file.read(self.PAGE)
+        if where - self._start >= len(self._page):
+            raise WireError("it ends in the middle")
+        return self._page[where - self._start]
+
+
+View = memoryview | FileBytes
+
+
+def read_outline(data: bytes | FileBytes) -> Outline:
     """Walk a ModelProto. Raises WireError when the bytes are truncated or are no ONNX model at all."""
-    view = memoryview(data)
+    view = data if isinstance(data, FileBytes) else memoryview(data)
     ir_version, producer, graph = 0, "", False
     for field, kind, start, end in _fields(view, 0, len(view)):
         if field not in _MODEL_FIELDS:
@@ -52,7 +94,7 @@ def read_outline(data: bytes) -> Outline:
         if field == 1 and kind == _VARINT:
             ir_version, _ = _varint(view, start, end)
         elif field == 2 and kind == _BYTES:
-            producer = bytes(view[start:end]).decode("utf-8", "replace")
+            producer = bytes(view[start : min(end, start + 1000)]).decode("utf-8", "replace")
         elif field == 7 and kind == _BYTES:
             graph = True
     if not 0 < ir_version < 1000 or not graph:
@@ -60,7 +102,7 @@ def read_outline(data: bytes) -> Outline:
     return Outline(ir_version, producer, _external(view, 0, len(view), "model", 0))
 
 
-def _external(view: memoryview, start: int, end: int, message: str, depth: int) -> bool:
+def _external(view: View, start: int, end: int, message: str, depth: int) -> bool:
     if depth > MAX_DEPTH:
         raise WireError("graphs are nested too deeply")
     if message == "tensor":
@@ -77,7 +119,7 @@ def _external(view: memoryview, start: int, end: int, message: str, depth: int) 
     )
 
 
-def _fields(view: memoryview, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+def _fields(view: View, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
     """Yield (field, wire type, start, end of the value) for each field of the message between `start` and `end`."""
     at = start
     while at < end:
@@ -104,7 +146,7 @@ def _fields(view: memoryview, start: int, end: int) -> Iterator[tuple[int, int, 
         at = after
 
 
-def _varint(view: memoryview, at: int, end: int) -> tuple[int, int]:
+def _varint(view: View, at: int, end: int) -> tuple[int, int]:
     value = 0
     for shift in range(0, 70, 7):
         if at >= end:
@@ -126,7 +168,7 @@ def weight_spans(data: bytes) -> list[tuple[int, int]]:
     return list(_weights(view, 0, len(view), "model", 0))
 
 
-def _weights(view: memoryview, start: int, end: int, message: str, depth: int) -> Iterator[tuple[int, int]]:
+def _weights(view: View, start: int, end: int, message: str, depth: int) -> Iterator[tuple[int, int]]:
     if depth > MAX_DEPTH:
         raise WireError("graphs are nested too deeply")
     fields = list(_fields(view, start, end)) if message == "tensor" else _fields(view, start, end)
