@@ -205,7 +205,7 @@ def _filter_calls(libc: ctypes.CDLL, programs: bool) -> bool:
     return bool(libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0) == 0)
 
 
-def _program(calls: _Calls, pid: int, programs: bool) -> bytes:
+def _program(calls: _Calls, pid: int, programs: bool = False) -> bytes:
     """The filter in classic BPF. It allows what it does not name: a deny-list, under a network namespace where there is one.
 
     Layout of what it sees (struct seccomp_data): number at 0, architecture at 4, arguments of 8 bytes from 16.
