@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from git_folder import GitFolder
 
+from git_folder import GitFolder
 from gonogo.errors import ChildError, DataError, NotFoundError
 from gonogo.evidence.repository import History, Repository
 
@@ -163,7 +163,7 @@ def test_a_folder_without_git_or_without_a_commit_is_not_found(tmp_path: Path) -
 
 def test_a_damaged_repository_is_an_error_that_says_what_git_said(git: GitFolder) -> None:
     (git.path / ".git" / "index").write_bytes(b"no index")
-    with pytest.raises(ChildError, match="git .* failed: "):
+    with pytest.raises(ChildError, match=r"git .* failed: "):
         Repository.read(git.path)
 
 
