@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pytest
 
 from gonogo.base.table import Table
+from gonogo.evidence.memory import measure
+from gonogo.evidence.record import Measurement
 from gonogo.model.schema import Feature, GraphInput, Schema
 
 
@@ -70,6 +73,25 @@ def table() -> Callable[..., Table]:
         return Table(made, len(next(iter(made.values()))))
 
     return make
+
+
+def write(path: Path, table: Table) -> Path:
+    rows = dict(table.columns)
+    duckdb.sql("SELECT * FROM rows").write_parquet(str(path))
+    assert rows
+    return path
+
+
+@pytest.fixture
+def check(tmp_path: Path) -> Callable[..., Measurement]:
+    """`check("overlap", train=table(x=[1]), test=table(x=[1]), …)`: the tables are written as Parquet files and measured there."""
+
+    def run(name: str, options: Mapping[str, Any] | None = None, **inputs: Any) -> Measurement:
+        for title in {"train", "validation", "test"} & inputs.keys():
+            inputs[f"{title}_file"] = write(tmp_path / f"{title}.parquet", inputs.pop(title))
+        return measure(name, options, **inputs)
+
+    return run
 
 
 @pytest.fixture

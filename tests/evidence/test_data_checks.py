@@ -9,7 +9,6 @@ import pytest
 
 from gonogo.base.table import Table
 from gonogo.errors import DataError, GonogoError, UsageError
-from gonogo.evidence.memory import measure
 from gonogo.evidence.record import Measurement
 
 NAN, INF = float("nan"), float("inf")
@@ -26,18 +25,18 @@ def days(*numbers: int | None) -> list[np.datetime64]:
 # -- data_contract ------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_table_that_fits_has_nothing_missing_and_no_type_errors(table: Any, bundle: Any, project: Any) -> None:
+def test_a_table_that_fits_has_nothing_missing_and_no_type_errors(check: Any, table: Any, bundle: Any, project: Any) -> None:
     given = table(x=[1, 2, 3], t=["a", "b", "a"], y=[0, 1, 0])
-    found = measure("data_contract", project=project(), train=given, test=given, bundle=bundle(x="float", t="string"))
+    found = check("data_contract", project=project(), train=given, test=given, bundle=bundle(x="float", t="string"))
     assert values(found) == {
-        "rows_train": 3, "rows_test": 3, "features": 2, "columns_missing": 0, "columns_constant": 0, "missing_share_max": 0.0,
-        "type_errors": 0,
+        "rows": 6, "rows_train": 3, "rows_test": 3, "features": 2, "columns_missing": 0, "columns_absent": 0, "columns_constant": 0,
+        "missing_share_max": 0.0, "type_errors": 0, "domain_violations": 0,
     }  # fmt: skip
     assert found.findings == ()
 
 
-def test_missing_columns_are_counted_in_both_tables_and_named(table: Any, bundle: Any, project: Any) -> None:
-    found = measure("data_contract", project=project(), train=table(x=[1, 2]), test=table(z=[1]), bundle=bundle(x="float"))
+def test_missing_columns_are_counted_in_both_tables_and_named(check: Any, table: Any, bundle: Any, project: Any) -> None:
+    found = check("data_contract", project=project(), train=table(x=[1, 2]), test=table(z=[1]), bundle=bundle(x="float"))
     assert values(found)["columns_missing"] == 3
     assert "test: the column 'x' is missing" in found.findings
     assert "train: the column 'y' is missing" in found.findings
@@ -47,20 +46,20 @@ def test_missing_columns_are_counted_in_both_tables_and_named(table: Any, bundle
     ("kind", "column"),
     {"float": ["1", "2"], "int": [1.5, 2], "bool": [0, 2], "string": [1, 2], "float?": [1, INF], "float-null": [1, None]}.items(),
 )
-def test_a_column_of_the_wrong_type_is_a_type_error(table: Any, bundle: Any, project: Any, kind: str, column: list[Any]) -> None:
+def test_a_column_of_the_wrong_type_is_a_type_error(
+    check: Any, table: Any, bundle: Any, project: Any, kind: str, column: list[Any]
+) -> None:
     good = {"float": [1, 2], "int": [1, 2], "bool": [0, 1], "string": ["a", "b"], "float?": [1, 2], "float-null": [1, 2]}[kind]
     kind = kind.removesuffix("-null")
-    found = measure(
-        "data_contract", project=project(), train=table(x=good, y=[0, 1]), test=table(x=column, y=[0, 1]), bundle=bundle(x=kind)
-    )
+    found = check("data_contract", project=project(), train=table(x=good, y=[0, 1]), test=table(x=column, y=[0, 1]), bundle=bundle(x=kind))
     assert values(found)["type_errors"] == 1
     assert "test: column 'x'" in found.findings[0]
 
 
 @pytest.mark.parametrize("column", [[7, 7, 7], [None, None, None], [7, None, 7]])
-def test_a_feature_that_never_changes_is_constant(table: Any, bundle: Any, project: Any, column: list[Any]) -> None:
+def test_a_feature_that_never_changes_is_constant(check: Any, table: Any, bundle: Any, project: Any, column: list[Any]) -> None:
     given = table(x=column, y=[0, 1, 0])
-    found = measure("data_contract", project=project(), train=given, test=given, bundle=bundle(x="float?"))
+    found = check("data_contract", project=project(), train=given, test=given, bundle=bundle(x="float?"))
     assert values(found)["columns_constant"] == 1
     assert values(found)["missing_share_max"] == pytest.approx(sum(v is None for v in column) / 3)
 
@@ -68,19 +67,19 @@ def test_a_feature_that_never_changes_is_constant(table: Any, bundle: Any, proje
 # -- data_quality -------------------------------------------------------------------------------------------------------------------
 
 
-def test_clean_data_is_watched_by_rules_and_has_no_findings(table: Any, bundle: Any, project: Any) -> None:
+def test_clean_data_is_watched_by_rules_and_has_no_findings(check: Any, table: Any, bundle: Any, project: Any) -> None:
     given = table(x=[1, 2, 3], t=["a", "b", "a"], y=[0, 1, 0])
-    found = measure("data_quality", project=project(), bundle=bundle(x="float", t="string"), train=given, test=given)
+    found = check("data_quality", project=project(), bundle=bundle(x="float", t="string"), train=given, test=given)
     facts = values(found)
     assert facts["rules_per_column"] == 2
     assert facts["worst_missing"] == facts["non_finite"] == facts["out_of_range_share"] == facts["duplicate_rows"] == 0
     assert found.findings == ()
 
 
-def test_what_training_never_saw_repeats_and_infinities_are_counted(table: Any, bundle: Any, project: Any) -> None:
+def test_what_training_never_saw_repeats_and_infinities_are_counted(check: Any, table: Any, bundle: Any, project: Any) -> None:
     train = table(x=[1, 1, 2, INF], t=["a", "a", "b", None], y=[0, 0, 1, 1])
     test = table(x=[1, 9, 2, 2], t=["a", "a", "q", "a"], y=[0, 1, 0, 1])
-    facts = values(measure("data_quality", project=project(), bundle=bundle(x="float?", t="string?"), train=train, test=test))
+    facts = values(check("data_quality", project=project(), bundle=bundle(x="float?", t="string?"), train=train, test=test))
     assert facts["duplicate_rows"] == 1
     assert facts["duplicate_share"] == 0.25
     assert facts["non_finite"] == 1
@@ -89,17 +88,17 @@ def test_what_training_never_saw_repeats_and_infinities_are_counted(table: Any, 
     assert facts["worst_column"] == "t"
 
 
-def test_a_column_without_any_training_value_is_watched_by_fewer_rules(table: Any, bundle: Any, project: Any) -> None:
+def test_a_column_without_any_training_value_is_watched_by_fewer_rules(check: Any, table: Any, bundle: Any, project: Any) -> None:
     train, test = table(x=[None, None], y=[0, 1]), table(x=[1, None], y=[0, 1])
-    facts = values(measure("data_quality", project=project(), bundle=bundle(x="float?"), train=train, test=test))
+    facts = values(check("data_quality", project=project(), bundle=bundle(x="float?"), train=train, test=test))
     assert facts["rules_per_column"] == 2
     assert facts["worst_missing"] == 1.0
     assert facts["out_of_range_share"] == 1.0
 
 
-def test_text_in_one_table_and_numbers_in_the_other_is_an_error(table: Any, bundle: Any, project: Any) -> None:
+def test_text_in_one_table_and_numbers_in_the_other_is_an_error(check: Any, table: Any, bundle: Any, project: Any) -> None:
     with pytest.raises(DataError, match="'x' holds"):
-        measure(
+        check(
             "data_quality", project=project(), bundle=bundle(x="float"), train=table(x=[1, 2], y=[0, 1]), test=table(x=["a"], y=[0])
         )  # fmt: skip
 
@@ -107,9 +106,12 @@ def test_text_in_one_table_and_numbers_in_the_other_is_an_error(table: Any, bund
 # -- temporal_split -----------------------------------------------------------------------------------------------------------------
 
 
-def test_a_later_test_table_has_a_positive_gap_and_no_overlap(table: Any, project: Any) -> None:
-    facts = values(measure("temporal_split", project=project(), train=table(when=days(0, 1)), test=table(when=days(3, 2))))
-    assert facts == {"gap_seconds": 86400.0, "overlap_rows": 0, "missing_times": 0, "n": 2}
+def test_a_later_test_table_has_a_positive_gap_and_no_overlap(check: Any, table: Any, project: Any) -> None:
+    facts = values(check("temporal_split", project=project(), train=table(when=days(0, 1)), test=table(when=days(3, 2))))
+    assert facts == {
+        "gap_seconds": 86400.0, "overlap_rows": 0, "missing_times": 0, "n": 2, "in_order": True, "rows_after_end": 0, "embargo_seconds": 0,
+        "embargo_violations": 0,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -119,135 +121,137 @@ def test_a_later_test_table_has_a_positive_gap_and_no_overlap(table: Any, projec
         "training rows without a time": ([5, None], [6, 7], 2),
     }.values(),
 )  # fmt: skip
-def test_rows_that_are_not_shown_to_be_later_overlap(table: Any, project: Any, train: Any, test: Any, overlap: int) -> None:
-    found = measure("temporal_split", project=project(), train=table(when=days(*train)), test=table(when=days(*test)))
+def test_rows_that_are_not_shown_to_be_later_overlap(check: Any, table: Any, project: Any, train: Any, test: Any, overlap: int) -> None:
+    found = check("temporal_split", project=project(), train=table(when=days(*train)), test=table(when=days(*test)))
     assert values(found)["overlap_rows"] == overlap
     assert found.findings
 
 
-def test_validation_rows_must_be_later_too(table: Any, project: Any) -> None:
+def test_validation_rows_must_be_later_too(check: Any, table: Any, project: Any) -> None:
     tables = {"train": table(when=days(5)), "validation": table(when=days(4, 6)), "test": table(when=days(9))}
-    assert values(measure("temporal_split", project=project(), **tables))["overlap_rows"] == 1
+    assert values(check("temporal_split", project=project(), **tables))["overlap_rows"] == 1
 
 
-def test_test_rows_must_be_later_than_validation_rows(table: Any, project: Any) -> None:
+def test_test_rows_must_be_later_than_validation_rows(check: Any, table: Any, project: Any) -> None:
     tables = {"train": table(when=days(1)), "validation": table(when=days(4, 6)), "test": table(when=days(5, 7))}
-    found = measure("temporal_split", project=project(), **tables)
+    found = check("temporal_split", project=project(), **tables)
     assert values(found)["overlap_rows"] == 1
     assert values(found)["gap_seconds"] == 4 * 86400.0
     assert "1 test rows" in found.findings[0]
 
 
-def test_numbers_count_as_seconds(table: Any, project: Any) -> None:
-    assert values(measure("temporal_split", project=project(), train=table(when=[1, 2]), test=table(when=[12])))["gap_seconds"] == 10.0
+def test_numbers_count_as_seconds(check: Any, table: Any, project: Any) -> None:
+    assert values(check("temporal_split", project=project(), train=table(when=[1, 2]), test=table(when=[12])))["gap_seconds"] == 10.0
 
 
 @pytest.mark.parametrize("times", [["monday"], [None], [INF], days(None)])
-def test_times_that_are_text_empty_or_infinite_are_an_error(table: Any, project: Any, times: Any) -> None:
+def test_times_that_are_text_empty_or_infinite_are_an_error(check: Any, table: Any, project: Any, times: Any) -> None:
     given = Table({"when": np.array(times, dtype=object)}, 1) if times == ["monday"] else table(when=times)
     with pytest.raises(DataError):
-        measure("temporal_split", project=project(), train=given, test=table(when=days(3)))
+        check("temporal_split", project=project(), train=given, test=table(when=days(3)))
 
 
-def test_a_project_without_a_time_column_is_an_error(table: Any, project: Any) -> None:
+def test_a_project_without_a_time_column_is_an_error(check: Any, table: Any, project: Any) -> None:
     with pytest.raises(UsageError, match=r"data\.time"):
-        measure("temporal_split", project=project(time=None), train=table(when=[1]), test=table(when=[2]))
+        check("temporal_split", project=project(time=None), train=table(when=[1]), test=table(when=[2]))
 
 
 # -- overlap ------------------------------------------------------------------------------------------------------------------------
 
 
-def overlap(table: Any, bundle: Any, project: Any, train: Any, test: Any, **more: Any) -> dict[str, Any]:
+def overlap(check: Any, table: Any, bundle: Any, project: Any, train: Any, test: Any, **more: Any) -> dict[str, Any]:
     kinds = bundle(x="float?", t="string?")
-    return values(measure("overlap", project=project(), bundle=kinds, train=table(**train), test=table(**test), **more))
+    return values(check("overlap", project=project(), bundle=kinds, train=table(**train), test=table(**test), **more))
 
 
-def test_rows_in_both_tables_are_counted_whatever_else_the_tables_hold(table: Any, bundle: Any, project: Any) -> None:
+def test_rows_in_both_tables_are_counted_whatever_else_the_tables_hold(check: Any, table: Any, bundle: Any, project: Any) -> None:
     train = {"id": [1, 2, 3], "x": [0.1, -0.0, None], "t": ["a", "b", None], "y": [0, 1, 0]}
     test = {"y": [0, 1, 0, 1], "t": ["a", "b", None, "a"], "x": [0.1, 0.0, None, 0.1], "id": [7, 8, 9, 10]}
-    assert overlap(table, bundle, project, train, test) == {"shared_rows": 3, "shared_share": 0.75}
+    assert overlap(check, table, bundle, project, train, test) == {"shared_rows": 3, "shared_share": 0.75, "validation_shared_rows": 0}
 
 
-def test_rows_that_went_through_text_are_still_found(table: Any, bundle: Any, project: Any) -> None:
+def test_rows_that_went_through_text_are_still_found(check: Any, table: Any, bundle: Any, project: Any) -> None:
     exact = {"x": [1 / 3], "t": ["a"], "y": [1]}
     printed = {"x": [0.33333334], "t": ["a"], "y": [1]}
-    assert overlap(table, bundle, project, exact, printed)["shared_rows"] == 1
+    assert overlap(check, table, bundle, project, exact, printed)["shared_rows"] == 1
 
 
-def test_rows_that_differ_in_one_value_are_not_shared(table: Any, bundle: Any, project: Any) -> None:
+def test_rows_that_differ_in_one_value_are_not_shared(check: Any, table: Any, bundle: Any, project: Any) -> None:
     train = {"x": [1, 1, 1], "t": ["a", "a", ""], "y": [0, 0, 0]}
     test = {"x": [2, 1, 1, 1], "t": ["a", "b", None, "a"], "y": [0, 0, 0, 1]}
-    assert overlap(table, bundle, project, train, test)["shared_rows"] == 0
+    assert overlap(check, table, bundle, project, train, test)["shared_rows"] == 0
 
 
-def test_rows_seen_in_validation_are_shared_too(table: Any, bundle: Any, project: Any) -> None:
+def test_rows_seen_in_validation_are_shared_too(check: Any, table: Any, bundle: Any, project: Any) -> None:
     row = {"x": [5], "t": ["a"], "y": [1]}
-    assert overlap(table, bundle, project, {"x": [1], "t": ["a"], "y": [0]}, row, validation=table(**row))["shared_rows"] == 1
+    assert overlap(check, table, bundle, project, {"x": [1], "t": ["a"], "y": [0]}, row, validation=table(**row))["shared_rows"] == 1
 
 
-def test_a_column_of_another_type_cannot_hide_shared_rows(table: Any, bundle: Any, project: Any) -> None:
+def test_a_column_of_another_type_cannot_hide_shared_rows(check: Any, table: Any, bundle: Any, project: Any) -> None:
     with pytest.raises(DataError, match="different types"):
-        overlap(table, bundle, project, {"x": [1], "t": ["7"], "y": [0]}, {"x": [1], "t": [7], "y": [0]})
+        overlap(check, table, bundle, project, {"x": [1], "t": ["7"], "y": [0]}, {"x": [1], "t": [7], "y": [0]})
 
 
-def test_equal_keys_mean_equal_rows_on_many_rows(table: Any, bundle: Any, project: Any) -> None:
+def test_equal_keys_mean_equal_rows_on_many_rows(check: Any, table: Any, bundle: Any, project: Any) -> None:
     grid = np.arange(40_000, dtype=float)
     train = {"x": list(grid % 200), "t": ["a"] * len(grid), "y": list(grid // 200)}
     test = {"x": list(grid % 200 + 0.5), "t": ["a"] * len(grid), "y": list(grid // 200)}
-    assert overlap(table, bundle, project, train, test)["shared_rows"] == 0
+    assert overlap(check, table, bundle, project, train, test)["shared_rows"] == 0
 
 
 # -- labels -------------------------------------------------------------------------------------------------------------------------
 
 
-def test_labels_count_classes_the_rarest_and_the_missing(table: Any, bundle: Any, project: Any) -> None:
+def test_labels_count_classes_the_rarest_and_the_missing(check: Any, table: Any, bundle: Any, project: Any) -> None:
     train, test = table(y=[0, 0, 0, 1]), table(y=[0, 1, None, 7])
-    found = measure("labels", project=project(), bundle=bundle(x="float"), train=train, test=test)
-    assert values(found) == {"classes": 2, "minority_share": 0.25, "minority_rows": 1, "missing_labels": 1, "unknown_labels": 1}
-    assert "unknown label '7'" in found.findings[0]
+    found = check("labels", project=project(), bundle=bundle(x="float"), train=train, test=test)
+    assert values(found) == {
+        "classes": 2, "minority_share": 0.25, "minority_rows": 1, "balance_ratio": 1 / 3, "missing_labels": 1, "unknown_labels": 1,
+    }  # fmt: skip
+    assert found.findings == ("test: 1 rows have no label", "test: 1 rows have the unknown label '7'")
 
 
 @pytest.mark.parametrize("test", [[0, 0], [None, None]])
-def test_a_class_without_rows_has_a_share_of_nothing(table: Any, bundle: Any, project: Any, test: list[Any]) -> None:
-    found = measure("labels", project=project(), bundle=bundle(x="float"), train=table(y=[0, 1]), test=table(y=test))
+def test_a_class_without_rows_has_a_share_of_nothing(check: Any, table: Any, bundle: Any, project: Any, test: list[Any]) -> None:
+    found = check("labels", project=project(), bundle=bundle(x="float"), train=table(y=[0, 1]), test=table(y=test))
     assert values(found)["minority_share"] == 0
     assert values(found)["classes"] < 2
 
 
-def test_labels_in_words_work_as_well(table: Any, bundle: Any, project: Any) -> None:
+def test_labels_in_words_work_as_well(check: Any, table: Any, bundle: Any, project: Any) -> None:
     given = table(y=["no", "yes", "yes"])
-    found = measure("labels", project=project(), bundle=bundle(classes=("no", "yes"), x="float"), train=given, test=given)
+    found = check("labels", project=project(), bundle=bundle(classes=("no", "yes"), x="float"), train=given, test=given)
     assert values(found)["minority_share"] == pytest.approx(1 / 3)
 
 
 # -- leakage ------------------------------------------------------------------------------------------------------------------------
 
 
-def leak(table: Any, bundle: Any, project: Any, kinds: dict[str, str], **columns: list[Any]) -> dict[str, Any]:
-    return values(measure("leakage", project=project(), bundle=bundle(**kinds), train=table(**columns)))
+def leak(check: Any, table: Any, bundle: Any, project: Any, kinds: dict[str, str], **columns: list[Any]) -> dict[str, Any]:
+    return values(check("leakage", project=project(), bundle=bundle(**kinds), train=table(**columns)))
 
 
-def test_a_copy_of_the_target_is_found_in_either_direction(table: Any, bundle: Any, project: Any) -> None:
+def test_a_copy_of_the_target_is_found_in_either_direction(check: Any, table: Any, bundle: Any, project: Any) -> None:
     y = [0, 1] * 50
     noise = list(np.random.default_rng(3).normal(size=100))
-    facts = leak(table, bundle, project, {"noise": "float", "x": "float"}, noise=noise, x=[-v for v in y], y=y)
+    facts = leak(check, table, bundle, project, {"noise": "float", "x": "float"}, noise=noise, x=[-v for v in y], y=y)
     assert facts == {"max_single_auc": 1.0, "feature": "x"}
 
 
-def test_a_value_that_is_only_missing_for_one_class_is_found(table: Any, bundle: Any, project: Any) -> None:
+def test_a_value_that_is_only_missing_for_one_class_is_found(check: Any, table: Any, bundle: Any, project: Any) -> None:
     y = [0, 1] * 50
-    assert leak(table, bundle, project, {"x": "float?"}, x=[None if v else 3 for v in y], y=y)["max_single_auc"] == 1.0
+    assert leak(check, table, bundle, project, {"x": "float?"}, x=[None if v else 3 for v in y], y=y)["max_single_auc"] == 1.0
 
 
-def test_a_text_that_names_the_answer_is_found_and_an_identifier_is_not(table: Any, bundle: Any, project: Any) -> None:
+def test_a_text_that_names_the_answer_is_found_and_an_identifier_is_not(check: Any, table: Any, bundle: Any, project: Any) -> None:
     y = list(np.random.default_rng(5).integers(0, 2, 400))
-    named = leak(table, bundle, project, {"t": "string"}, t=["paid" if v else "late" for v in y], y=y)
+    named = leak(check, table, bundle, project, {"t": "string"}, t=["paid" if v else "late" for v in y], y=y)
     assert named["max_single_auc"] == 1.0
-    identifier = leak(table, bundle, project, {"t": "string"}, t=[f"id-{n}" for n in range(400)], y=y)
+    identifier = leak(check, table, bundle, project, {"t": "string"}, t=[f"id-{n}" for n in range(400)], y=y)
     assert identifier["max_single_auc"] == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("y", [[1, 1, 1], [None, 1, 0], [0, 1, 5]])
-def test_leakage_without_usable_labels_is_an_error(table: Any, bundle: Any, project: Any, y: list[Any]) -> None:
+def test_leakage_without_usable_labels_is_an_error(check: Any, table: Any, bundle: Any, project: Any, y: list[Any]) -> None:
     with pytest.raises(GonogoError):
-        leak(table, bundle, project, {"x": "float"}, x=[1, 2, 3], y=y)
+        leak(check, table, bundle, project, {"x": "float"}, x=[1, 2, 3], y=y)

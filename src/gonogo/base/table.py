@@ -128,13 +128,26 @@ class TableFiles:
         [(value,)] = self.ask(f"SELECT any_value({self.column(table, name)}) FROM {table}")  # noqa: S608 - names are quoted
         return None if value is None else self.kinds[table][name]
 
-    def sample(self, table: str, names: Sequence[str], most: int) -> Table:
-        """Named columns of all rows, in order; when there are more than `most`, of about that many, chosen by hashing their numbers."""
-        wanted = ", ".join(self.column(table, name) for name in names)
-        if self.rows[table] <= most:
-            return self._read(f"SELECT {wanted} FROM {table}")  # noqa: S608 - names are quoted
-        numbered = f"SELECT {wanted} FROM {table} WHERE hash({ROW}) % {self.rows[table]} < {most}"  # noqa: S608
-        return self._read(numbered)
+    def sample(self, table: str, names: Sequence[str], most: int, *, by: str | None = None) -> Table:
+        """Named columns of all rows, in order; when there are more than `most`, of about that many, chosen by hashing their numbers.
+
+        With `by`, about equally many of each value of that column are taken, and so all rows of a rare one. Raises DataError when it has
+        more than 1000 values.
+        """
+        query = f"SELECT {', '.join(self.column(table, name) for name in names)} FROM {table}"  # noqa: S608 - names are quoted
+        rows = self.rows[table]
+        if rows <= most:
+            return self._read(query)
+        if by is None:
+            return self._read(f"{query} WHERE hash({ROW}) % {rows} < {most}")
+        value = self.column(table, by)
+        groups = self.ask(f"SELECT CAST({value} AS VARCHAR), count(*) FROM {table} GROUP BY 1 LIMIT 1001")  # noqa: S608
+        if len(groups) > 1000:
+            raise DataError(f"{table}: the column {by!r} has more than 1000 values.")
+        whens = " ".join(f"WHEN {literal(name)} THEN {count}" for name, count in groups if name is not None)
+        absent = next((count for name, count in groups if name is None), 1)
+        chance = f"hash({ROW}) % CASE CAST({value} AS VARCHAR) {whens} ELSE {absent} END"
+        return self._read(f"{query} WHERE {chance} < {most // len(groups)}")
 
     def _read(self, sql: str) -> Table:
         columns = {name: _plain(column) for name, column in self._run(sql, (), "fetchnumpy").items()}

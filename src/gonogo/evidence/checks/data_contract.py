@@ -2,68 +2,138 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-
-from gonogo.base.table import Column, Table
+from gonogo.base.table import Kind, TableFiles
 from gonogo.evidence.check import Check
+from gonogo.evidence.domain import Domain
 from gonogo.evidence.inputs import BundleView, ProjectView
 from gonogo.evidence.record import Fact, Measurement
-from gonogo.evidence.rows import missing
-from gonogo.model.encode import table_column
+from gonogo.model.encode import EXACT, LARGEST
+from gonogo.model.schema import Feature
 
 
 class DataContract(Check):
-    """Do the training and test tables hold every feature and the target, as the model's schema says?"""
+    """Do the training, validation and test tables hold every feature and the target, as the model's schema says?
+
+    `columns` names columns that must be there beside these, `domains` where values must lie (`label in {0, 1}`, `age in [0, 120]`), and
+    `expected_rows` how many rows all tables have together.
+    """
 
     name = "data_contract"
+    options: ClassVar = {"expected_rows": 0, "columns": [], "domains": []}
     facts: ClassVar = {
+        "rows": "rows of all tables together",
+        "rows_expected_difference": "by how many rows that is more or less than `expected_rows`; only when that is given",
         "rows_train": "rows of the training table",
         "rows_test": "rows of the test table",
         "features": "features of the model",
         "columns_missing": "features, or the target, that a table lacks; counted once for each table",
+        "columns_absent": "columns of the option `columns` that a table lacks; counted once for each table",
         "columns_constant": "features with one value or none in the training table",
-        "missing_share_max": "largest share of missing values of a feature in either table",
+        "missing_share_max": "largest share of missing values of a feature in any table",
         "type_errors": "columns that hold what the model does not take: text for numbers, infinities, missing values where none may be",
+        "domain_violations": "rows whose value lies outside of a domain or is missing; counted once for each domain",
     }
 
-    def measure(self, project: ProjectView, train: Table, test: Table, bundle: BundleView) -> Measurement:
-        findings: list[str] = []
-        lacking = wrong = 0
-        worst = 0.0
+    def measure(
+        self, project: ProjectView, bundle: BundleView, train_file: Path, test_file: Path, validation_file: Path | None = None
+    ) -> Measurement:
+        domains = [Domain.parse(text) for text in self.chosen["domains"]]
+        needed = (*bundle.schema.feature_names, project.data.target)
         dtypes = {graph_input.name: graph_input.dtype for graph_input in bundle.schema.inputs}
-        for title, table in (("train", train), ("test", test)):
-            for name in (*bundle.schema.feature_names, project.data.target):
-                if name not in table.columns:
-                    lacking += 1
-                    findings.append(f"{title}: the column {name!r} is missing")
-            for feature in bundle.schema.features:
-                if feature.name not in table.columns:
-                    continue
-                column = table.columns[feature.name]
-                worst = max(worst, float(missing(column).mean()) if len(column) else 1.0)
-                try:
-                    table_column(feature, dtypes[feature.input], column)
-                except ValueError as error:
-                    wrong += 1
-                    findings.append(f"{title}: column {feature.name!r} {error}")
-        constant = [name for name in bundle.schema.feature_names if name in train.columns and _is_constant(train.columns[name])]
+        findings: list[str] = []
+        with TableFiles(train=train_file, validation=validation_file, test=test_file) as tables:
+            lacking = [(title, name) for title in tables.files for name in needed if not tables.has(title, name)]
+            absent = [(title, name) for title in tables.files for name in self.chosen["columns"] if not tables.has(title, name)]
+            findings += [f"{title}: the column {name!r} is missing" for title, name in dict.fromkeys(lacking + absent)]
+            worst, wrong, constant = 0.0, 0, []
+            for title in tables.files:
+                for feature, seen in _look(tables, title, bundle.schema.features).items():
+                    worst = max(worst, 1 - seen.present / seen.rows)
+                    problem = _problem(tables, title, feature, dtypes[feature.input], seen)
+                    wrong += bool(problem)
+                    findings += [f"{title}: column {feature.name!r} {problem}"] if problem else []
+                    if title == "train" and (seen.present == 0 or seen.low == seen.high):
+                        constant.append(feature.name)
+            outside = [(domain, title, domain.violations(tables, title)) for domain in domains for title in tables.files]
+            rows = tables.rows
         findings += [f"train: column {name!r} never changes" for name in constant]
-        return Measurement(
-            {
-                "rows_train": Fact(train.rows),
-                "rows_test": Fact(test.rows),
-                "features": Fact(len(bundle.schema.features)),
-                "columns_missing": Fact(lacking),
-                "columns_constant": Fact(len(constant)),
-                "missing_share_max": Fact(worst, n=train.rows + test.rows),
-                "type_errors": Fact(wrong),
-            },
-            tuple(findings),
-        )
+        findings += [f"{title}: {count} rows break {domain.text!r}" for domain, title, count in outside if count]
+        everything, expected = sum(rows.values()), self.chosen["expected_rows"]
+        if expected and everything != expected:
+            findings.append(f"the tables have {everything} rows, not {expected}")
+        facts = {
+            "rows": Fact(everything),
+            "rows_train": Fact(rows["train"]),
+            "rows_test": Fact(rows["test"]),
+            "features": Fact(len(bundle.schema.features)),
+            "columns_missing": Fact(len(lacking)),
+            "columns_absent": Fact(len(absent)),
+            "columns_constant": Fact(len(constant)),
+            "missing_share_max": Fact(worst, n=everything),
+            "type_errors": Fact(wrong),
+            "domain_violations": Fact(sum(count for _, _, count in outside)),
+        }
+        if expected:
+            facts["rows_expected_difference"] = Fact(abs(everything - expected))
+        return Measurement(facts, tuple(findings))
 
 
-def _is_constant(column: Column) -> bool:
-    present = column[~missing(column)]
-    return len(present) == 0 or bool(np.all(present == present[0]))
+@dataclass(frozen=True)
+class _Seen:
+    """One feature's column: its kind, its rows, those with a value, the lowest and highest value, values that its type forbids."""
+
+    kind: Kind
+    rows: int
+    present: int
+    low: float
+    high: float
+    odd: int
+
+
+def _look(tables: TableFiles, table: str, features: tuple[Feature, ...]) -> dict[Feature, _Seen]:
+    """What the columns of a table hold, from one reading of it. Features that the table lacks are left out."""
+    there = [feature for feature in features if tables.has(table, feature.name)]
+    asked = ["count(*)"]
+    for feature in there:
+        x = tables.column(table, feature.name)
+        number = tables.kinds[table][feature.name] == "number"
+        odd = f"count(*) FILTER ({x} <> floor({x}))" if feature.type == "int" else f"count(*) FILTER ({x} NOT IN (0, 1))"
+        asked += [f"count({x})", f"min({x})", f"max({x})", odd if number and feature.type in ("int", "bool") else "0"]
+    [found] = tables.ask(f"SELECT {', '.join(asked)} FROM {table}")  # noqa: S608 - names are quoted
+    each = zip(there, *(found[first::4] for first in (1, 2, 3, 4)), strict=True)
+    return {feature: _Seen(tables.kinds[table][feature.name], found[0], *seen) for feature, *seen in each}
+
+
+def _problem(tables: TableFiles, table: str, feature: Feature, dtype: str, seen: _Seen) -> str:
+    """Why the model does not take the column, in words that continue "column x …", or "". The rules are those of `model/encode.py`."""
+    if seen.kind == "time":
+        return "holds times, not a feature"
+    if seen.present and (seen.kind == "text") != (feature.type == "string"):
+        if feature.type == "string":
+            return "holds numbers or booleans, but the model takes text (CSV cannot keep them apart, Parquet can)"
+        return f"holds text such as {_word(tables, table, feature.name)!r}, not numbers"
+    holes = seen.rows - seen.present
+    if holes and not (feature.nullable and (feature.type == "string" or dtype in LARGEST)):
+        return f"has {holes} missing value(s), which the model does not take"
+    return _bad_numbers(feature, dtype, seen) if seen.present and seen.kind == "number" else ""
+
+
+def _bad_numbers(feature: Feature, dtype: str, seen: _Seen) -> str:
+    if float("inf") in (seen.high, -seen.low):
+        return "holds an infinity"
+    if seen.odd:
+        return "holds other values than 0 and 1" if feature.type == "bool" else "holds numbers that are not whole"
+    largest = float(EXACT[dtype]) if feature.type == "int" and dtype in EXACT else LARGEST.get(dtype, 2.0**63 - 1024)
+    return f"holds numbers too large for {dtype}" if max(seen.high, -seen.low) > largest else ""
+
+
+def _word(tables: TableFiles, table: str, name: str) -> str:
+    """A value of a text column, one that is no number if there is any."""
+    x = tables.column(table, name)
+    number = f"coalesce(isfinite(TRY_CAST({x} AS DOUBLE)), false)"
+    [(odd, first)] = tables.ask(f"SELECT any_value({x}) FILTER (NOT {number}), any_value({x}) FROM {table}")  # noqa: S608 - quoted
+    return str(first if odd is None else odd)[:120]

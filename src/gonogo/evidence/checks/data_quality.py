@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-
-from gonogo.base.table import Column, Table
+from gonogo.base.table import TableFiles
 from gonogo.errors import DataError
 from gonogo.evidence.check import Check
 from gonogo.evidence.inputs import BundleView, ProjectView
 from gonogo.evidence.record import Fact, Measurement
-from gonogo.evidence.rows import missing, row_keys
+from gonogo.evidence.rows import row_key, same_kinds
 
 
 class DataQuality(Check):
     """Is the data clean, and is every feature watched by at least one rule?
 
-    The rules: not missing; finite (numbers); seen in training: inside its range (numbers) or among its values (text). A rule counts
-    for a column only where it could be applied, so a column without any value in the training table has fewer.
+    The rules: not missing; finite (numbers); seen in training: inside its range (numbers and times) or among its values (text). A rule
+    counts for a column only where it could be applied, so a column without any value in the training table has fewer.
     """
 
     name = "data_quality"
@@ -33,24 +32,29 @@ class DataQuality(Check):
         "duplicate_share": "share of such rows",
     }
 
-    def measure(self, project: ProjectView, train: Table, test: Table, bundle: BundleView) -> Measurement:
+    def measure(self, project: ProjectView, train_file: Path, test_file: Path, bundle: BundleView) -> Measurement:
         names = bundle.schema.feature_names
-        if train.rows == 0 or test.rows == 0 or not names:
-            raise DataError("a table has no rows, or the model has no features: there is nothing to judge the data by.")
-        columns = [_watch(name, train.column(name), test.column(name)) for name in names]
-        unique = len(np.unique(row_keys(train, (*names, project.data.target))))
+        if not names:
+            raise DataError("the model has no features: there is nothing to judge the data by.")
+        with TableFiles(train=train_file, test=test_file) as tables:
+            same_kinds(tables, names)
+            columns = _watch(tables, names)
+            key = row_key(tables, "train", (*names, project.data.target))
+            [(unique,)] = tables.ask(f"SELECT count(DISTINCT {key}) FROM train")  # noqa: S608 - names are quoted
+            train, test = tables.rows["train"], tables.rows["test"]
         worst = max(columns, key=lambda column: column.missing)
         findings = [f"{c.name!r}: {c.infinite} infinite value(s)" for c in columns if c.infinite]
         findings += [f"{c.name!r}: {c.unseen:.1%} of the test values were never seen in training" for c in columns if c.unseen > 0]
+        findings += [f"{train - unique} of {train} training rows repeat an earlier one"] if unique < train else []
         return Measurement(
             {
                 "rules_per_column": Fact(min(column.rules for column in columns)),
-                "worst_missing": Fact(worst.missing, n=train.rows + test.rows),
+                "worst_missing": Fact(worst.missing, n=train + test),
                 "worst_column": Fact(worst.name),
                 "non_finite": Fact(sum(column.infinite for column in columns)),
-                "out_of_range_share": Fact(max(column.unseen for column in columns), n=test.rows),
-                "duplicate_rows": Fact(train.rows - unique),
-                "duplicate_share": Fact((train.rows - unique) / train.rows, n=train.rows),
+                "out_of_range_share": Fact(max(column.unseen for column in columns), n=test),
+                "duplicate_rows": Fact(train - unique),
+                "duplicate_share": Fact((train - unique) / train, n=train),
             },
             tuple(findings),
             pictures={"missing": {"kind": "bars", "title": "missing", "items": [{"name": c.name, "value": c.missing} for c in columns]}},
@@ -66,20 +70,56 @@ class _Watched:
     unseen: float
 
 
-def _watch(name: str, train: Column, test: Column) -> _Watched:
-    share = max(float(missing(train).mean()), float(missing(test).mean()))
-    known, asked = train[~missing(train)], test[~missing(test)]
-    if train.dtype.kind != test.dtype.kind and len(known) and len(asked):
-        raise DataError(f"the column {name!r} holds {train.dtype} in the training table and {test.dtype} in the test table.")
-    if train.dtype == object:
-        values = set(known)
-        unseen = sum(value not in values for value in asked)
-        return _Watched(name, 1 + bool(len(known)), share, 0, unseen / max(len(asked), 1))
-    infinite = 0
-    if train.dtype.kind == "f":
-        infinite = int(np.isinf(known).sum()) + (int(np.isinf(asked).sum()) if asked.dtype.kind == "f" else 0)
-        known = known[np.isfinite(known)]
-    if not len(known):
-        return _Watched(name, 2, share, infinite, 1.0 if len(asked) else 0.0)
-    outside = int(((asked < known.min()) | (asked > known.max())).sum()) if len(asked) else 0
-    return _Watched(name, 3, share, infinite, outside / max(len(asked), 1))
+def _watch(tables: TableFiles, names: tuple[str, ...]) -> list[_Watched]:
+    """Both tables are read once for all columns, and once more for each column of text."""
+    known = _totals(tables, "train", {name: _range(tables, name) for name in names})
+    asked = _totals(tables, "test", {name: _outside(tables, name, *known[name][2:]) for name in names})
+    watched = []
+    for name in names:
+        (present, infinite, low, _), (arrived, more_infinite, outside, _) = known[name], asked[name]
+        missing = max(1 - present / tables.rows["train"], 1 - arrived / tables.rows["test"])
+        if tables.kinds["train"][name] == "text":
+            outside = _unknown(tables, name) if arrived else 0
+            rules = 1 + bool(present)
+        else:
+            rules = 2 + (low is not None)
+        watched.append(_Watched(name, rules, missing, int(infinite + more_infinite), outside / max(arrived, 1)))
+    return watched
+
+
+def _totals(tables: TableFiles, table: str, more: dict[str, tuple[str, str]]) -> dict[str, list[float]]:
+    """For each column its values, its infinite ones, and two more aggregates, in one reading."""
+    asked: list[str] = []
+    for name, two in more.items():
+        x = tables.column(table, name)
+        infinite = f"count(*) FILTER (isinf({x}))" if tables.kinds[table][name] == "number" else "0"
+        asked += [f"count({x})", infinite, *two]
+    [found] = tables.ask(f"SELECT {', '.join(asked)} FROM {table}")  # noqa: S608 - names are quoted
+    return {name: list(found[4 * index : 4 * index + 4]) for index, name in enumerate(more)}
+
+
+def _range(tables: TableFiles, name: str) -> tuple[str, str]:
+    x = tables.column("train", name)
+    if tables.kinds["train"][name] == "text":
+        return "NULL", "NULL"
+    finite = f"CASE WHEN isfinite({x}) THEN {x} END"
+    return f"min({finite})", f"max({finite})"
+
+
+def _outside(tables: TableFiles, name: str, low: object, high: object) -> tuple[str, str]:
+    """SQL for the test values outside of the range seen in training; all of them when it has none."""
+    x, kind = tables.column("test", name), tables.kinds["test"][name]
+    if kind == "text":
+        return "0", "0"
+    if low is None or tables.kinds["train"][name] != kind:
+        return f"count({x})", "0"
+    edges = (f"{low!r}::DOUBLE", f"{high!r}::DOUBLE") if kind == "number" else (f"'{low}'::TIMESTAMP", f"'{high}'::TIMESTAMP")
+    return f"count(*) FILTER ({x} NOT BETWEEN {edges[0]} AND {edges[1]})", "0"
+
+
+def _unknown(tables: TableFiles, name: str) -> int:
+    """Test values of a text column that the training table lacks."""
+    x = tables.column("test", name)
+    seen = f"SELECT CAST({x} AS VARCHAR) FROM train WHERE {x} IS NOT NULL"  # noqa: S608 - names are quoted
+    [(rows,)] = tables.ask(f"SELECT count(*) FROM test WHERE {x} IS NOT NULL AND CAST({x} AS VARCHAR) NOT IN ({seen})")  # noqa: S608
+    return int(rows)

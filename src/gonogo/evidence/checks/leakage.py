@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from gonogo.base.table import Column, Table
+from gonogo.base.table import Column, TableFiles
 from gonogo.errors import DataError
 from gonogo.evidence.check import Check
 from gonogo.evidence.inputs import BundleView, ProjectView
 from gonogo.evidence.record import Fact, Measurement
 from gonogo.evidence.rows import missing
 from gonogo.model.rows import class_indices
-from gonogo.stats.classification import roc_auc
+from gonogo.stats.classification import roc_auc, roc_auc_delong
+
+Truth = np.ndarray[Any, np.dtype[np.bool_]]
+LEVEL = 0.95
 
 
 class Leakage(Check):
@@ -22,43 +26,53 @@ class Leakage(Check):
     For each feature: the ROC-AUC of its values, in whichever direction is better, and that of whether it is missing; against each class
     in turn. Text is replaced by the share of the class among the even rows with that text, and measured on the odd rows, so that an
     identifier that never repeats predicts nothing.
+
+    Tables of more than `max_rows` rows are measured on about that many, as many of each class as there are or as fit: n is their number,
+    and the interval (DeLong) says how far their figure may lie from that of all rows.
     """
 
     name = "leakage"
-    facts: ClassVar = {"max_single_auc": "largest ROC-AUC of a single feature", "feature": "that feature"}
+    facts: ClassVar = {"max_single_auc": "largest ROC-AUC of a single feature, with its 95 % interval", "feature": "that feature"}
     options: ClassVar = {"max_rows": 200_000}
 
-    def measure(self, project: ProjectView, bundle: BundleView, train: Table) -> Measurement:
-        rows = np.unique(np.linspace(0, train.rows - 1, num=min(train.rows, self.chosen["max_rows"]), dtype=np.int64))
-        taken = train.take(rows)
-        y = class_indices(bundle.schema, taken.column(project.data.target))
-        if len(np.unique(y)) < 2:
+    def measure(self, project: ProjectView, bundle: BundleView, train_file: Path) -> Measurement:
+        names, target = bundle.schema.feature_names, project.data.target
+        with TableFiles(train=train_file) as tables:
+            taken = tables.sample("train", [*names, target], self.chosen["max_rows"], by=target)
+        y = class_indices(bundle.schema, taken.column(target))
+        classes = np.unique(y)
+        if len(classes) < 2:
             raise DataError("the training rows are all of one class.")
-        classes = np.unique(y)[1:] if len(np.unique(y)) == 2 else np.unique(y)
-        found = {name: max(_auc(taken.column(name), y == one) for one in classes) for name in bundle.schema.feature_names}
-        best = max(found, key=lambda name: found[name])
-        top = sorted(found.items(), key=lambda pair: -pair[1])[:20]
+        classes = classes[1:] if len(classes) == 2 else classes
+        found = {name: max((_best(taken.column(name), y == one) for one in classes), key=lambda one: one[0]) for name in names}
+        best = max(found, key=lambda name: found[name][0])
+        _, truth, scores = found[best]
+        area, low, high = roc_auc_delong(truth.astype(np.int64), scores, LEVEL) if len(scores) else (0.5, 0.5, 0.5)
+        top = sorted(((name, one[0]) for name, one in found.items()), key=lambda pair: -pair[1])[:20]
         return Measurement(
-            {"max_single_auc": Fact(found[best], n=taken.rows), "feature": Fact(best)},
+            {"max_single_auc": Fact(area, n=taken.rows, low=low, high=high, level=LEVEL), "feature": Fact(best)},
+            (f"{best!r} alone has a ROC-AUC of {area:.4f}",) if area > 0.5 else (),
             pictures={"single_auc": {"kind": "bars", "title": "ROC-AUC alone", "items": [{"name": n, "value": v} for n, v in top]}},
         )
 
 
-def _auc(column: Column, y: np.ndarray[Any, np.dtype[np.bool_]]) -> float:
-    gone = missing(column)
-    found = [0.5, _either_way(y, gone.astype(np.float64))]
+def _best(column: Column, y: Truth) -> tuple[float, Truth, Column]:
+    """The largest AUC that can be had from the column, with the rows and the scores that it was measured on; 0.5 and none without any."""
+    ways = [(y, missing(column).astype(np.float64))]
     if column.dtype == object:
-        found.append(_text_auc(column, y))
+        ways.append(_text_scores(column, y))
     else:
-        present = ~gone
+        present = ~missing(column)
         values = column[present].astype(np.int64).astype(np.float64) if column.dtype.kind == "M" else column[present]
         if np.isinf(values).any():
             raise DataError("a feature holds infinities.")
-        found.append(_either_way(y[present], values))
-    return max(found)
+        ways.append((y[present], values))
+    nothing = (0.5, np.empty(0, dtype=np.bool_), np.empty(0))
+    return max((_either_way(*way) for way in ways if _tells(*way)), key=lambda one: one[0], default=nothing)
 
 
-def _text_auc(column: Column, y: np.ndarray[Any, np.dtype[np.bool_]]) -> float:
+def _text_scores(column: Column, y: Truth) -> tuple[Truth, Column]:
+    """The odd rows, each with the share of the class among the even rows of its text."""
     even = np.arange(len(y)) % 2 == 0
     prior = float(y[even].mean()) if even.any() else 0.5
     counts: dict[Any, list[int]] = {}
@@ -67,12 +81,14 @@ def _text_auc(column: Column, y: np.ndarray[Any, np.dtype[np.bool_]]) -> float:
         count[0] += int(label)
         count[1] += 1
     shares = {value: hits / rows for value, (hits, rows) in counts.items()}
-    return _either_way(y[~even], np.array([shares.get(value, prior) for value in column[~even]], dtype=np.float64))
+    return y[~even], np.array([shares.get(value, prior) for value in column[~even]], dtype=np.float64)
 
 
-def _either_way(y: np.ndarray[Any, np.dtype[np.bool_]], values: Column) -> float:
-    """AUC or its mirror, whichever is larger; 0.5 where there is nothing to tell apart."""
-    if len(values) == 0 or y.all() or not y.any() or np.all(values == values[0]):
-        return 0.5
-    area = float(roc_auc(y.astype(np.int64), values))
-    return max(area, 1.0 - area)
+def _tells(y: Truth, scores: Column) -> bool:
+    """Whether there is anything to tell apart, and to tell it by."""
+    return len(y) > 0 and not y.all() and bool(y.any()) and not np.all(scores == scores[0])
+
+
+def _either_way(y: Truth, scores: Column) -> tuple[float, Truth, Column]:
+    area = float(roc_auc(y.astype(np.int64), scores))
+    return (area, y, scores) if area >= 0.5 else (1.0 - area, y, -scores)

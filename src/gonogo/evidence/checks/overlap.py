@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-
-from gonogo.base.table import Table
-from gonogo.errors import DataError
+from gonogo.base.table import TableFiles
 from gonogo.evidence.check import Check
 from gonogo.evidence.inputs import BundleView, ProjectView
 from gonogo.evidence.record import Fact, Measurement
-from gonogo.evidence.rows import row_keys, same_kinds
+from gonogo.evidence.rows import row_key, same_kinds
 
 
 class Overlap(Check):
@@ -24,17 +22,33 @@ class Overlap(Check):
     facts: ClassVar = {
         "shared_rows": "test rows that also stand in the training (or validation) table",
         "shared_share": "share of such rows among the test rows",
+        "validation_shared_rows": "validation rows that also stand in the training table; 0 without a validation table",
     }
 
-    def measure(self, project: ProjectView, bundle: BundleView, train: Table, test: Table, validation: Table | None = None) -> Measurement:
+    def measure(
+        self, project: ProjectView, bundle: BundleView, train_file: Path, test_file: Path, validation_file: Path | None = None
+    ) -> Measurement:
         names = (*bundle.schema.feature_names, project.data.target)
-        tables = [table for table in (train, validation) if table is not None]
-        if test.rows == 0 or train.rows == 0:
-            raise DataError("a table has no rows, so nothing can be said about rows that they share.")
-        same_kinds([*tables, test], names)
-        seen = np.concatenate([row_keys(table, names) for table in tables])
-        shared = int(np.isin(row_keys(test, names), seen).sum())
+        with TableFiles(train=train_file, validation=validation_file, test=test_file) as tables:
+            same_kinds(tables, names)
+            keys = {table: f"SELECT {row_key(tables, table, names)} AS key FROM {table}" for table in tables.files}  # noqa: S608 - quoted
+            seen = [keys[table] for table in ("train", "validation") if table in keys]
+            shared = _shared(tables, keys["test"], seen)
+            selected = _shared(tables, keys["validation"], seen[:1]) if "validation" in keys else 0
+            rows = tables.rows
+        findings = [f"{shared} of {rows['test']} test rows were seen in training"] if shared else []
+        findings += [f"{selected} of {rows['validation']} validation rows were seen in training"] if selected else []
         return Measurement(
-            {"shared_rows": Fact(shared), "shared_share": Fact(shared / test.rows, n=test.rows)},
-            (f"{shared} of {test.rows} test rows were seen in training",) if shared else (),
+            {
+                "shared_rows": Fact(shared),
+                "shared_share": Fact(shared / rows["test"], n=rows["test"]),
+                "validation_shared_rows": Fact(selected),
+            },
+            tuple(findings),
         )
+
+
+def _shared(tables: TableFiles, keys: str, seen: list[str]) -> int:
+    """Rows of one table whose key is among those seen. The smaller side is held in memory, the other streams past it."""
+    [(rows,)] = tables.ask(f"SELECT count(*) FROM ({keys}) WHERE key IN ({' UNION ALL '.join(seen)})")  # noqa: S608 - quoted names
+    return int(rows)

@@ -1,0 +1,91 @@
+"""Do the project's own lists of features say what the model takes?"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from gonogo.base.yaml_source import load_yaml
+from gonogo.errors import DataError, UsageError
+from gonogo.evidence.check import Check
+from gonogo.evidence.inputs import BundleView
+from gonogo.evidence.record import Fact, Measurement
+
+NAMES = ("name", "feature", "column")  #: what the column or key with a feature's name is called
+DROPPED = "drop"  #: the `action` of a column that is listed and not given to the model
+
+
+class FeatureList(Check):
+    """Does the file list the features of the model, all of them, no others, and in its order?
+
+    `file` is its name under `files:` in gonogo.yaml. A CSV file has a column called name, feature or column (else the first one), and may
+    have a column `action`: what it says to drop is no feature. A JSON or YAML file has the features under `key`: names, or objects with
+    such a key, or an object whose keys they are.
+    """
+
+    name = "feature_list"
+    options: ClassVar = {"file": "feature_list", "key": "features"}
+    facts: ClassVar = {
+        "features": "features that the file lists",
+        "names_match": "whether they are the features of the model, each once",
+        "order_match": "whether they also stand in the model's order",
+        "version": "the `version` that a JSON or YAML file states; only when it does",
+    }
+
+    def measure(self, bundle: BundleView, files: Mapping[str, Path]) -> Measurement:
+        name = self.chosen["file"]
+        if name not in files:
+            raise UsageError(f"the project declares no file {name!r}.", hint=f"Add `{name}: PATH` under `files:` in gonogo.yaml.")
+        listed, version = _listed(files[name], self.chosen["key"])
+        wanted = list(bundle.schema.feature_names)
+        twice = sorted({feature for feature in listed if listed.count(feature) > 1})
+        findings = [f"{feature!r} is a feature of the model and not listed" for feature in wanted if feature not in listed]
+        findings += [f"{feature!r} is listed and no feature of the model" for feature in dict.fromkeys(listed) if feature not in wanted]
+        findings += [f"{feature!r} is listed more than once" for feature in twice]
+        same = not findings
+        if same and listed != wanted:
+            place = next(index for index, (a, b) in enumerate(zip(listed, wanted, strict=True)) if a != b)
+            findings.append(f"place {place + 1} is {listed[place]!r} in the list and {wanted[place]!r} in the model")
+        facts = {"features": Fact(len(listed)), "names_match": Fact(same), "order_match": Fact(listed == wanted)}
+        return Measurement(facts | ({"version": Fact(version)} if version else {}), tuple(findings))
+
+
+def _listed(path: Path, key: str) -> tuple[list[str], str]:
+    """The names in the file's order, and the version it states or "". Raises DataError when it lists no features."""
+    kind = path.suffix.lower()
+    if kind not in (".csv", ".json", ".yaml", ".yml"):
+        raise DataError(f"{path}: lists of features are .csv, .json, .yaml or .yml files.")
+    try:
+        if kind == ".csv":
+            return _from_csv(path), ""
+        document = json.loads(path.read_text(encoding="utf-8")) if kind == ".json" else load_yaml(path).data
+    except (OSError, ValueError, RecursionError, csv.Error) as error:
+        raise DataError(f"{path} cannot be read: {error}.") from error
+    if not isinstance(document, Mapping) or key not in document:
+        raise DataError(f"{path} has no key {key!r}.", hint="The option `key` says under which key the features stand.")
+    entries = document[key]
+    if not isinstance(entries, list | Mapping) or not entries:
+        raise DataError(f"{path}: {key} lists no features.")
+    version = document.get("version")
+    return [_name(path, entry) for entry in entries], "" if version is None else str(version)
+
+
+def _name(path: Path, entry: Any) -> str:
+    found = next((entry[key] for key in NAMES if key in entry), None) if isinstance(entry, Mapping) else entry
+    if not isinstance(found, str) or not found:
+        raise DataError(f"{path}: an entry has no name of a feature: {str(entry)[:120]}.")
+    return found
+
+
+def _from_csv(path: Path) -> list[str]:
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        lines = csv.DictReader(stream, strict=True)
+        header = list(lines.fieldnames or ())
+        column = next((name for name in NAMES if name in header), header[0] if header else "")
+        rows = [row for row in lines if (row.get("action") or "").strip().lower() != DROPPED]
+    if not rows:
+        raise DataError(f"{path} lists no features.")
+    return [_name(path, row[column]) for row in rows]
