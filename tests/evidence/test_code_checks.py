@@ -60,10 +60,10 @@ def test_a_suite_is_counted_from_its_report(code: Any) -> None:
     assert "failed: test_a::test_bad" in found.findings
 
 
-def test_a_suite_without_tests_has_none_passed(code: Any) -> None:
-    facts = values(code("tests", PYTEST, {"test_a.py": "def helper(): pass\n"}))
-    assert facts["passed"] == 0
-    assert facts["exit_code"] == 5
+@pytest.mark.parametrize("content", ["def helper(): pass\n", "import pytest\n@pytest.mark.skip\ndef test_a(): pass\n"])
+def test_a_suite_in_which_no_test_was_run_is_an_error(code: Any, content: str) -> None:
+    with pytest.raises(ChildError, match="no test was run"):
+        code("tests", PYTEST, {"test_a.py": content})
 
 
 def test_a_suite_that_cannot_be_imported_has_failed(code: Any) -> None:
@@ -102,6 +102,12 @@ def test_unittest_is_counted_from_its_closing_lines(code: Any) -> None:
 def test_a_unittest_run_in_which_nothing_passed_has_passed_nothing(code: Any) -> None:
     facts = values(code("tests", (sys.executable, "-m", "unittest", "-q"), {"test_a.py": UNITTEST.replace("test_good", "no_test", 1)}))
     assert facts["passed"] == 0
+
+
+def test_a_unittest_that_should_fail_and_does_not_has_failed(code: Any) -> None:
+    content = "import unittest\nclass T(unittest.TestCase):\n    @unittest.expectedFailure\n    def test_good(self): pass\n"
+    facts = values(code("tests", (sys.executable, "-m", "unittest", "-q"), {"test_a.py": content}))
+    assert (facts["passed"], facts["unexpected_failures"]) == (0, 1)
 
 
 def test_pytest_behind_another_program_is_counted_from_its_closing_line(code: Any) -> None:
