@@ -44,6 +44,7 @@ PLAIN = """\
 {% for one in sections %}| {{ one }} | {{ section(one) }} |
 {% endfor %}{% for role in roles %}| {{ role }} | {{ signed(role) }} |
 {% endfor %}
+
 {% for line in waived %}Waived: {{ line }}
 
 {% endfor %}{% for line in scores %}Score: {{ line }}

@@ -127,7 +127,7 @@ def explained(entry: Entry, paint: Paint, findings: int | None) -> Iterator[str]
 
 def labelled(label: str, text: str, paint: Paint) -> Iterator[str]:
     """A label and a text wrapped beside it."""
-    head = f"{INDENT}{printable(label):<12}"
+    head = f"{INDENT}{printable(label):<11} "
     lines = textwrap.wrap(printable(text), paint.width - len(head), break_on_hyphens=False) or [""]
     for number, line in enumerate(lines):
         yield (head if number == 0 else " " * len(head)) + line
