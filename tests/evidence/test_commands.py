@@ -112,3 +112,26 @@ def test_words_are_never_given_to_a_shell(tmp_path: Path) -> None:
     finished = run_command([sys.executable, "-c", "import sys; print(sys.argv[1])", "$(touch x); `id` > y"], folder=tmp_path, seconds=30)
     assert finished.output == "$(touch x); `id` > y\n"
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a running process can be limited on Linux only")
+def test_neither_a_command_nor_what_it_starts_can_take_all_the_memory(tmp_path: Path) -> None:
+    greedy = "x = bytearray(9 << 30)"
+    exit_code, _, errors = python(greedy, tmp_path)
+    assert (exit_code, errors.strip().splitlines()[-1]) == (1, "MemoryError")
+    starts = f"import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-c', {greedy!r}]))"
+    assert python(starts, tmp_path)[0] == 1
+
+
+def test_a_command_that_forks_and_prints_from_everywhere_is_bounded_and_leaves_nothing(tmp_path: Path) -> None:
+    code = (
+        "import os, sys, pathlib\n"
+        "for _ in range(4): os.fork()\n"
+        "pathlib.Path(f'pid-{os.getpid()}').touch()\n"
+        "while True: sys.stdout.write('x' * 65536)\n"
+    )
+    with pytest.raises(ChildError, match="did not end within"):
+        python(code, tmp_path, seconds=2.0)
+    pids = [int(path.name.removeprefix("pid-")) for path in tmp_path.glob("pid-*")]
+    assert pids
+    assert all(is_gone(pid) for pid in pids)
