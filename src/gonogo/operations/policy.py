@@ -20,7 +20,7 @@ from gonogo.checklist.load import load_pack
 from gonogo.errors import GonogoError, KeyFileError, VerificationError
 from gonogo.operations.workspace import Workspace
 from gonogo.registry.trust_log import KINDS, POLICY, TrustLog, fold_trust, record_envelope
-from gonogo.trust.envelope import claimed_key_ids
+from gonogo.trust.envelope import claimed_key_ids, peek_payload
 from gonogo.trust.keys import PublicKey, Signer
 from gonogo.verdict.policy import People, Policy, changes, demands, lacking, policy_roles, read_policy, sign_policy
 
@@ -112,7 +112,10 @@ def pin(workspace: Workspace, state: PolicyState, signer: Signer) -> PolicyState
 
 
 def add_policy_signature(workspace: Workspace, state: PolicyState, envelope: bytes) -> None:
-    """Record a signature under the declared policy. Raises VerificationError unless it is one that counts."""
+    """Record a signature under the declared policy. Raises VerificationError unless it is one that counts; one that has come into force
+    already is nothing new."""
+    if state.log.pinned and peek_payload(envelope) == peek_payload(state.log.pinned.envelopes[-1]):
+        return
     policy, signed = read_policy(envelope, state.log.pinned, state.log.revoked)
     if policy.digest != state.declared.digest:
         raise VerificationError("the signature is under another policy than this project declares now.", hint="Ask for it again.")
@@ -150,7 +153,7 @@ def _declared(workspace: Workspace, pack: Pack) -> tuple[Policy, list[str]]:
     people, problems = declared_people(workspace)
     policy = Policy(
         system=project.system,
-        store=workspace.public_key().key_id if workspace.has_log() else "",
+        store=workspace.public_key().key_id if workspace.key_file.exists() else "",
         pack=pack.name,
         checklist=pack.gate.digest,
         items=demands(pack.gate),

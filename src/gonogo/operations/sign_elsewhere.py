@@ -28,6 +28,7 @@ from gonogo.verdict.outcome import Outcome, Verdict
 from gonogo.verdict.policy import PREDICATE as POLICY_PREDICATE
 from gonogo.verdict.policy import Policy, demands, follow_all, sign_policy
 from gonogo.verdict.sign_off import SignOff, read_sign_off, sign_off
+from gonogo.verdict.waiver import read_waiver
 
 REQUEST, ANSWER = "gonogo-sign-request/1", "gonogo-sign-answer/1"
 
@@ -158,6 +159,7 @@ def _asked(workspace: Workspace, checked: Checked, role: str) -> dict[str, Any]:
         "time": checked.verdict.time,
         "checklist": checked.checklist.to_json(),
         "evidence": {item: evidence.to_json() for item, evidence in checked.evidence.items()},
+        "waivers": [data.decode() for data in checked.waivers.values()],
         "answers": {item: {"applies": one.applies, "reason": one.reason} for item, one in overrides if one.applies is not None},
         "changes": None if said is None else list(said),
     }
@@ -178,6 +180,7 @@ def _judged_again(
         current_inputs={item: one.inputs for item, one in evidence.items()},
         sign_offs=(),
         answers={item: Answer(one["applies"], one["reason"]) for item, one in asked["answers"].items()},
+        waivers=[read_waiver(text.encode(), policy.people) for text in asked["waivers"]],
         now=parse_stamp(asked["time"]),
     )
     items = tuple(item.id for item in checklist.items if item.sign_off == request["role"])

@@ -13,16 +13,17 @@ from gonogo.cli.door import JSON, PROJECT, show_json, verb
 
 @click.command("log", epilog="Example: gonogo log --verify")
 @click.option("--verify", "verified", is_flag=True, help="check the chain, every signature and the anchor; exit code 1 if broken")
+@click.option("--anchor", type=click.Path(path_type=Path), help="verify against a copy of anchor.json that you kept elsewhere, too")
 @click.option("--last", type=click.IntRange(min=1), help="only the newest N events")
 @PROJECT
 @JSON
 @verb
-def command(verified: bool, last: int | None, project: Path, as_json: bool) -> None:
+def command(verified: bool, anchor: Path | None, last: int | None, project: Path, as_json: bool) -> None:
     """Print the audit log: who did what, when, to which digest."""
     from gonogo.operations.audit_log import audit_log
     from gonogo.operations.workspace import Workspace
 
-    log = audit_log(Workspace.open(project), verify=verified, last=last)
+    log = audit_log(Workspace.open(project), verify=verified, last=last, anchor=anchor)
     if as_json:
         document = {"events": [event.to_json() for event in log.events]}
         show_json(
