@@ -82,7 +82,7 @@ class GateItem(pytest.Item):
         report = self.parent.checked.report
         if self.name == VERDICT:
             if not report.go:
-                raise NotSatisfied("\n".join([f"{report.verdict.decision}: {report.headline}", *report.verdict.notes, report.next_step]))
+                raise NotSatisfied("\n".join([f"{report.verdict.decision}: {report.headline}", *report.notes, report.next_step]))
             return
         _settle(next(entry for entry in report.entries if entry.item.id == self.name))
 

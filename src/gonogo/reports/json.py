@@ -5,12 +5,13 @@ Stable keys (additions are allowed, changes are another format):
     format      "gonogo-report/1"
     system, verdict, subject, checklist, evidence, time, notes
                                     as in the verdict: "GO" or "NO-GO"; subject, checklist and evidence are digests
+    policy, blocked, author         digest of the policy in force or null; what stands above all items; who made the candidate, or null
     headline, next                  one sentence; what to type next
     checklist_id, checklist_title, checklist_version, overrides
     counts                          outcome → number of items
     phases[]                        id, title, status (passed, open, waits), minutes, done, items
     scores[]                        name, total, most, parts[], says: for information, they open nothing
-    items[]                         item, outcome, reason, requirements, evidence (digest), mandatory; section, statement, kind,
+    items[]                         item, outcome, reason, requirements, evidence (digest), mandatory, offenders; section, statement, kind,
                                     check, sign_off, why, remedy, rows, phase, word (the source's own word for the outcome, or ""),
                                     runbook; measurement: the whole evidence, or null
 """
@@ -27,6 +28,9 @@ def render_json(report: Report) -> dict[str, Any]:
     """The document as JSON values: no NaN, no infinity."""
     checklist = report.checklist
     return {
+        "policy": None,
+        "blocked": [],
+        "author": None,
         **report.verdict.to_json(),
         "format": "gonogo-report/1",
         "headline": report.headline,
@@ -46,6 +50,7 @@ def render_json(report: Report) -> dict[str, Any]:
 def _entry(entry: Entry) -> dict[str, Any]:
     item = entry.item
     return {
+        "offenders": [],
         **entry.result.to_json(),
         "section": item.section,
         "statement": item.statement,

@@ -72,7 +72,7 @@ def _verdict(report: Report) -> ET.Element:
     case = _named(report, "Verdict", "verdict", 0.0)
     if not report.go:
         failure = ET.SubElement(case, "failure", message=f"{report.verdict.decision}: {report.headline}", type="NO-GO")
-        failure.text = "\n".join(printable(line) for line in (*report.verdict.notes, f"Next: {report.next_step}"))
+        failure.text = "\n".join(printable(line) for line in (*report.notes, f"Next: {report.next_step}"))
     return case
 
 

@@ -45,7 +45,7 @@ def _document(report: Report) -> Iterator[str]:
     yield "Items: " + ", ".join(f"{MARKS[outcome]} {count} {WORDS[outcome]}" for outcome, count in report.counts)
     yield ""
     yield f"Next: {code(report.next_step)}"
-    yield from _lines("Notes", (f"Note: {prose(note)}" for note in report.verdict.notes))
+    yield from _lines("Notes", (f"Note: {prose(note)}" for note in report.notes))
     if report.blocking:
         yield from ("", "## What stands in the way")
         for entry in report.blocking:

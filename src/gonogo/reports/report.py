@@ -125,6 +125,11 @@ class Report:
         return tuple((name, tuple(entry for entry in entries if entry.item.section == name)) for name in names)
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What stands above all items first, then what else is to be known."""
+        return (*self.verdict.blocked, *self.verdict.notes)
+
+    @property
     def waived(self) -> tuple[Entry, ...]:
         return tuple(entry for entry in self.entries if entry.result.outcome is Outcome.WAIVED)
 
@@ -153,6 +158,8 @@ class Report:
         total, blocking = len(self.verdict.items), self.blocking
         if self.go:
             return f"All {total} items are satisfied."
+        if not blocking and self.verdict.blocked:
+            return f"All {total} items are satisfied, but {self.verdict.blocked[0]}"
         if not blocking:
             return "No bundle could be built, so there is nothing to approve." if self.verdict.subject is None else "It is not approved."
         if all(entry.lacks_signature for entry in blocking):

@@ -38,9 +38,7 @@ def render_sarif(report: Report, project_file: str) -> dict[str, Any]:
                     {
                         "executionSuccessful": True,
                         "endTimeUtc": report.verdict.time,
-                        "toolExecutionNotifications": [
-                            {"level": "warning", "message": {"text": printable(note)}} for note in report.verdict.notes
-                        ],
+                        "toolExecutionNotifications": [{"level": "warning", "message": {"text": printable(note)}} for note in report.notes],
                     }
                 ],
                 "results": [result for entry in entries for result in _results(entry, rules[entry.item.id], project_file)],

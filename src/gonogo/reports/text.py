@@ -53,7 +53,7 @@ def _report(report: Report, paint: Paint) -> Iterator[str]:
     yield paint(DIM, counts)
     subject = f"bundle {short(report.verdict.subject)} · {report.checklist.title} {report.checklist.version}"
     yield from (paint(DIM, line) for line in textwrap.wrap(printable(subject), paint.width))
-    for note in report.verdict.notes:
+    for note in report.notes:
         yield from labelled("note", note, paint)
     for entry in report.waived:
         yield from labelled("waived", f"{entry.item.id}: {entry.result.reason}", paint)
