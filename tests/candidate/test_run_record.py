@@ -45,6 +45,17 @@ def test_the_record_names_the_packages_that_were_loaded(run: Path) -> None:
     assert "xdoctest" not in packages
 
 
+def test_the_record_says_on_what_kind_of_machine_and_older_records_stay_readable(run: Path) -> None:
+    record = read_run(run)
+    assert "cores" in record["hardware"]
+    del record["hardware"]
+    run.write_text(json.dumps(record))
+    assert read_run(run) == record
+    run.write_text(json.dumps({**record, "hardware": 3}))
+    with pytest.raises(DataError, match="wrong type: hardware"):
+        read_run(run)
+
+
 def test_a_run_without_its_data_file_is_not_recorded(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"'train' is not at .*gone\.csv"):
         gonogo.record_run(tmp_path / "run.json", params={}, metrics={}, data={"train": tmp_path / "gone.csv"}, seed=1)

@@ -339,7 +339,8 @@ def test_integrity_holds_for_the_same_bytes_and_breaks_with_one(made: Made, tmp_
 
 def run_record(made: Made, train: Path, **changed: Any) -> dict[str, Any]:
     record = {
-        "features": ["x0", "x1", "x2"], "version": "abc123", "seed": 17, "packages": {"scikit-learn": "1.9"},
+        "features": ["x0", "x1", "x2"], "version": "abc1234", "python": "3.11.7", "hardware": "x86_64", "finished": "2026-01-02T03:04:05Z",
+        "seed": 17, "packages": {"scikit-learn": "1.9"},
         "data": {"train": {"digest": file_digest(train)}, "model": {"digest": file_digest(made.bundle.model_path)}},
     }  # fmt: skip
     return {**record, **changed}
@@ -348,8 +349,14 @@ def run_record(made: Made, train: Path, **changed: Any) -> dict[str, Any]:
 def test_a_whole_run_record_matches_model_and_files(made: Made, tmp_path: Path) -> None:
     train = tmp_path / "train.csv"
     train.write_text("x0,y\n1,0\n")
-    facts = values(measure("metadata", run_record=run_record(made, train), bundle=made.bundle, train_file=train))
+    config = tmp_path / "config.yaml"
+    config.write_text("trees: 40\n")
+    record = run_record(made, train)
+    record["data"]["config"] = {"digest": file_digest(config)}
+    facts = values(measure("metadata", run_record=record, bundle=made.bundle, train_file=train, files={"config": config}))
     assert {name for name, value in facts.items() if value is False} == set()
+    assert (facts["code_commit"], facts["hardware"], facts["finished"]) == ("abc1234", "x86_64", "2026-01-02T03:04:05Z")
+    assert facts["age_days"] > 0
     assert facts["seed"] == 17
     assert facts["packages"] == 1
 
@@ -360,6 +367,7 @@ def test_a_whole_run_record_matches_model_and_files(made: Made, tmp_path: Path) 
         ({"features": ["x1", "x0", "x2"]}, "features_match"), ({"features": None}, "has_feature_names"), ({"version": ""}, "has_version"),
         ({"seed": None}, "has_seed"), ({"seed": True}, "has_seed"), ({"data": {}}, "has_training_data"),
         ({"data": {"train": {"digest": "sha256:0"}}}, "training_data_digest_match"), ({"data": {"train": None}}, "model_digest_match"),
+        ({"packages": {}}, "has_environment"), ({"python": ""}, "has_environment"), ({"hardware": ""}, "has_hardware"), ({}, "has_config"),
     ],
 )  # fmt: skip
 def test_what_a_run_record_lacks_or_gets_wrong_is_false(made: Made, tmp_path: Path, changed: dict[str, Any], wrong: str) -> None:
@@ -367,6 +375,26 @@ def test_what_a_run_record_lacks_or_gets_wrong_is_false(made: Made, tmp_path: Pa
     train.write_text("x0,y\n1,0\n")
     facts = values(measure("metadata", run_record=run_record(made, train, **changed), bundle=made.bundle, train_file=train))
     assert facts[wrong] is False
+
+
+def test_a_configuration_that_was_changed_after_the_run_does_not_match(made: Made, tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("x0,y\n1,0\n")
+    (tmp_path / "config.yaml").write_text("trees: 40\n")
+    record = run_record(made, tmp_path / "train.csv")
+    record["data"]["config"] = {"digest": file_digest(tmp_path / "config.yaml")}
+    (tmp_path / "config.yaml").write_text("trees: 41\n")
+    given = {"run_record": record, "bundle": made.bundle, "train_file": tmp_path / "train.csv"}
+    assert values(measure("metadata", **given, files={"config": tmp_path / "config.yaml"}))["config_digest_match"] is False
+    assert values(measure("metadata", **given, files={"config": tmp_path / "gone.yaml"}))["config_digest_match"] is False
+    assert "config_digest_match" not in values(measure("metadata", **given))
+
+
+@pytest.mark.parametrize("finished", ["yesterday", "2026-01-02T03:04:05", "2999-01-01T00:00:00Z"])
+def test_a_run_at_no_time_or_in_the_future_is_an_error(made: Made, tmp_path: Path, finished: str) -> None:
+    (tmp_path / "train.csv").write_text("x0,y\n1,0\n")
+    record = run_record(made, tmp_path / "train.csv", finished=finished)
+    with pytest.raises(DataError, match=r"time|future"):
+        measure("metadata", run_record=record, bundle=made.bundle, train_file=tmp_path / "train.csv")
 
 
 @pytest.mark.parametrize("record", [[], {}, {"data": []}, "run"])

@@ -4,7 +4,8 @@
                       data={"train": "data/train.parquet", "model": "models/forest.onnx"}, seed=17)
 
 The record is written by the training side and is a claim: metrics are measured again from the model's bytes, and digests are compared
-with the files that are there. It holds no rows, no absolute path and nothing of the environment but names and versions of packages.
+with the files that are there. It holds no rows, no absolute path and nothing of the environment but names and versions of packages and
+the kind of machine.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ LEDGER = "runs.jsonl"
 TEXTS = ("notes", "framework", "version", "python", "started", "finished")
 MAPS = ("params", "metrics", "data", "packages")
 KEYS = frozenset({"format", "seed", "features", *TEXTS, *MAPS})
+LATER = frozenset({"hardware"})  #: keys that came to the format later: records without them stay readable
 
 
 def record_run(
@@ -63,6 +65,7 @@ def record_run(
         "version": version or "",
         "python": platform.python_version(),
         "packages": _packages(),
+        "hardware": _hardware(),
         "started": "" if started is None else stamp(started),
         "finished": stamp(datetime.now(UTC)),
     }
@@ -94,9 +97,10 @@ def check_run(record: Any) -> None:
     """Raises ValueError unless the value is a record of this format, with every key and of the right types."""
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise ValueError(f"not a {FORMAT} document")
-    if record.keys() != KEYS:
-        raise ValueError(f"unexpected or missing keys: {', '.join(sorted(record.keys() ^ KEYS))}")
-    wrong = [key for key in MAPS if not isinstance(record[key], dict)] + [key for key in TEXTS if not isinstance(record[key], str)]
+    if record.keys() - LATER != KEYS:
+        raise ValueError(f"unexpected or missing keys: {', '.join(sorted(record.keys() - LATER ^ KEYS))}")
+    texts = (*TEXTS, *(LATER & record.keys()))
+    wrong = [key for key in MAPS if not isinstance(record[key], dict)] + [key for key in texts if not isinstance(record[key], str)]
     if wrong:
         raise ValueError(f"wrong type: {', '.join(wrong)}")
     for name, entry in record["data"].items():
@@ -118,3 +122,16 @@ def _packages() -> dict[str, str]:
     loaded = {module.partition(".")[0] for module in sys.modules}
     owners = {owner for module, names in metadata.packages_distributions().items() if module in loaded for owner in names}
     return {name: metadata.version(name) for name in sorted(owners)}
+
+
+def _hardware() -> str:
+    """The machine in words, such as "x86_64, 8 cores, no accelerator". An accelerator is asked for only where the training used torch."""
+    torch = sys.modules.get("torch")
+    cuda = getattr(torch, "cuda", None)
+    if torch is None:
+        accelerator = "accelerator not asked for (no torch)"
+    elif cuda is not None and cuda.is_available():
+        accelerator = f"{cuda.device_count()} × {cuda.get_device_name(0)}"
+    else:
+        accelerator = "no accelerator"
+    return f"{platform.machine() or 'unknown machine'}, {os.cpu_count() or '?'} cores, {accelerator}"

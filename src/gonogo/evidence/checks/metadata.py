@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
+from gonogo.base.clock import parse_stamp
 from gonogo.base.tree import file_digest
 from gonogo.errors import DataError
 from gonogo.evidence.check import Check
 from gonogo.evidence.inputs import BundleView
 from gonogo.evidence.record import Fact, Measurement
 
+COMMIT = re.compile(r"[0-9a-f]{7,64}")
+
 
 class Metadata(Check):
     """Does the run record name features, versions, seed and data, and are they those of the model and the files?
 
-    The record is a claim of the training side; what can be compared with bytes is compared.
+    The record is a claim of the training side; what can be compared with bytes is compared. A configuration belongs to the run when it was
+    recorded as `data={"config": …}`; it is compared with the declared file `config`.
     """
 
     name = "metadata"
@@ -30,30 +36,84 @@ class Metadata(Check):
         "has_training_data": "whether the record keeps the digest of the training table",
         "training_data_digest_match": "whether that is the digest of the declared training table",
         "model_digest_match": "whether the record has the digest of the bundled model",
+        "has_config": "whether the record keeps the digest of a configuration file",
+        "config_digest": "that digest, when there is one",
+        "config_digest_match": "whether it is the digest of the declared file `config`; only when one is declared",
+        "has_environment": "whether the record keeps the versions of Python and of the packages",
+        "has_hardware": "whether the record says on what machine the training ran",
+        "hardware": "that machine, when the record says it",
+        "started": "when the training started, when the record says it",
+        "finished": "when the record was written",
+        "age_days": "days since then",
+        "code_commit": "the commit of the training code, when `version` is one",
     }
 
-    def measure(self, run_record: Mapping[str, Any], bundle: BundleView, train_file: Path) -> Measurement:
+    def measure(
+        self,
+        run_record: Mapping[str, Any],
+        bundle: BundleView,
+        train_file: Path,
+        files: Mapping[str, Path] | None = None,
+    ) -> Measurement:
         if not isinstance(run_record, Mapping) or not isinstance(run_record.get("data"), Mapping):
             raise DataError("the run record is malformed.", hint="Write it with gonogo.record_run.")
         features = run_record.get("features")
         names = list(features) if isinstance(features, list | tuple) else []
         train, model = _digest(run_record, "train"), _digest(run_record, "model")
+        packages = run_record.get("packages")
+        count = len(packages) if isinstance(packages, Mapping) else 0
         seed = run_record.get("seed")
         has_seed = isinstance(seed, int) and not isinstance(seed, bool)
-        packages = run_record.get("packages")
         facts = {
             "has_feature_names": Fact(bool(names)),
             "features_match": Fact(names == list(bundle.schema.feature_names)),
             "has_version": Fact(bool(run_record.get("version"))),
-            "packages": Fact(len(packages) if isinstance(packages, Mapping) else 0),
+            "packages": Fact(count),
             "has_seed": Fact(has_seed),
             "has_training_data": Fact(train != ""),
             "training_data_digest_match": Fact(train == file_digest(train_file)),
             "model_digest_match": Fact(model == file_digest(bundle.model_path)),
+            "has_environment": Fact(count > 0 and bool(run_record.get("python"))),
+            **({"seed": Fact(int(str(seed)))} if has_seed else {}),
+            **_config(run_record, files or {}),
+            **_origin(run_record),
+            **_times(run_record),
         }
-        if has_seed:
-            facts["seed"] = Fact(int(str(seed)))
         return Measurement(facts, tuple(_findings(facts, names, bundle.schema.feature_names)))
+
+
+def _config(record: Mapping[str, Any], files: Mapping[str, Path]) -> dict[str, Fact]:
+    recorded = _digest(record, "config")
+    facts = {"has_config": Fact(recorded != "")} | ({"config_digest": Fact(recorded)} if recorded else {})
+    if "config" in files:
+        there = files["config"].is_file()
+        facts["config_digest_match"] = Fact(there and recorded == file_digest(files["config"]))
+    return facts
+
+
+def _origin(record: Mapping[str, Any]) -> dict[str, Fact]:
+    """Which code, on which machine."""
+    hardware, version = str(record.get("hardware") or ""), str(record.get("version") or "")
+    facts = {"has_hardware": Fact(hardware != "")} | ({"hardware": Fact(hardware)} if hardware else {})
+    if COMMIT.fullmatch(version):
+        facts["code_commit"] = Fact(version)
+    return facts
+
+
+def _times(record: Mapping[str, Any]) -> dict[str, Fact]:
+    """When it was; nothing about a time that the record does not give. Raises DataError for a time that is none, or is to come."""
+    facts: dict[str, Fact] = {}
+    for name in ("started", "finished"):
+        text = str(record.get(name) or "")
+        if text:
+            try:
+                age = (datetime.now(UTC) - parse_stamp(text)).total_seconds() / 86400
+            except ValueError as error:
+                raise DataError(f"the run record has no usable time {name!r}: {error}.") from error
+            if age < 0:
+                raise DataError(f"the run record says that the training {name} in the future: {text}.", hint="Mend the clock, train again.")
+            facts |= {name: Fact(text)} | ({"age_days": Fact(round(age, 3))} if name == "finished" else {})
+    return facts
 
 
 def _digest(record: Mapping[str, Any], name: str) -> str:
@@ -70,4 +130,6 @@ def _findings(facts: Mapping[str, Fact], names: list[str], features: tuple[str, 
         said.append("the training table is not the one that the run was recorded with")
     if not facts["model_digest_match"].value:
         said.append("the record does not speak of this model file")
+    if "config_digest_match" in facts and not facts["config_digest_match"].value:
+        said.append("the declared configuration is not the one that the run was recorded with")
     return said
