@@ -52,6 +52,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "load": "gonogo.evidence.checks.load:Load",
         "memory": "gonogo.evidence.checks.memory:Memory",
         "metadata": "gonogo.evidence.checks.metadata:Metadata",
+        "metadata_file": "gonogo.evidence.checks.metadata_file:MetadataFile",
         "metrics": "gonogo.evidence.checks.metrics:Metrics",
         "model_card": "gonogo.evidence.checks.model_card:ModelCard",
         "model_format": "gonogo.evidence.checks.model_format:ModelFormat",

@@ -164,9 +164,10 @@ def figures_of(data: Any, path: str = "") -> Iterator[Figure]:
         for key, value in data.items():
             yield from figures_of(value, f"{path}.{key}" if path else str(key))
     elif isinstance(data, int | float) and not isinstance(data, bool):
-        metric = _metric(path.rpartition(".")[2])
+        key = path.rpartition(".")[2]
+        metric = _metric(key)
         if metric:
-            yield from _spread(metric, _splits(path), _average(path), [(repr(data), "")], path)
+            yield from _spread(metric, _splits(key, path), _average(path), [(repr(data), "")], path)
 
 
 def _in_sentence(sentence: str) -> Iterator[Figure]:
