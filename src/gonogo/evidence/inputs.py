@@ -17,7 +17,9 @@ import numpy as np
 from gonogo.base.canonical import digest
 from gonogo.errors import DataError
 from gonogo.evidence.digests import FileDigests
+from gonogo.model.runtime import Inspection
 from gonogo.model.schema import Schema
+from gonogo.model.weights import Weights
 
 Numbers = np.ndarray[Any, np.dtype[Any]]
 
@@ -125,11 +127,22 @@ class AuthorView(Protocol):
     def key(self) -> Path | None: ...
 
 
+class RuleView(Protocol):
+    """One alarm: `signal` above `above` (a share, or milliseconds)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def signal(self) -> str: ...
+    @property
+    def above(self) -> float: ...
+
+
 class MonitorView(Protocol):
     @property
     def channels(self) -> Sequence[Any]: ...
     @property
-    def rules(self) -> Sequence[Any]: ...
+    def rules(self) -> Sequence[RuleView]: ...
 
 
 class BundleView(Protocol):
@@ -162,8 +175,14 @@ class SandboxPort(Protocol):
     def scores(self, schema: Schema, model: Path, batch: Mapping[str, Numbers], *, chunk: int | None = None) -> tuple[Numbers, str]:
         """Scores float64 [rows, classes] computed `chunk` rows at a time, and the isolation in force."""
 
-    def inspect(self, model: Path) -> tuple[Any, str]:
-        """What the model's graph says about itself (`model.runtime.Inspection`), and the isolation in force."""
+    def inspect(self, model: Path) -> tuple[Inspection, str]:
+        """What the model's graph says about itself, and the isolation in force."""
+
+    def weights(self, model: Path) -> tuple[Weights, str]:
+        """The tensors of a model file or checkpoint, which is not run, and the isolation in force."""
+
+    def torch_output(self, model: Path, batch: Mapping[str, Numbers]) -> tuple[Numbers, str]:
+        """What a TorchScript or torch.export file gives for a batch, float64 [rows, columns], and the isolation in force."""
 
 
 @dataclass(frozen=True)
