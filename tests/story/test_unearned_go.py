@@ -26,11 +26,13 @@ from gonogo.base.clock import FakeClock
 from gonogo.base.tree import read_tree
 from gonogo.errors import GonogoError, VerificationError
 from gonogo.operations.check import check
+from gonogo.operations.policy import policy_state
 from gonogo.operations.release import release
 from gonogo.operations.rollout import start
 from gonogo.operations.serve import serve
 from gonogo.operations.sign import sign
 from gonogo.operations.workspace import Workspace
+from gonogo.registry.trust_log import SIGN_OFF, record_envelope
 from gonogo.release.verify import PREDICATE, SEAL, verify
 from gonogo.trust.envelope import IN_TOTO, open_envelope, seal_envelope, statement
 from gonogo.trust.keys import PublicKey, generate_key
@@ -46,6 +48,9 @@ people:
 items:
   no-overlap: {require: shared_share <= 50%}
 """
+
+
+LOG = ("gonogo.db", "gonogo.db-wal", "gonogo.db-shm", "anchor.json", "keys")
 
 
 @dataclass
@@ -66,9 +71,20 @@ class Victim:
         assert old in text
         file.write_text(text.replace(old, new))
 
-    def sign_off(self) -> Path:
-        [path] = (self.store / "sign-offs").iterdir()
-        return path
+    def sign_off(self) -> bytes:
+        """What ana signed, as the log holds it."""
+        [*_, recorded] = policy_state(Workspace.open(self.folder)).log.sign_offs
+        return recorded.envelope
+
+    def sql(self, *statements: str) -> None:
+        """Past the store's own guards."""
+        connection = sqlite3.connect(self.store / "gonogo.db")
+        connection.execute("DROP TRIGGER event_is_never_changed")
+        connection.execute("DROP TRIGGER event_is_never_deleted")
+        for one in statements:
+            connection.execute(one)
+        connection.commit()
+        connection.close()
 
     def load_test(self) -> Path:
         [path] = (self.store / "load_tests").glob("*.json")
@@ -84,10 +100,15 @@ def approved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(base / "people" / "ana.pub", _made(base / "project" / "keys"))
     _approve(base / "project", base / "people")
     shutil.copytree(base / "project", base / "other")
-    shutil.rmtree(base / "other" / ".gonogo" / "sign-offs")
+    for name in LOG:
+        _remove(base / "other" / ".gonogo" / name)
     (base / "other" / "model.onnx").write_bytes(sample.model_bytes(1.3))
     _approve(base / "other", base / "people")
     return base
+
+
+def _remove(path: Path) -> None:
+    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def _made(folder: Path) -> Path:
@@ -179,7 +200,7 @@ def evidence_of_another_candidate(victim: Victim) -> None:
 
 def evidence_and_sign_off_of_another_candidate(victim: Victim) -> None:
     evidence_of_another_candidate(victim)
-    shutil.copytree(victim.other / ".gonogo" / "sign-offs", victim.store / "sign-offs", dirs_exist_ok=True)
+    sign_off_of_another_candidate(victim)
 
 
 def evidence_under_another_name(victim: Victim) -> None:
@@ -214,24 +235,31 @@ def load_test_of_another_bundle(victim: Victim) -> None:
 
 
 def sign_off_taken_away(victim: Victim) -> None:
-    victim.sign_off().unlink()
+    victim.sql("DELETE FROM event WHERE kind = 'sign_off'")
 
 
 def sign_off_edited(victim: Victim) -> None:
-    data = victim.sign_off().read_bytes()
-    victim.sign_off().write_bytes(data[:40] + bytes([data[40] ^ 1]) + data[41:])
+    victim.sql("UPDATE event SET body = replace(body, 'PASS', 'FAIL') WHERE kind = 'sign_off'")
 
 
 def sign_off_of_another_candidate(victim: Victim) -> None:
-    sign_off_taken_away(victim)
-    shutil.copytree(victim.other / ".gonogo" / "sign-offs", victim.store / "sign-offs", dirs_exist_ok=True)
+    """The other candidate's store, with its key, so that nothing in its log is wrong."""
+    for name in LOG:
+        _remove(victim.store / name)
+        source = victim.other / ".gonogo" / name
+        if source.exists():
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, victim.store / name)
 
 
 def sign_with_the_wrong_key(victim: Victim) -> None:
-    """What ana signed, word for word, but by eve."""
+    """What ana would have to sign for another candidate, word for word, but by eve, and put into the log."""
+    shutil.copy(victim.other / "model.onnx", victim.folder / "model.onnx")
+    verdict = check(Workspace.open(victim.folder)).verdict
     ana, eve = PublicKey.load(victim.keys / "ana.pub"), FileSigner(victim.keys / "eve.key")
-    said = read_sign_off(victim.sign_off().read_bytes(), {"technical-lead": ("ana", ana)})
-    victim.sign_off().write_bytes(sign_off(replace(said, key_id=eve.key_id), eve))
+    said = read_sign_off(victim.sign_off(), {"technical-lead": [("ana", ana)]})
+    forged = replace(said, key_id=eve.key_id, subject=str(verdict.subject), evidence_digest=verdict.evidence_digest)
+    with Workspace.open(victim.folder).store().transaction() as tx:
+        record_envelope(tx, SIGN_OFF, "small", sign_off(forged, eve), "ana")
 
 
 def swap_the_public_key(victim: Victim) -> None:
@@ -319,10 +347,10 @@ JUDGED: list[tuple[Callable[[Victim], None], str, Outcome]] = [
     (sign_off_taken_away, "technical-approval", Outcome.NOT_RUN),
     (sign_off_edited, "technical-approval", Outcome.NOT_RUN),
     (sign_off_of_another_candidate, "technical-approval", Outcome.STALE),
-    (sign_with_the_wrong_key, "technical-approval", Outcome.NOT_RUN),
-    (swap_the_public_key, "technical-approval", Outcome.NOT_RUN),
-    (rename_the_person, "technical-approval", Outcome.NOT_RUN),
-    (public_key_gone, "technical-approval", Outcome.NOT_RUN),
+    (sign_with_the_wrong_key, "technical-approval", Outcome.STALE),
+    (swap_the_public_key, "technical-approval", Outcome.STALE),
+    (rename_the_person, "technical-approval", Outcome.STALE),
+    (public_key_gone, "technical-approval", Outcome.STALE),
     (change_a_byte_of_the_model, "integrity", Outcome.STALE),
     (point_the_model_elsewhere, "quality", Outcome.STALE),
     (pickle_as_model, "safe-model-format", Outcome.STALE),
@@ -417,16 +445,6 @@ def test_a_release_with_a_better_load_test_than_was_judged_does_not_verify_even_
         verify(sealed.path, workspace.public_key())
 
 
-def _sql(victim: Victim, *statements: str) -> None:
-    connection = sqlite3.connect(victim.store / "gonogo.db")
-    connection.execute("DROP TRIGGER event_is_never_changed")
-    connection.execute("DROP TRIGGER event_is_never_deleted")
-    for one in statements:
-        connection.execute(one)
-    connection.commit()
-    connection.close()
-
-
 def put_into_production(victim: Victim) -> None:
     [(registered,)] = sqlite3.connect(victim.store / "gonogo.db").execute("SELECT body FROM event WHERE kind = 'release_registered'")
     body = {
@@ -437,15 +455,16 @@ def put_into_production(victim: Victim) -> None:
         "verdict": json.loads(registered)["verdict"],
         "reason": "-",
     }
-    _sql(victim, f"INSERT INTO event VALUES(2, '2026-01-01T00:00:00.000Z', 'eve', 'pointer_moved', '{json.dumps(body)}', '', '', '')")
+    row = f"'2026-01-01T00:00:00.000Z', 'eve', 'pointer_moved', '{json.dumps(body)}', '', '', ''"
+    victim.sql(f"INSERT INTO event VALUES((SELECT max(seq) + 1 FROM event), {row})")
 
 
 def edit_who_it_was(victim: Victim) -> None:
-    _sql(victim, "UPDATE event SET actor = 'eve'")
+    victim.sql("UPDATE event SET actor = 'eve'")
 
 
 def cut_the_log(victim: Victim) -> None:
-    _sql(victim, "DELETE FROM event")
+    victim.sql("DELETE FROM event")
 
 
 def forget_the_log(victim: Victim) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from gonogo import settings
 from gonogo.base.clock import parse_stamp
@@ -19,10 +19,10 @@ from gonogo.checklist.items import Pack
 from gonogo.checklist.load import load_pack
 from gonogo.errors import GonogoError, KeyFileError, VerificationError
 from gonogo.operations.workspace import Workspace
-from gonogo.registry.trust_log import KINDS, POLICY, TrustLog, fold_trust, record_envelope
+from gonogo.registry.trust_log import POLICY, TrustLog, fold_trust, record_envelope
 from gonogo.trust.envelope import claimed_key_ids, peek_payload
-from gonogo.trust.keys import PublicKey, Signer
-from gonogo.verdict.policy import People, Policy, changes, demands, lacking, policy_roles, read_policy, sign_policy
+from gonogo.trust.keys import PublicKey
+from gonogo.verdict.policy import People, Policy, changes, demands, lacking, policy_roles, read_policy
 
 SKEW = timedelta(minutes=5)  #: so far may the clocks of the machines that write one log differ
 MOST_CHANGES = 8  #: so many are named in a note
@@ -79,36 +79,27 @@ def policy_state(workspace: Workspace, pack: Pack | None = None) -> PolicyState:
     pack = pack or load_pack(workspace.project.pack, workspace.project)
     declared, notes = _declared(workspace, pack)
     try:
-        log = read_log(workspace)
+        log, last = read_log(workspace)
     except GonogoError as error:
         said = f"{error.message} {error.hint}".strip()
         return PolicyState(declared, TrustLog(), said, (*notes, said), intact=False)
-    state = PolicyState(declared, log, "", ())
-    problem = _problem(state)
+    late = last is not None and last > workspace.clock.now() + SKEW
+    problem = (
+        f"the clock stands before the last event of the log ({last}); set it." if late else _problem(PolicyState(declared, log, "", ()))
+    )
     return PolicyState(declared, log, problem, (*notes, problem) if problem else tuple(notes))
 
 
-def read_log(workspace: Workspace) -> TrustLog:
-    """Everything that was signed in this store, once the whole log is found to be as it was written.
+def read_log(workspace: Workspace) -> tuple[TrustLog, datetime | None]:
+    """Everything that was signed in this store, and when the log's last event was.
 
-    Raises VerificationError when it is not, or when it ends in the future of the clock: then the clock was set back.
+    Raises VerificationError when the whole log is not as it was written.
     """
     if not workspace.has_log():
-        return TrustLog()
+        return TrustLog(), None
     workspace.check_log()
     events = list(workspace.store().events())
-    if events and parse_stamp(events[-1].time) > workspace.clock.now() + SKEW:
-        raise VerificationError(
-            f"the clock stands before the last event of the log ({events[-1].time}), so nothing is known to be current.",
-            hint="Set the clock.",
-        )
-    return fold_trust((event for event in events if event.kind in KINDS), workspace.project.system)
-
-
-def pin(workspace: Workspace, state: PolicyState, signer: Signer) -> PolicyState:
-    """Put one signature under the declared policy into the log; it comes into force when it is the last one that it lacks."""
-    add_policy_signature(workspace, state, sign_policy(state.declared, state.log.pinned, signer))
-    return policy_state(workspace)
+    return fold_trust(events, workspace.project.system), parse_stamp(events[-1].time) if events else None
 
 
 def add_policy_signature(workspace: Workspace, state: PolicyState, envelope: bytes) -> None:

@@ -36,12 +36,13 @@ def release(workspace: Workspace, *, version: str = "auto") -> Released:
 
     Raises NotApprovedError when it is not, VerificationError when the log was tampered with.
     """
+    if workspace.has_log():
+        workspace.check_log()
     report = check(workspace, judge_only=True)
     approval = approve(report.verdict)
     bundle = find_bundle(workspace.project, workspace.bundles)
     if bundle is None:
         raise StorageError(f"the bundle {approval.subject} is no longer in {workspace.bundles}.", hint="Run `gonogo check` again.")
-    workspace.check_log()
     registry = workspace.registry()
     system = workspace.project.system
     earlier = sorted((e for e in registry.state().releases.values() if e.system == system), key=lambda entry: entry.version)

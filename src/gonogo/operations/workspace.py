@@ -93,7 +93,7 @@ class Workspace:
         if self.has_log() and not (self.log_file.exists() and self.key_file.exists()):
             gone = self.log_file if self.key_file.exists() else self.key_file
             raise VerificationError(
-                f"{gone} was removed, and with it what was signed and released here.",
+                f"the log of {self.path} was tampered with: {gone.name} was removed, and with it what was signed and released here.",
                 hint="Restore the whole store from a backup; docs/how-to-keys.md says how to begin anew.",
             )
 
