@@ -171,6 +171,8 @@ class Report:
         """What to type next."""
         if self.go:
             return "gonogo release"
+        if self.verdict.blocked and not self.blocking:
+            return "mend what is said above, then gonogo check"
         others = [entry for entry in self.blocking if not entry.wants_signature]
         if others and others[0].obstacle:
             return "mend the reason given above, then gonogo check"
