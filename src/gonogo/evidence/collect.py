@@ -3,8 +3,9 @@
 Rules:
 1. Evidence is reused only when it was measured by the same check of the same gonogo with the same options on inputs of the same
    digests, not in the future, and not longer ago than the item's `max_age`. An error is never reused.
-2. Whatever goes wrong in a check, `sys.exit` included, becomes evidence of status "error" that says what. So does a measurement that
-   is malformed, has no facts, gives a fact that the check does not document, or whose inputs changed while it ran.
+2. Whatever goes wrong in a check, `sys.exit`, a hang and want of memory included (see `bounds.py`), becomes evidence of status "error"
+   that says what. So does a measurement that is malformed, has no facts, gives a fact that the check does not document, or whose inputs
+   changed while it ran.
 3. An input that cannot be had has the digest "missing:<why>" and the check is not run; an optional one that is not declared "absent".
 4. With nothing to measure the cost is hashing the inputs, once per file and run (see `digests.py`). Items that put the same question
    (check, options, inputs) share one measurement in a run.
@@ -26,11 +27,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from gonogo import settings
 from gonogo.base.canonical import canonical_bytes, digest
 from gonogo.base.catalogue import load
 from gonogo.base.clock import Clock, parse_stamp, stamp
 from gonogo.checklist.items import Checklist, Item
 from gonogo.errors import GonogoError, NotFoundError
+from gonogo.evidence.bounds import OutOfTimeError, bounded
 from gonogo.evidence.check import Asked, Check, asked_inputs, options_digest
 from gonogo.evidence.inputs import Inputs
 from gonogo.evidence.record import Evidence, Fact, Measurement
@@ -122,9 +125,10 @@ def measure_item(item: Item, inputs: Inputs, now: Mapping[str, str], clock: Cloc
     if not message:
         try:
             # A check that prints must not write into the document that --json promises.
-            with redirect_stdout(printed), redirect_stderr(printed):
+            limits = {"seconds": settings.number("measure_seconds"), "memory_mib": settings.number("check_memory")}
+            with bounded(**limits), redirect_stdout(printed), redirect_stderr(printed):
                 measurement = _measure(item, inputs, now)
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit, OutOfTimeError) as error:
             message = _explain(error)
     return Evidence(
         item=item.id,
@@ -213,6 +217,8 @@ def _explain(error: BaseException) -> str:
     """What went wrong, in words: our own errors speak for themselves, others say where they come from."""
     if isinstance(error, GonogoError):
         return _writable(str(error)[:2000])
+    if isinstance(error, OutOfTimeError):
+        return str(error)
     if isinstance(error, SystemExit):
         return f"the check ended the program (exit {error.code})"
     frames = traceback.extract_tb(error.__traceback__)
