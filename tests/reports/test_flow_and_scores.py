@@ -56,6 +56,14 @@ def test_phases_are_passed_open_or_wait_for_an_open_one(full_report):
     assert [phase.status for phase in later.phases] == ["passed", "open", "waits"]
 
 
+@pytest.mark.parametrize("name", ["html", "markdown", "text"])
+def test_what_blocks_is_told_with_its_section_remedy_and_the_command_to_repeat_it(full_report, name):
+    text = " ".join(FORMATS[name](full_report).split())
+    for expected in ("Train on more months.", "gonogo check --only model-quality", "gonogo sign technical-lead", "Model"):
+        assert expected in text
+    assert "45 min" in text
+
+
 def test_a_full_score_leaves_a_refused_verdict_refused(full_report):
     items = tuple(replace(one, outcome=Outcome.PASS) for one in full_report.verdict.items)
     refused = replace(full_report, verdict=replace(full_report.verdict, items=items, blocked=("the policy changed.",)))

@@ -51,7 +51,10 @@ def _document(report: Report) -> Iterator[str]:
         for entry in report.blocking:
             yield from _blocking(entry)
     yield from _lines("Waived", (f"{code(entry.item.id)}: {prose(entry.result.reason)}" for entry in report.waived))
-    yield from _lines("Phases", (f"Phase {prose(phase.title)}: {phase.said}" for phase in report.phases))
+    yield from _lines(
+        f"Phases ({report.minutes:g} min)" if report.minutes else "Phases",
+        (f"Phase {prose(phase.title)}: {phase.said}" for phase in report.phases),
+    )
     yield from _lines("Scores", (prose(score.line) for score in report.scores))
     yield from ("", "## Every item")
     for section, entries in report.sections:
@@ -77,7 +80,12 @@ def _lines(title: str, lines: Iterable[str]) -> Iterator[str]:
 
 
 def _blocking(entry: Entry) -> Iterator[str]:
-    yield from ("", f"### {_outcome(entry)} {prose(entry.item.statement)}", "", f"Item {code(entry.item.id)}, {entry.item.kind}.")
+    yield from (
+        "",
+        f"### {_outcome(entry)} {prose(entry.item.statement)}",
+        "",
+        f"Item {code(entry.item.id)}, {entry.item.kind}, in {prose(entry.item.section)}.",
+    )
     requirements = requirement_lines(entry)
     if requirements:
         yield from ("", "| required | measured | |", "|---|---|---|")
@@ -89,8 +97,8 @@ def _blocking(entry: Entry) -> Iterator[str]:
         told.append(f"and {len(findings) - MOST_FINDINGS} more: {code(f'gonogo explain {entry.item.id}')}")
     told += [f"Why it matters: {prose(entry.item.why)}"] if entry.item.why else []
     told += [f"Repair: {prose(entry.item.remedy)}"] if entry.item.remedy and not entry.obstacle else []
-    if told:
-        yield from ("", *(f"- {line}" for line in told))
+    told.append(f"Then: {code(entry.again)}")
+    yield from ("", *(f"- {line}" for line in told))
 
 
 def _outcome(entry: Entry) -> str:

@@ -70,6 +70,11 @@ class Entry:
         return found[1] if found else ""
 
     @property
+    def again(self) -> str:
+        """What to type once it is mended."""
+        return f"gonogo sign {self.item.sign_off}" if self.item.sign_off else f"gonogo check --only {self.item.id}"
+
+    @property
     def wants_signature(self) -> bool:
         """A signature would do. A conditional item wants an answer first: whether it applies."""
         return self.item.sign_off is not None and self.item.kind == "mandatory" and self.result.outcome in (Outcome.NOT_RUN, Outcome.STALE)
@@ -142,6 +147,11 @@ class Report:
     def phases(self) -> tuple[PhaseState, ...]:
         """How far the flow has come, in its order; empty for a checklist without phases."""
         return phase_states(self.checklist, self.verdict.items)
+
+    @property
+    def minutes(self) -> float:
+        """The time that the checklist gives all its phases together; 0 when it gives none."""
+        return sum(phase.minutes or 0.0 for phase in self.phases)
 
     @property
     def sign_offs(self) -> tuple[Entry, ...]:

@@ -59,6 +59,8 @@ def _report(report: Report, paint: Paint) -> Iterator[str]:
         yield from labelled("waived", f"{entry.item.id}: {entry.result.reason}", paint)
     for phase in report.phases:
         yield from labelled("phase", f"{phase.title}: {phase.said}", paint)
+    if report.minutes:
+        yield from labelled("time", f"{report.minutes:g} min for all phases", paint)
     for score in report.scores:
         yield from labelled("score", score.line, paint)
     for reason, entries in report.obstacles.items():
@@ -121,8 +123,10 @@ def explained(entry: Entry, paint: Paint, findings: int | None) -> Iterator[str]
         yield from labelled("changed", f"this project overrides {', '.join(entry.overridden)} of the pack", paint)
     if entry.item.why:
         yield from labelled("why", entry.item.why, paint)
-    if entry.item.remedy and not entry.good and not entry.obstacle:
-        yield from labelled("repair", entry.item.remedy, paint)
+    if not entry.good and not entry.obstacle:
+        if entry.item.remedy:
+            yield from labelled("repair", entry.item.remedy, paint)
+        yield from labelled("then", entry.again, paint)
 
 
 def labelled(label: str, text: str, paint: Paint) -> Iterator[str]:
