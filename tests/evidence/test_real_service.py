@@ -77,3 +77,9 @@ def test_the_serving_process_is_weighed_and_timed(served: tuple[TrialServer, Bun
     found = measure("latency", {"samples": 100}, endpoint=server, bundle=bundle)
     assert 0 < found.facts["p50"].value <= found.facts["p99"].value
     assert "process" in found.isolation
+
+
+def test_our_own_service_lists_its_routes(served: tuple[TrialServer, Bundle]) -> None:
+    found = measure("endpoint_policy", endpoint=served[0])
+    assert found.facts["routes"].value == found.facts["undeclared"].value == 7
+    assert "no policy for POST /predict" in found.findings
