@@ -100,6 +100,7 @@ class TableFiles:
             config: dict[str, Any] = {"threads": THREADS, "temp_directory": scratch, "autoinstall_known_extensions": False}
             limit = {"memory_limit": self._memory} if self._memory else {}
             self._connection = opening.enter_context(duckdb.connect(config=config | limit))
+            self.ask("SET enable_progress_bar = false")  # it would be written into what a program says on standard output
             self.ask("SET disabled_optimizers = 'statistics_propagation'")
             for name, path in self.files.items():
                 self._view(name, path)

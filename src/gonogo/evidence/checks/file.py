@@ -115,6 +115,8 @@ def _parquet(path: Path) -> None:
 
 
 def _gzip(path: Path) -> None:
+    if path.stat().st_size == 0:
+        raise ValueError("it is empty")
     with gzip.open(path) as stream:
         while stream.read(BLOCK):
             pass

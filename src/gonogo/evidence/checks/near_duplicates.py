@@ -41,10 +41,9 @@ class NearDuplicates(Check):
         with TableFiles(train=train_file, validation=validation_file, test=test_file) as tables:
             same_kinds(tables, names)
             cells = {name: tolerance * spread for name, spread in _spreads(tables, names).items()}
-            seen = [f"SELECT {key} FROM {table}" for table in tables.files if table != "test" for key in _keys(tables, table, names, cells)]  # noqa: S608
-            asked = [f"SELECT {ROW} AS row, {key} AS key FROM test" for key in _keys(tables, "test", names, cells)]  # noqa: S608
-            sql = f"SELECT count(DISTINCT row) FROM ({' UNION ALL '.join(asked)}) WHERE key IN ({' UNION ALL '.join(seen)})"  # noqa: S608
-            [(near,)] = tables.ask(sql)
+            seen = [f"SELECT unnest({_keys(tables, table, names, cells)}) FROM {table}" for table in tables.files if table != "test"]  # noqa: S608
+            asked = f"SELECT {ROW} AS row, unnest({_keys(tables, 'test', names, cells)}) AS key FROM test"  # noqa: S608
+            [(near,)] = tables.ask(f"SELECT count(DISTINCT row) FROM ({asked}) WHERE key IN ({' UNION ALL '.join(seen)})")  # noqa: S608
             rows = tables.rows["test"]
         return Measurement(
             {"near_duplicates": Fact(near), "near_duplicate_share": Fact(near / rows, n=rows)},
@@ -63,8 +62,8 @@ def _spreads(tables: TableFiles, names: tuple[str, ...]) -> dict[str, float]:
     return {name: float(f"{spread or 0.0:.6g}") for name, spread in zip(numbers, found, strict=True)}
 
 
-def _keys(tables: TableFiles, table: str, names: tuple[str, ...], cells: dict[str, float]) -> list[str]:
-    """SQL for a row's key on each of the grids."""
+def _keys(tables: TableFiles, table: str, names: tuple[str, ...], cells: dict[str, float]) -> str:
+    """SQL for the list of a row's keys, one on each of the grids: a table is read once for all of them."""
     keys = []
     for grid in range(GRIDS):
         parts = [str(grid)]
@@ -75,4 +74,4 @@ def _keys(tables: TableFiles, table: str, names: tuple[str, ...], cells: dict[st
             else:
                 parts.append(f"lower(trim({x}))" if kind == "text" else x)
         keys.append(f"hash({', '.join(parts)})")
-    return keys
+    return f"[{', '.join(keys)}]"

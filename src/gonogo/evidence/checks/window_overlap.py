@@ -12,7 +12,7 @@ from gonogo.evidence.check import Check
 from gonogo.evidence.inputs import ProjectView
 from gonogo.evidence.record import Fact, Measurement
 from gonogo.evidence.rows import same_kinds
-from gonogo.evidence.times import Times, read_times
+from gonogo.evidence.times import read_times
 
 
 class WindowOverlap(Check):
@@ -45,7 +45,7 @@ class WindowOverlap(Check):
             }
             length = self.chosen["seconds"] or self.chosen["rows"] * _step(tables, ends["train"])
             order = list(times)
-            shared = {table: _shared(tables, ends, times, order[: order.index(table)], table, length) for table in order[1:]}
+            shared = {table: _shared(tables, ends, order[: order.index(table)], table, length) for table in order[1:]}
             rows = sum(tables.rows[table] for table in shared)
         return Measurement(
             {
@@ -66,23 +66,16 @@ def _step(tables: TableFiles, ends: str) -> float:
     return float(step)
 
 
-def _shared(
-    tables: TableFiles, ends: Mapping[str, str], times: Mapping[str, Times], before: list[str], table: str, length: float
-) -> int:  # fmt: skip
+def _shared(tables: TableFiles, ends: Mapping[str, str], before: list[str], table: str, length: float) -> int:
     """Windows of a table that end less than a length after or before the nearest end in the tables before it."""
-    if any(times[name].missing for name in before):
-        return tables.rows[table]
     seen = " UNION ALL ".join(ends[name] for name in before)
-    near = [
-        f"(SELECT t, g, abs(t - s) AS apart FROM own ASOF LEFT JOIN seen ON own.g = seen.g AND own.t {sign} seen.s)"  # noqa: S608
-        for sign in (">=", "<=")
-    ]
-    [(rows,)] = tables.ask(
-        f"WITH own AS (SELECT t, g FROM ({ends[table]}) WHERE t IS NOT NULL AND g IS NOT NULL), "  # noqa: S608 - names are quoted
-        f"seen AS (SELECT t AS s, g FROM ({seen})), "
-        f"close AS (SELECT t, g FROM own WHERE false UNION ALL "
-        f"SELECT t, g FROM ({' UNION ALL '.join(near)}) WHERE apart < {length!r}::DOUBLE) "
-        f"SELECT (SELECT count(*) FROM ({ends[table]}) WHERE t IS NULL OR g IS NULL) "
-        f"+ (SELECT count(*) FROM own WHERE (t, g) IN (SELECT (t, g) FROM close))"
+    if tables.ask(f"FROM ({seen}) WHERE t IS NULL OR g IS NULL LIMIT 1"):
+        return tables.rows[table]
+    [(near, unknown)] = tables.ask(
+        f"WITH own AS ({ends[table]}), seen AS (SELECT t AS s, g FROM ({seen})), near AS (SELECT count(*) FROM own "  # noqa: S608 - quoted
+        "ASOF LEFT JOIN seen AS sooner ON own.g = sooner.g AND own.t >= sooner.s "
+        "ASOF LEFT JOIN seen AS later ON own.g = later.g AND own.t <= later.s "
+        f"WHERE own.t - sooner.s < {length!r}::DOUBLE OR later.s - own.t < {length!r}::DOUBLE) "
+        "SELECT (FROM near), (SELECT count(*) FROM own WHERE t IS NULL OR g IS NULL)"
     )
-    return int(rows)
+    return int(near + unknown)
