@@ -1,0 +1,131 @@
+"""Every row of the sources' requirements is mapped to what meets it, and what it is mapped to exists.
+
+docs/requirement-rows.tsv names the 667 rows with the capability of each; docs/traceability.tsv says, row by row, where it is met: by
+items of packs (`pack/item`), by a feature, named by tests that show it, or by an issue that is still to come.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from gonogo.checklist.load import bundled_packs
+
+ROOT = Path(__file__).parent.parent
+MAPPED = ("S0", "S1")  #: the sources whose rows are mapped
+SOURCES = {"S0": 252, "S1": 131, "S2": 73, "S3": 127, "S4": 84}
+PLANNED = re.compile(r"(issue [456]|later): \S.*")
+#: What the gate is for: a row of these is met now. Of troubleshooting, the entries about the gate are: those of S0 and S1.
+GATE = frozenset(
+    {"gate", "data checks", "code checks", "model checks", "docs checks", "reproducibility", "approvals", "doctor"}
+)  # fmt: skip
+
+
+class Line(NamedTuple):
+    row: str
+    kind: str
+    where: str
+    note: str
+
+
+def _table(name: str, head: str) -> list[list[str]]:
+    lines = (ROOT / "docs" / name).read_text(encoding="utf-8").splitlines()
+    assert lines[0] == head.replace(" ", "\t")
+    return [line.split("\t") for line in lines[1:]]
+
+
+@cache
+def capabilities() -> dict[str, str]:
+    table = _table("requirement-rows.tsv", "row capability")
+    assert len(table) == len({cells[0] for cells in table})
+    return {cells[0]: cells[1] for cells in table}
+
+
+@cache
+def traced() -> tuple[Line, ...]:
+    return tuple(Line(*cells) for cells in _table("traceability.tsv", "row kind where note"))
+
+
+@cache
+def rows_of_items() -> dict[str, tuple[str, ...]]:
+    return {f"{pack.name}/{item.id}": item.rows for pack in bundled_packs() for item in pack.gate.items}
+
+
+@cache
+def names_of_tests(path: str) -> frozenset[str]:
+    """The names of the tests that pytest would collect from a file."""
+    if not (ROOT / path).is_file() or not Path(path).name.startswith("test_"):
+        return frozenset()
+    body = ast.parse((ROOT / path).read_text(encoding="utf-8")).body
+    return frozenset(
+        node.name for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test")
+    )
+
+
+def wrong_with(line: Line, items: Mapping[str, tuple[str, ...]]) -> str:
+    """What is wrong with a line of the table; empty when nothing is."""
+    if line.kind == "planned":
+        return "" if PLANNED.fullmatch(line.where) else f"{line.row}: {line.where!r} names no issue that is to come"
+    for place in line.where.split(" "):
+        if line.kind == "item" and line.row not in items.get(place, ()):
+            return f"{line.row}: {place!r} is no item, or does not name the row"
+        path, _, name = place.partition("::")
+        if line.kind == "feature" and name not in names_of_tests(path):
+            return f"{line.row}: no test {place!r}"
+    return "" if line.kind in ("item", "feature") else f"{line.row}: {line.kind!r} is neither item, feature nor planned"
+
+
+def is_due(row: str, capability: str) -> bool:
+    """Whether a row is met now, and not by an issue that is to come."""
+    return capability in GATE or (capability == "troubleshooting" and row[:2] in ("S0", "S1"))
+
+
+def test_the_rows_are_the_667_of_the_five_sources() -> None:
+    assert Counter(row[:2] for row in capabilities()) == SOURCES
+    assert sum(SOURCES.values()) == 667
+
+
+def test_every_row_is_mapped_once() -> None:
+    wanted = sorted(row for row in capabilities() if row[:2] in MAPPED)
+    assert [line.row for line in traced()] == wanted  # sorted as text, so that two people can add to it
+
+
+def test_what_a_row_is_mapped_to_exists() -> None:
+    assert [wrong for line in traced() if (wrong := wrong_with(line, rows_of_items()))] == []
+
+
+def test_what_the_gate_is_for_is_not_planned() -> None:
+    assert [line.row for line in traced() if line.kind == "planned" and is_due(line.row, capabilities()[line.row])] == []
+
+
+def test_every_row_that_an_item_names_is_mapped_to_that_item() -> None:
+    named = {(row, item) for item, rows in rows_of_items().items() for row in rows if row[:2] in MAPPED}
+    mapped = {(line.row, item) for line in traced() if line.kind == "item" for item in line.where.split(" ")}
+    assert named - mapped == set()
+    assert {row for row, _ in named} <= set(capabilities())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        Line("S0-1.1a", "item", "sequence-model/no-such-item", ""),
+        Line("S0-1.1a", "item", "sequence-model/approved", ""),
+        Line("S0-1.1a", "feature", "tests/test_traceability.py::test_nothing", ""),
+        Line("S0-1.1a", "feature", "tests/test_nothing.py::test_nothing", ""),
+        Line("S0-1.1a", "feature", "tests/test_traceability.py", ""),
+        Line("S0-1.1a", "planned", "soon", ""),
+        Line("S0-1.1a", "planned", "issue 2: the spine", ""),
+        Line("S0-1.1a", "done", "trust me", ""),
+        Line("S0-1.1a", "item", "", ""),
+    ],
+    ids=lambda line: f"{line.kind} {line.where}",
+)
+def test_a_line_that_leads_nowhere_is_found(line: Line) -> None:
+    assert wrong_with(line, {"sequence-model/approved": ("S0-Fd",)}).startswith("S0-1.1a: ")
