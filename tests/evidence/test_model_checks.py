@@ -142,7 +142,14 @@ def test_features_are_ranked_by_what_they_carry(made: Made, project: Any) -> Non
     assert facts["features_ranked"] == 3
     assert facts["unused_features"] == 1
     assert [bar["name"] for bar in found.pictures["importance"]["items"]] == ["x0", "x1", "x2"]
-    assert found.findings == ("no score depends on 'x2'",)
+    assert found.findings[0] == "no score depends on 'x2'"
+    assert facts["idle_features"] >= 1
+    assert facts["idle_share"] == facts["idle_features"] / 3
+
+
+def test_a_feature_that_brings_less_than_it_must_is_idle(made: Made, project: Any) -> None:
+    inputs = {"project": project(), "bundle": made.bundle, "test": made.test, "sandbox": SANDBOX}
+    assert values(measure("importance", {"idle": 1.0}, **inputs))["idle_features"] == 3
 
 
 def test_importance_is_the_same_twice(made: Made, project: Any) -> None:
@@ -265,25 +272,54 @@ def test_outputs_that_do_not_tell_rows_apart_are_constant(positive: list[float])
 # -- parity -------------------------------------------------------------------------------------------------------------------------
 
 
-def test_parity_compares_row_by_row_wherever_the_rows_stand(table: Any) -> None:
+@pytest.fixture
+def plain(tmp_path: Path, bundle: Callable[..., Any], table: Any) -> dict[str, Any]:
+    """A bundle that computes row by row, and two rows to try it with."""
+    nodes = [helper.make_node("Sigmoid", ["X"], ["probabilities"])]
+    return {"bundle": graph(tmp_path, nodes, bundle), "test": table(x0=[1.0, 2.0]), "sandbox": SANDBOX}
+
+
+def test_parity_compares_row_by_row_wherever_the_rows_stand(table: Any, plain: Any) -> None:
     ours = scores_of([0, 1, 1, 0], [0.1, 0.9, 0.6, 0.5])
-    facts = values(measure("parity", reference=table(row=[2, 0, 1], score=[0.6, 0.1, 0.9]), scores_test=ours))
-    assert facts == {"rows": 3, "covered_share": 0.75, "max_abs_diff": 0.0, "p99_abs_diff": 0.0, "label_flips": 0}
+    facts = values(measure("parity", reference=table(row=[2, 0, 1], score=[0.6, 0.1, 0.9]), scores_test=ours, **plain))
+    assert facts["covered_share"] == 0.75
+    assert facts["rows"] == 3
+    assert {name for name, value in facts.items() if value == 0} >= {
+        "max_abs_diff", "p99_abs_diff", "p50_abs_diff", "mean_abs_diff", "label_flips", "label_flips_outside_margin", "accuracy_delta",
+        "metric_delta", "batch_differences",
+    }  # fmt: skip
+    assert facts["batch_rows"] == 2 + 2 * 4 + 2 * 3  # as they are, extreme, and no numbers
 
 
-def test_a_flipped_label_counts_only_outside_the_margin(table: Any) -> None:
+def test_a_flipped_label_counts_as_wrong_only_outside_the_margin(table: Any, plain: Any) -> None:
     ours = scores_of([0, 1], [0.49999, 0.4])
-    facts = values(measure("parity", reference=table(row=[0, 1], score=[0.50001, 0.6]), scores_test=ours))
-    assert facts["label_flips"] == 1
+    facts = values(measure("parity", reference=table(row=[0, 1], score=[0.50001, 0.6]), scores_test=ours, **plain))
+    assert (facts["label_flips"], facts["label_flips_outside_margin"]) == (2, 1)
     assert facts["max_abs_diff"] == pytest.approx(0.2)
+    assert facts["p50_abs_diff"] == pytest.approx(0.00002)
+    assert facts["accuracy_delta"] == 0.0  # the first became right, the second wrong
+    assert facts["metric_delta"] == 1.0
 
 
-def test_parity_of_three_classes_reads_a_column_for_each(table: Any) -> None:
+def test_parity_of_three_classes_reads_a_column_for_each(table: Any, plain: Any) -> None:
     ours = Scores(np.array([0, 2]), np.array([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]]), ("a", "b", "c"), "")
     reference = table(row=[0, 1], score_a=[0.5, 0.6], score_b=[0.3, 0.2], score_c=[0.2, 0.2])
-    facts = values(measure("parity", reference=reference, scores_test=ours))
-    assert facts["label_flips"] == 1
-    assert facts["max_abs_diff"] == pytest.approx(0.5)
+    facts = values(measure("parity", reference=reference, scores_test=ours, **plain))
+    assert facts["label_flips_outside_margin"] == 1
+    assert facts["accuracy_delta"] == 0.5
+    assert "metric_delta" not in facts  # no row of class b
+
+
+def test_a_model_that_looks_at_the_other_rows_has_batch_differences(tmp_path: Path, bundle: Any, table: Any) -> None:
+    nodes = [
+        helper.make_node("ReduceMax", ["X"], ["max"], axes=[0], keepdims=1),
+        helper.make_node("Equal", ["X", "max"], ["top"]),
+        helper.make_node("Cast", ["top"], ["probabilities"], to=TensorProto.FLOAT),
+    ]
+    given = {"bundle": graph(tmp_path, nodes, bundle), "test": table(x0=[1.0, 2.0]), "sandbox": SANDBOX}
+    found = measure("parity", reference=table(row=[0, 1], score=[0.1, 0.9]), scores_test=scores_of([0, 1], [0.1, 0.9]), **given)
+    assert values(found)["batch_differences"] > 0
+    assert "alone than beside others" in found.findings[1]
 
 
 @pytest.mark.parametrize(
@@ -295,9 +331,9 @@ def test_parity_of_three_classes_reads_a_column_for_each(table: Any) -> None:
         {"row": [0], "score": ["high"]},
     ],
 )  # fmt: skip
-def test_a_reference_for_other_rows_or_without_scores_is_an_error(table: Any, columns: dict[str, Any]) -> None:
+def test_a_reference_for_other_rows_or_without_scores_is_an_error(table: Any, columns: dict[str, Any], plain: Any) -> None:
     with pytest.raises(DataError):
-        measure("parity", reference=table(**columns), scores_test=scores_of([0, 1], [0.1, 0.9]))
+        measure("parity", reference=table(**columns), scores_test=scores_of([0, 1], [0.1, 0.9]), **plain)
 
 
 # -- format, integrity, metadata, environment ---------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ namespace needs a process of one thread.
 
 Request: {"task", "model", "runtime", "seconds", "memory_mib", "accept_weaker", "parent", "arrays": table of contents, "request": {…}}.
 Result: {"facts": {…}, "arrays": [names], "isolation": "…"} or {"error": {"kind", "message", "hint"}}.
-Tasks: "inspect" → what the model says about itself; "predict" → every floating output, in chunks of `request.chunk` rows.
+Tasks: "inspect" → what the model says about itself; "predict" → every floating output, in chunks of `request.chunk` rows; "weights" → the
+tensors of the file, without running it; "torch" → the output of a TorchScript or torch.export file.
 """
 
 from __future__ import annotations
@@ -42,6 +43,16 @@ def _work(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
     limits = limit_resources(seconds=request["seconds"], memory_mib=request["memory_mib"])
     entered = enter_isolation(writable=(scratch,), accept_weaker=request["accept_weaker"])
 
+    isolation = f"process, {limits}, {entered}"
+    if request["task"] == "weights":
+        from gonogo.model.weights import read_weights
+
+        return {"facts": read_weights(Path(request["model"])).to_json(), "arrays": [], "isolation": isolation}
+    if request["task"] == "torch":
+        from gonogo.model.torch_export import run_in_child
+
+        return {"facts": {}, "arrays": run_in_child(scratch, request), "isolation": isolation}
+
     from gonogo.base import catalogue
     from gonogo.model.runtime import inspect
 
@@ -52,7 +63,7 @@ def _work(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
         names = _predict(scratch, loaded, request)
     elif request["task"] != "inspect":
         raise ValueError(f"no task is called {request['task']!r}")
-    return {"facts": facts, "arrays": names, "isolation": f"process, {limits}, {entered}"}
+    return {"facts": facts, "arrays": names, "isolation": isolation}
 
 
 def _predict(scratch: Path, loaded: Any, request: dict[str, Any]) -> list[str]:

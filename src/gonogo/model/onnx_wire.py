@@ -102,6 +102,101 @@ def read_outline(data: bytes | FileBytes) -> Outline:
     return Outline(ir_version, producer, _external(view, 0, len(view), "model", 0))
 
 
+def opset(data: bytes | FileBytes) -> int:
+    """The version of the standard operators that the model uses; 0 when it names none. Raises WireError."""
+    view: View = data if isinstance(data, FileBytes) else memoryview(data)
+    for _, start, end in _inside(view, 0, len(view), 8):
+        domain, version = "", 0
+        for field, kind, at, stop in _fields(view, start, end):
+            if field == 1 and kind == _BYTES:
+                domain = bytes(view[at:stop]).decode("utf-8", "replace")
+            elif field == 2 and kind == _VARINT:
+                version = _varint(view, at, stop)[0]
+        if domain in ("", "ai.onnx"):
+            return version
+    return 0
+
+
+_TENSOR_TYPES = {
+    1: "float32",
+    2: "uint8",
+    3: "int8",
+    5: "int16",
+    6: "int32",
+    7: "int64",
+    9: "bool",
+    10: "float16",
+    11: "float64",
+    16: "bfloat16",
+}
+
+
+def initializers(data: bytes | FileBytes) -> Iterator[tuple[str, str, str, tuple[int, ...], bytes]]:
+    """(group, name, dtype, shape, values as little-endian bytes) of each tensor of the main graph, one in memory at a time.
+
+    The group is "" for what the graph starts with, "attributes" for numbers inside its nodes, where linear models and forests keep
+    theirs. Values kept in the fields for integers and text are not given (b""): they cannot be NaN. Raises WireError.
+    """
+    view: View = data if isinstance(data, FileBytes) else memoryview(data)
+    nodes = 0
+    for _, start, end in _inside(view, 0, len(view), 7):
+        for field, at, stop in _inside(view, start, end, 1, 5):
+            if field == 5:
+                yield "", *_tensor(view, at, stop)
+                continue
+            nodes += 1
+            for _, low, high in _inside(view, at, stop, 5):
+                yield from _attribute(view, low, high, nodes)
+
+
+def _inside(view: View, start: int, end: int, *wanted: int) -> Iterator[tuple[int, int, int]]:
+    """(field, start, end) of the messages below the given fields."""
+    for field, kind, at, stop in _fields(view, start, end):
+        if field in wanted and kind == _BYTES:
+            yield field, at, stop
+
+
+def _attribute(view: View, start: int, end: int, node: int) -> Iterator[tuple[str, str, str, tuple[int, ...], bytes]]:
+    """AttributeProto: 1 name, 2 f, 5 t, 7 floats, 10 tensors."""
+    name, floats = "", bytearray()
+    for field, kind, at, stop in _fields(view, start, end):
+        if field == 1 and kind == _BYTES:
+            name = f"node {node}: {bytes(view[at:stop]).decode('utf-8', 'replace')}"
+        elif field in (2, 7) and kind in (_BYTES, _FIXED32):
+            floats += view[at:stop]
+        elif field in (5, 10) and kind == _BYTES:
+            _, dtype, shape, values = _tensor(view, at, stop)
+            yield "attributes", name, dtype, shape, values
+    if floats:
+        yield "attributes", name, "float32", (len(floats) // 4,), bytes(floats)
+
+
+def _tensor(view: View, start: int, end: int) -> tuple[str, str, tuple[int, ...], bytes]:
+    """TensorProto: 1 dims, 2 data_type, 4 float_data, 8 name, 9 raw_data, 10 double_data."""
+    name, dtype, shape, values = "", "", [], bytearray()
+    for field, kind, at, stop in _fields(view, start, end):
+        if field == 1 and kind == _VARINT:
+            shape.append(_varint(view, at, stop)[0])
+        elif field == 1 and kind == _BYTES:
+            shape += _packed(view, at, stop)
+        elif field == 2 and kind == _VARINT:
+            number = _varint(view, at, stop)[0]
+            dtype = _TENSOR_TYPES.get(number, f"type {number}")
+        elif field == 8 and kind == _BYTES:
+            name = bytes(view[at:stop]).decode("utf-8", "replace")
+        elif field in (4, 9, 10) and kind in (_BYTES, _FIXED32, _FIXED64):
+            values += view[at:stop]
+    return name, dtype, tuple(shape), bytes(values)
+
+
+def _packed(view: View, at: int, end: int) -> list[int]:
+    values = []
+    while at < end:
+        value, at = _varint(view, at, end)
+        values.append(value)
+    return values
+
+
 def _external(view: View, start: int, end: int, message: str, depth: int) -> bool:
     if depth > MAX_DEPTH:
         raise WireError("graphs are nested too deeply")

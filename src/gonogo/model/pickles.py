@@ -32,6 +32,7 @@ MOST_PARTS = 4096  #: members of an archive that are looked at
 MOST_PICKLES = 64  #: pickles after each other in one file
 LONGEST_NAME = 256
 LONGEST_LINE = 1 << 20
+PERSISTENT = "a persistent id"
 HEAD = 16
 
 #: What a harmless pickle may fetch: constructors of plain data.
@@ -65,7 +66,9 @@ class Pickle:
     @property
     def unsafe(self) -> tuple[str, ...]:
         """What it would fetch that is not known to be harmless, and what keeps us from knowing."""
-        return tuple(name for name in self.names if name not in HARMLESS) + ((self.problem,) if self.problem else ())
+        # In a PyTorch archive a persistent id names a member of the archive that holds a tensor's values.
+        known = HARMLESS | ({PERSISTENT} if self.part.endswith("data.pkl") else frozenset())
+        return tuple(name for name in self.names if name not in known) + ((self.problem,) if self.problem else ())
 
 
 def pickles_in(path: Path) -> tuple[Pickle, ...]:
@@ -280,7 +283,7 @@ class _Walk:
         elif name in ("EXT1", "EXT2", "EXT4"):
             self.names.add(f"copyreg extension {number}")
         elif name in ("PERSID", "BINPERSID"):
-            self.names.add("a persistent id")
+            self.names.add(PERSISTENT)
         if name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
             self._memo[len(self._memo) if name == "MEMOIZE" else number] = self._top()
         elif name in ("GET", "BINGET", "LONG_BINGET"):

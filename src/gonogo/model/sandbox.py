@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gonogo.base.canonical import parse_json
 from gonogo.base.files import storage
 from gonogo.errors import ChildError, DataError, IsolationError, ModelError
@@ -30,6 +32,8 @@ from gonogo.model.parcel import open_plain, read_returned, write_arrays
 from gonogo.model.predict import score_matrix
 from gonogo.model.runtime import Array, Inspection
 from gonogo.model.schema import Schema
+from gonogo.model.torch_export import require_torch
+from gonogo.model.weights import Weights
 
 MOST_RESULT = 16 << 20  #: bytes of result.json
 SMALLEST_MEMORY = 512.0  #: MiB; Python with NumPy and a runtime does not start in less
@@ -75,6 +79,20 @@ class Sandbox:
         rows = len(next(iter(batch.values())))
         return score_matrix(schema, result.arrays[schema.score_output], rows), result.isolation
 
+    def weights(self, model: Path) -> tuple[Weights, str]:
+        """The tensors of a model file, which is not run, and the isolation in force. Errors as for `run`."""
+        result = self.run("weights", model, None, {})
+        return Weights.from_json(result.facts), result.isolation
+
+    def torch_output(self, model: Path, batch: Mapping[str, Array]) -> tuple[Array, str]:
+        """What a TorchScript or torch.export file gives for a batch, float64 [rows, columns], and the isolation in force.
+
+        The inputs are handed over in the batch's order. Raises MissingExtraError without PyTorch; else errors as for `run`.
+        """
+        require_torch()
+        result = self.run("torch", model, batch, {})
+        return result.arrays["output"].astype(np.float64), result.isolation
+
     def run(self, task: str, model: Path, arrays: Mapping[str, Array] | None, request: Mapping[str, Any]) -> ChildResult:
         """Run one task on one model file in a child of its own.
 
@@ -82,7 +100,7 @@ class Sandbox:
         IsolationError when the child could not be isolated, StorageError when the scratch folder could not be filled.
         """
         sniff(model)  # a missing or empty file needs no child to be told
-        if task == "predict" and not (arrays and len(next(iter(arrays.values())))):
+        if task in ("predict", "torch") and not (arrays and len(next(iter(arrays.values())))):
             raise DataError("there are no rows to predict.")
         with storage(Path(tempfile.gettempdir()), "make a scratch folder in"):
             scratch = Path(tempfile.mkdtemp(prefix="gonogo-child-"))

@@ -35,10 +35,12 @@ class Importance(Check):
         "top_drop": "how much ROC-AUC falls then",
         "top_share": "its share of all that falls; 1 when the model rests on one feature alone, 0 when nothing falls",
         "unused_features": "features whose shuffling changes no score at all",
+        "idle_features": "features whose shuffling lowers ROC-AUC by no more than `idle`: they bring nothing",
+        "idle_share": "these among all features",
         "roc_auc": "ROC-AUC of the rows as they are",
         "n": "rows",
     }
-    options: ClassVar = {"rows": 2000, "repeats": 2, "seed": 0}
+    options: ClassVar = {"rows": 2000, "repeats": 2, "seed": 0, "idle": 0.0}
 
     def measure(self, project: ProjectView, bundle: BundleView, test: Table, sandbox: SandboxPort) -> Measurement:
         if test.rows == 0 or self.chosen["rows"] < 1 or self.chosen["repeats"] < 1:
@@ -60,6 +62,7 @@ class Importance(Check):
                 if not np.array_equal(part, base):
                     unused.discard(name)
         ranked = sorted(drops.items(), key=lambda pair: (-pair[1], pair[0]))
+        idle = [name for name, drop in ranked if drop <= float(self.chosen["idle"])]
         fallen = sum(max(drop, 0.0) for drop in drops.values())
         return Measurement(
             {
@@ -68,10 +71,15 @@ class Importance(Check):
                 "top_drop": Fact(ranked[0][1], n=taken.rows),
                 "top_share": Fact(max(ranked[0][1], 0.0) / fallen if fallen > 0 else 0.0),
                 "unused_features": Fact(len(unused)),
+                "idle_features": Fact(len(idle)),
+                "idle_share": Fact(len(idle) / len(ranked)),
                 "roc_auc": Fact(before, n=taken.rows),
                 "n": Fact(taken.rows),
             },
-            tuple(f"no score depends on {name!r}" for name in sorted(unused)),
+            (
+                *(f"no score depends on {name!r}" for name in sorted(unused)),
+                *(f"shuffling {name!r} makes nothing worse" for name in sorted(idle) if name not in unused),
+            ),
             pictures={
                 "importance": {
                     "kind": "bars",

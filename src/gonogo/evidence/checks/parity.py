@@ -2,60 +2,112 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from gonogo.base.table import Table
 from gonogo.errors import DataError
 from gonogo.evidence.check import Check
-from gonogo.evidence.inputs import Numbers, Scores
+from gonogo.evidence.checks.numeric_inputs import changed_batches, hard_rows_base
+from gonogo.evidence.inputs import BundleView, Numbers, SandboxPort, Scores
 from gonogo.evidence.record import Fact, Measurement
+from gonogo.stats.classification import macro_roc_auc, roc_auc
+
+HARD_ROWS = 8  #: rows that are changed in every way and scored alone
+TOLERANCE = 1e-6  #: batch sizes change the order of additions
+
+COMPARED = {
+    "rows": "rows compared",
+    "max_abs_diff": "largest difference of a score",
+    "p99_abs_diff": "99 % of the rows differ by no more",
+    "p50_abs_diff": "half of the rows differ by no more",
+    "mean_abs_diff": "mean over the rows of the largest difference of a score",
+    "label_flips": "rows that get another label",
+    "label_flips_outside_margin": "those of them that do not lie within `margin` of the border between two labels",
+    "accuracy_delta": "difference of the two accuracies on these rows, without sign",
+    "metric_delta": "difference of the two ROC-AUCs, without sign; not there when the rows lack a class",
+}
 
 
 class Parity(Check):
     """Does the exported model give the scores that the training framework gave for the same rows?
 
     The reference table has a column `row` (position in the test table, from 0) and, for a binary task, `score` (of the last class); for
-    more classes one column `score_<class>` each. Labels are compared where the reference lies further than `margin` from the threshold
-    (or the second class), because exports round, and a label that hangs on the last digit says nothing.
+    more classes one column `score_<class>` each. Exports round, so equality to the last bit is no sensible demand, and a label that hangs
+    on the last digit says nothing: flips are counted apart where the reference lies further than `margin` from the threshold (or from the
+    second class). Some rows, as they are and with extreme and missing values, are scored alone and together: both must agree.
     """
 
     name = "parity"
     facts: ClassVar = {
-        "rows": "rows compared",
+        **COMPARED,
         "covered_share": "share of the test rows that the reference has",
-        "max_abs_diff": "largest difference of a score",
-        "p99_abs_diff": "99 % of the rows differ by no more",
-        "label_flips": "rows outside the margin that get another label",
+        "batch_rows": "rows that were scored alone and together",
+        "batch_differences": "rows whose scores differ between the two",
     }
     options: ClassVar = {"margin": 1e-4}
 
-    def measure(self, reference: Table, scores_test: Scores) -> Measurement:
+    def measure(self, reference: Table, scores_test: Scores, bundle: BundleView, test: Table, sandbox: SandboxPort) -> Measurement:
         rows = _positions(reference, len(scores_test.scores))
         said = _reference_scores(reference, scores_test.classes)
-        ours = scores_test.scores[rows]
-        if not np.isfinite(said).all() or not np.isfinite(ours).all():
-            raise DataError("a score is NaN or infinite in the reference or in the model's answer, so they cannot be compared.")
-        differences = np.abs(said - ours).max(axis=1)
-        binary = len(scores_test.classes) == 2
-        theirs = Scores(scores_test.y[rows], said, scores_test.classes, "", scores_test.threshold)
-        mine = Scores(scores_test.y[rows], ours, scores_test.classes, "", scores_test.threshold)
-        ordered = np.sort(said, axis=1)
-        distance = np.abs(said[:, 1] - scores_test.threshold) if binary else ordered[:, -1] - ordered[:, -2]
-        flips = (theirs.predicted != mine.predicted) & (distance > float(self.chosen["margin"]))
-        worst = int(differences.argmax())
+        facts, worst = compare(scores_test, rows, said, scores_test.scores[rows], float(self.chosen["margin"]))
+        alone, differing = _batches(bundle, test, sandbox)
         return Measurement(
             {
-                "rows": Fact(len(rows)),
+                **facts,
                 "covered_share": Fact(len(rows) / len(scores_test.scores)),
-                "max_abs_diff": Fact(float(differences.max()), n=len(rows)),
-                "p99_abs_diff": Fact(float(np.quantile(differences, 0.99, method="higher")), n=len(rows)),
-                "label_flips": Fact(int(flips.sum()), n=len(rows)),
+                "batch_rows": Fact(alone),
+                "batch_differences": Fact(differing),
             },
-            (f"the largest difference, {differences[worst]:.3g}, is in test row {rows[worst]}",),
+            (worst, *([f"{differing} of {alone} rows get other scores alone than beside others"] if differing else [])),
             isolation=scores_test.isolation,
         )
+
+
+def compare(scores: Scores, rows: Numbers, said: Numbers, ours: Numbers, margin: float) -> tuple[dict[str, Fact], str]:
+    """The facts `COMPARED` of two answers float64 [n, classes] to the given rows of the test table, and where they differ most.
+
+    Raises DataError when a score is not finite: nothing can be compared with it.
+    """
+    if not np.isfinite(said).all() or not np.isfinite(ours).all():
+        raise DataError("a score is NaN or infinite in the reference or in the model's answer, so they cannot be compared.")
+    n, y, binary = len(rows), scores.y[rows], len(scores.classes) == 2
+    differences = np.abs(said - ours).max(axis=1)
+    theirs = Scores(y, said, scores.classes, "", scores.threshold).predicted
+    mine = Scores(y, ours, scores.classes, "", scores.threshold).predicted
+    ordered = np.sort(said, axis=1)
+    distance = np.abs(said[:, 1] - scores.threshold) if binary else ordered[:, -1] - ordered[:, -2]
+    flips = theirs != mine
+    facts = {
+        "rows": Fact(n),
+        "max_abs_diff": Fact(float(differences.max()), n=n),
+        "p99_abs_diff": Fact(float(np.quantile(differences, 0.99, method="higher")), n=n),
+        "p50_abs_diff": Fact(float(np.quantile(differences, 0.5, method="inverted_cdf")), n=n),
+        "mean_abs_diff": Fact(float(differences.mean()), n=n),
+        "label_flips": Fact(int(flips.sum()), n=n),
+        "label_flips_outside_margin": Fact(int((flips & (distance > margin)).sum()), n=n),
+        "accuracy_delta": Fact(abs(float((theirs == y).mean() - (mine == y).mean())), n=n),
+    }
+    if len(np.unique(y)) == len(scores.classes):
+        facts["metric_delta"] = Fact(abs(_area(y, said) - _area(y, ours)), n=n)
+    worst = int(differences.argmax())
+    return facts, f"the largest difference, {differences[worst]:.3g}, is in test row {rows[worst]}"
+
+
+def _area(y: Numbers, scores: Numbers) -> float:
+    return roc_auc(y, scores[:, 1]) if scores.shape[1] == 2 else macro_roc_auc(y, scores)
+
+
+def _batches(bundle: BundleView, test: Table, sandbox: SandboxPort) -> tuple[int, int]:
+    """How many rows were scored alone and together, and how many differ. No score is the same as no score here."""
+    base = hard_rows_base(bundle.schema, test, HARD_ROWS)
+    parts: list[Any] = [base, *(changed for _, _, changed in changed_batches(bundle.schema, base))]
+    batch = {name: np.concatenate([part[name] for part in parts]) for name in base}
+    together, _ = sandbox.scores(bundle.schema, bundle.model_path, batch)
+    alone, _ = sandbox.scores(bundle.schema, bundle.model_path, batch, chunk=1)
+    same = np.asarray(np.isclose(together, alone, rtol=0.0, atol=TOLERANCE, equal_nan=True).all(axis=1))
+    return len(same), int((~same).sum())
 
 
 def _positions(reference: Table, test_rows: int) -> Numbers:

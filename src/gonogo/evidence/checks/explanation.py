@@ -1,0 +1,140 @@
+"""Why does the model say what it says?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from gonogo.base.table import Table
+from gonogo.errors import DataError
+from gonogo.evidence.check import Check
+from gonogo.evidence.declared import declared_file, read_structured
+from gonogo.evidence.inputs import BundleView, Numbers, SandboxPort
+from gonogo.evidence.record import Fact, Measurement
+from gonogo.model.encode import encode_table
+from gonogo.model.schema import Schema
+
+MOST_CELLS = 20_000_000  #: values sent to the child at once
+MADE = "Shapley values by sampling"
+
+
+class Explanation(Check):
+    """Is there an explanation of the model: what each feature contributes overall, and to single answers?
+
+    It is made here: Shapley values of rows of the test table by sampling orders of the features (Strumbelj & Kononenko 2014), each row
+    against other rows drawn as background, seeded. They are what the library SHAP estimates, computed from the scores of the bundle's own
+    bytes; for each row they add up to its score minus the mean score of its background. With `file` an explanation that was made elsewhere
+    is read instead: JSON with `method`, `global` {feature: value} and `local` [{feature: value}, …].
+    """
+
+    name = "explanation"
+    facts: ClassVar = {
+        "method": "how the values were made",
+        "global_values": "features with a finite value for the whole model",
+        "local_values": "answers that have a finite value for every feature",
+        "features": "features of the model",
+        "additivity_gap": "largest distance of the values' sum from what they explain; not there for an explanation from a file",
+    }
+    options: ClassVar = {"file": "", "rows": 20, "orders": 40, "seed": 0}
+
+    def measure(self, bundle: BundleView, test: Table, sandbox: SandboxPort, files: Mapping[str, Path] | None = None) -> Measurement:
+        names = bundle.schema.feature_names
+        if self.chosen["file"]:
+            return _read(declared_file(files or {}, self.chosen["file"]), names)
+        if test.rows < 2 or self.chosen["rows"] < 1 or self.chosen["orders"] < 1:
+            raise DataError("there is nothing to explain, or nothing to compare it with.")
+        generator = np.random.default_rng(self.chosen["seed"])
+        taken = np.unique(np.linspace(0, test.rows - 1, num=min(test.rows, self.chosen["rows"]), dtype=np.int64))
+        batch = encode_table(bundle.schema, test)
+        values, gap, isolation = self._shapley(bundle, batch, taken, sandbox, generator)
+        overall = np.abs(values).mean(axis=0)
+        ranked = sorted(zip(names, overall.tolist(), strict=True), key=lambda pair: -pair[1])
+        return Measurement(
+            {
+                "method": Fact(MADE),
+                "global_values": Fact(int(np.isfinite(overall).sum())),
+                "local_values": Fact(int(np.isfinite(values).all(axis=1).sum())),
+                "features": Fact(len(names)),
+                "additivity_gap": Fact(gap),
+            },
+            pictures={
+                "global": {
+                    "kind": "bars",
+                    "title": "mean contribution to a score",
+                    "items": [{"name": name, "value": value} for name, value in ranked[:20]],
+                },
+                "local": {
+                    "kind": "bars",
+                    "title": f"contributions to the score of test row {taken[0]}",
+                    "items": [{"name": name, "value": float(values[0, names.index(name)])} for name, _ in ranked[:20]],
+                },
+            },
+            isolation=isolation,
+        )
+
+    def _shapley(
+        self, bundle: BundleView, batch: Mapping[str, Numbers], taken: Numbers, sandbox: SandboxPort, generator: np.random.Generator
+    ) -> tuple[Numbers, float, str]:
+        """Values float64 [rows, features], the largest gap of their sums, and the isolation in force."""
+        schema, orders = bundle.schema, int(self.chosen["orders"])
+        d, values, gap, isolation = len(schema.features), [], 0.0, ""
+        at_once = max(1, MOST_CELLS // (orders * (d + 1) * d))
+        for start in range(0, len(taken), at_once):
+            rows = np.repeat(taken[start : start + at_once], orders)
+            background = generator.integers(0, len(next(iter(batch.values()))), size=len(rows))
+            ranks = generator.permuted(np.tile(np.arange(d), (len(rows), 1)), axis=1)
+            scores, isolation = sandbox.scores(schema, bundle.model_path, _mixed(schema, batch, rows, background, ranks))
+            if not np.isfinite(scores).all():
+                raise DataError("the model gives scores that are NaN or infinite.")
+            path = _explained(scores.reshape(len(rows), d + 1, -1))
+            steps = np.take_along_axis(np.diff(path, axis=1), ranks, axis=1)  # what the score gained when each feature came in
+            shares = steps.reshape(-1, orders, d).mean(axis=1)
+            whole = (path[:, -1] - path[:, 0]).reshape(-1, orders).mean(axis=1)
+            gap = max(gap, float(np.abs(shares.sum(axis=1) - whole).max()))
+            values.append(shares)
+        return np.concatenate(values), gap, isolation
+
+
+def _mixed(schema: Schema, batch: Mapping[str, Numbers], rows: Numbers, background: Numbers, ranks: Numbers) -> dict[str, Numbers]:
+    """For each row d + 1 rows: the background's, then with the row's own features coming in one after another by rank."""
+    steps = np.arange(len(schema.features) + 1)
+    mixed = {name: np.repeat(array[background], len(steps), axis=0) for name, array in batch.items()}
+    for position, feature in enumerate(schema.features):
+        own = (ranks[:, position, None] < steps[None, :]).ravel()
+        column = np.repeat(batch[feature.input][rows, feature.column], len(steps))
+        mixed[feature.input][own, feature.column] = column[own]
+    return mixed
+
+
+def _explained(scores: Numbers) -> Numbers:
+    """The score that is explained, [rows, steps]: of the last class of a binary task, else of the class that the row is given."""
+    if scores.shape[2] == 2:
+        return scores[:, :, 1]
+    given = scores[:, -1].argmax(axis=1)
+    return np.asarray(np.take_along_axis(scores, given[:, None, None], axis=2)[:, :, 0])
+
+
+def _read(path: Path, names: tuple[str, ...]) -> Measurement:
+    document: Any = read_structured(path)
+    parts = document if isinstance(document, Mapping) else {}
+    overall, local, method = parts.get("global"), parts.get("local"), parts.get("method")
+    if not isinstance(overall, Mapping) or not isinstance(local, list) or not isinstance(method, str) or not method:
+        raise DataError(f"{path.name} is no explanation.", hint="Write JSON with `method`, `global` {feature: value} and `local` [{…}].")
+    return Measurement(
+        {
+            "method": Fact(method),
+            "global_values": Fact(sum(_finite(overall.get(name)) for name in names)),
+            "local_values": Fact(sum(isinstance(one, Mapping) and all(_finite(one.get(name)) for name in names) for one in local)),
+            "features": Fact(len(names)),
+        },
+        tuple(f"{name!r} has no value" for name in names if not _finite(overall.get(name)))
+        + tuple(f"{name!r} is no feature of the model" for name in overall if name not in names),
+    )
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,118 @@
+"""What does the model make of numbers that no table holds?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from gonogo.base.table import Table
+from gonogo.errors import DataError, ModelError
+from gonogo.evidence.check import Check
+from gonogo.evidence.inputs import BundleView, Numbers, SandboxPort
+from gonogo.evidence.record import Fact, Measurement
+from gonogo.model.encode import encode_table
+from gonogo.model.schema import Feature, Schema
+
+Batch = Mapping[str, Numbers]
+
+#: Ordinary for a machine and rare in a table: far away, near zero, zero.
+EXTREME = {"very large": 1e30, "very small": -1e30, "nearly zero": 1e-30, "zero": 0.0}
+#: No numbers at all. The service refuses infinity, and NaN where a feature must be there; here the model alone is asked.
+NO_NUMBER = {"NaN": np.nan, "infinite": np.inf, "minus infinite": -np.inf}
+
+
+class NumericInputs(Check):
+    """Does the model stay a model on extreme and missing values, and are its own weights numbers?
+
+    Rows of the test table are taken, one feature at a time is set to an extreme value in all of them, or made missing where the schema
+    allows it; each of these rows must get finite scores. With NaN or infinity in a feature that must be there, a model that answers with
+    a finite score is only counted. Weights are all tensors and numbers that the model's graph holds.
+    """
+
+    name = "numeric_inputs"
+    facts: ClassVar = {
+        "rows": "rows that must get finite scores",
+        "non_finite_scores": "those of them that got NaN or infinity",
+        "refused": "kinds of extreme or missing value that the model refused to compute",
+        "silent_scores": "rows with NaN or infinity in a needed feature that got a finite score all the same",
+        "weights_finite": "whether no weight is NaN or infinite",
+        "non_finite_weights": "tensors with such a weight",
+    }
+    options: ClassVar = {"rows": 20}
+
+    def measure(self, bundle: BundleView, test: Table, sandbox: SandboxPort) -> Measurement:
+        if test.rows == 0 or self.chosen["rows"] < 1:
+            raise DataError("there are no rows to change.")
+        batch, isolation = hard_rows_base(bundle.schema, test, self.chosen["rows"]), ""
+        rows = bad = refused = silent = 0
+        findings = []
+        for kind, must_be_finite, changed in changed_batches(bundle.schema, batch):
+            try:
+                scores, isolation = sandbox.scores(bundle.schema, bundle.model_path, changed)
+            except ModelError as error:
+                refused += must_be_finite
+                findings += [f"{kind}: refused, {error.message}"] if must_be_finite else []
+                continue
+            finite = np.asarray(np.isfinite(scores).all(axis=1))
+            if must_be_finite:
+                rows, bad = rows + len(finite), bad + int((~finite).sum())
+                findings += [f"{kind}: {int((~finite).sum())} of {len(finite)} rows get no finite score"] if not finite.all() else []
+            else:
+                silent += int(finite.sum())
+        tensors = _broken_tensors(bundle, sandbox)
+        return Measurement(
+            {
+                "rows": Fact(rows),
+                "non_finite_scores": Fact(bad),
+                "refused": Fact(refused),
+                "silent_scores": Fact(silent),
+                "weights_finite": Fact(not tensors),
+                "non_finite_weights": Fact(len(tensors)),
+            },
+            (*findings, *(f"the tensor {name} holds NaN or infinity: go back to a backup or the version before" for name in tensors)),
+            isolation=isolation,
+        )
+
+
+def hard_rows_base(schema: Schema, test: Table, most: int) -> Batch:
+    """At most `most` rows of the table, evenly spread, as the model takes them."""
+    return encode_table(schema, test.take(np.unique(np.linspace(0, test.rows - 1, num=min(test.rows, most), dtype=np.int64))))
+
+
+def changed_batches(schema: Schema, batch: Batch) -> Iterator[tuple[str, bool, Batch]]:
+    """(what was done, whether scores must be finite, the rows): for each kind of value a copy of the rows for every feature it suits."""
+    dtypes = {graph_input.name: graph_input.dtype for graph_input in schema.inputs}
+    floats = [feature for feature in schema.features if dtypes[feature.input].startswith("float")]
+
+    def with_value(value: float, features: list[Feature]) -> Batch:
+        return _stacked(batch, features, lambda array: np.asarray(value, dtype=array.dtype))
+
+    needed = [feature for feature in floats if not feature.nullable]
+    nullable = [feature for feature in floats if feature.nullable]
+    if floats:
+        for kind, value in EXTREME.items():
+            yield kind, True, with_value(value, floats)
+    if nullable:
+        yield "missing", True, with_value(np.nan, nullable)
+    if needed:
+        for kind, value in NO_NUMBER.items():
+            yield kind, False, with_value(value, needed)
+
+
+def _stacked(batch: Batch, features: list[Feature], value: Callable[[Numbers], Numbers]) -> Batch:
+    """The rows once for each feature, that feature changed in them."""
+    copies = []
+    for feature in features:
+        changed = batch[feature.input].copy()
+        changed[:, feature.column] = value(changed)
+        copies.append({**batch, feature.input: changed})
+    return {name: np.concatenate([copy[name] for copy in copies]) for name in batch}
+
+
+def _broken_tensors(bundle: BundleView, sandbox: SandboxPort) -> list[str]:
+    weights, _ = sandbox.weights(bundle.model_path)
+    if not weights.tensors:
+        raise DataError("the model's graph holds no numbers at all.")
+    return [tensor.name for tensor in weights.tensors if tensor.non_finite]
