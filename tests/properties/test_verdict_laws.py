@@ -97,7 +97,7 @@ def worlds(draw: st.DrawFn, *, mandatory: bool = False) -> World:
     reasons = st.sampled_from(["because"] * 9 + [""])
     answers = {item.id: Answer(draw(st.booleans()), draw(reasons)) for item in chosen if draw(st.integers(0, 8)) != 7}
     waivers = tuple(
-        Waiver(item.id, SUBJECT, "lead", "Ana", "aa", draw(reasons), at(-9), at(draw(st.sampled_from([9, 90, 9, -1]))))
+        Waiver(item.id, "x > 1", SUBJECT, "lead", "Ana", "aa", draw(reasons), at(-9), at(draw(st.sampled_from([9, 90, 9, -1]))))
         for item in chosen
         if draw(st.booleans())
     )

@@ -14,6 +14,7 @@ from gonogo.checklist.items import Checklist, Item
 from gonogo.evidence.record import Evidence, Fact
 from gonogo.trust.keys import generate_key
 from gonogo.trust.signers.file import FileSigner
+from gonogo.verdict.apart import Someone
 from gonogo.verdict.judge import Answer, judge
 from gonogo.verdict.outcome import ItemResult, Verdict
 from gonogo.verdict.sign_off import SignOff
@@ -64,6 +65,7 @@ class Case:
         self.waivers: list[Waiver] = []
         self.subject: str | None = SUBJECT
         self.now = NOW
+        self.author: Someone | None = None
 
     def judge(self) -> Verdict:
         return judge(
@@ -76,6 +78,7 @@ class Case:
             waivers=self.waivers,
             answers=self.answers,
             now=self.now,
+            author=self.author,
         )
 
     def result(self, item: str) -> ItemResult:
@@ -101,7 +104,7 @@ class Case:
 
 
 def waiver(item: Item, /, **changes: Any) -> Waiver:
-    made = Waiver(item.id, SUBJECT, "technical-lead", "Ana", "aa", "known, mended next week", at(-100), at(3600))
+    made = Waiver(item.id, "roc_auc > 0.9", SUBJECT, "technical-lead", "Ana", "aa", "known, mended next week", at(-100), at(3600))
     return replace(made, **changes)
 
 

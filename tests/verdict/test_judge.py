@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from gonogo.base.canonical import digest
-from gonogo.checklist.items import Checklist
+from gonogo.checklist.items import Checklist, Item
 from gonogo.errors import UsageError
 from gonogo.evidence.record import Fact
+from gonogo.verdict.apart import Someone
 from gonogo.verdict.judge import Answer, judge
 from gonogo.verdict.outcome import Decision, Outcome
 
@@ -218,7 +219,7 @@ def test_a_live_waiver_excuses_a_measured_failure_and_stays_visible() -> None:
 @pytest.mark.parametrize(
     "changes",
     [{"until": at(0)}, {"until": at(-1)}, {"time": at(1)}, {"until": "never"}, {"until": ""}, {"reason": " "}, {"item": "auc"},
-     {"subject": "sha256:" + "ef" * 32}],
+     {"item": "gone"}, {"offender": "roc_auc > 0.8"}],
 )  # fmt: skip
 def test_a_waiver_that_is_not_in_force_excuses_nothing_and_is_noted(changes: dict[str, str]) -> None:
     case = Case(AUC, NICE)
@@ -228,11 +229,58 @@ def test_a_waiver_that_is_not_in_force_excuses_nothing_and_is_noted(changes: dic
     assert any("excuses nothing" in note for note in case.judge().notes)
 
 
-def test_a_mandatory_item_cannot_be_waived() -> None:
+def test_a_waiver_for_another_bundle_excuses_nothing() -> None:
+    case = Case(AUC, NICE)
+    case.evidence["nice"] = measured(NICE, 0.1)
+    case.waivers = [waiver(NICE, subject="sha256:" + "ef" * 32)]
+    assert case.result("nice").outcome is Outcome.FAIL
+
+
+def test_an_item_is_waived_only_when_every_finding_is() -> None:
+    case = Case(AUC, NICE)
+    case.evidence["nice"] = measured(NICE, 0.1, findings=("row 3 is odd", "row 7 is odd"))
+    case.waivers = [waiver(NICE, offender="row 3 is odd")]
+    assert case.result("nice").outcome is Outcome.FAIL
+    assert case.result("nice").offenders == ("row 3 is odd", "row 7 is odd")
+    case.waivers.append(waiver(NICE, offender="row 7 is odd", until=at(60)))
+    assert case.result("nice").outcome is Outcome.WAIVED
+    assert case.result("nice").reason.count("is waived until") == 2
+    case.evidence["nice"] = measured(NICE, 0.1, findings=("row 3 is odd", "row 7 is odd", "row 9 is odd"))
+    assert case.result("nice").outcome is Outcome.FAIL
+
+
+def test_findings_that_are_too_many_to_be_named_cannot_be_waived() -> None:
+    case = Case(AUC, NICE)
+    case.evidence["nice"] = measured(NICE, 0.1, findings=("row 3 is odd", "… and 7 more"))
+    case.waivers = [waiver(NICE, offender=one) for one in case.evidence["nice"].findings]
+    assert (case.result("nice").outcome, case.result("nice").offenders) == (Outcome.FAIL, ())
+
+
+@pytest.mark.parametrize("item", [AUC, replace(NICE, id="auc", waivable=False)])
+def test_a_mandatory_or_unwaivable_item_cannot_be_waived(item: Item) -> None:
+    case = Case(item, replace(AUC, id="other"))
+    case.evidence["auc"] = measured(item, 0.1)
+    case.waivers = [waiver(item)]
+    assert (case.result("auc").outcome, case.result("auc").offenders) == (Outcome.FAIL, ())
+    assert any("nothing can be waived there" in note for note in case.judge().notes)
+
+
+def test_the_author_cannot_waive_where_the_author_is_kept_apart() -> None:
+    case = Case(AUC, NICE)
+    case.checklist = replace(case.checklist, apart=(("author", "technical-lead"),))
+    case.evidence["nice"] = measured(NICE, 0.1)
+    case.waivers = [waiver(NICE)]
+    for author, outcome in ((None, "FAIL"), (Someone("ana"), "FAIL"), (Someone("Dan", "aa"), "FAIL"), (Someone("Dan", "dd"), "WAIVED")):
+        case.author = author
+        assert case.result("nice").outcome == outcome
+
+
+def test_a_draft_is_never_go() -> None:
     case = Case()
-    case.evidence["auc"] = measured(AUC, 0.1)
-    case.waivers = [waiver(AUC)]
-    assert case.result("auc").outcome is Outcome.FAIL
+    case.checklist = replace(case.checklist, status="draft")
+    assert outcomes(case.judge().items) == {"auc": "PASS"}
+    assert case.judge().decision is Decision.NO_GO
+    assert case.judge().blocked == ("Gate is a draft, and a draft is never GO.",)
 
 
 def test_what_was_not_measured_cannot_be_waived() -> None:

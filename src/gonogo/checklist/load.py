@@ -76,6 +76,9 @@ def _load(folder: Path, below: tuple[Path, ...]) -> Pack:
     items = (*inherited, *_items(gate, roles, [phase.id for phase in phases], {item.id for item in inherited}))
     if not items:
         raise gate.error(("sections",), "the checklist is empty, so it would demand nothing.", hint="Add an item.")
+    empty = [phase.title for phase in phases if phase.id not in {item.phase for item in items}]
+    if empty:
+        raise gate.error(("phases",), f"the phase {empty[0]!r} has no item, so it could never pass.", hint="Remove it.")
     checklist = Checklist(
         **{key: gate.data[key] for key in ("id", "title", "version", "date")},
         status="draft" if parent and parent.gate.status == "draft" else gate.data["status"],

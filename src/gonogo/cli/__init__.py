@@ -16,6 +16,7 @@ VERBS: dict[str, str] = {
     "check": "measure what is missing or changed, and judge: GO or NO-GO",
     "explain": "say all about one item: question, evidence, how to repair",
     "sign": "sign for what was measured, in a role; or a changed policy",
+    "waive": "excuse one offender of an optional item until a date, signed",
     "key": "make, replace or revoke a key pair",
     "policy": "show whose word counts, and what changed since it was signed",
     "loadtest": "1,000 requests, 100 at a time: percentiles and errors",

@@ -6,15 +6,16 @@ is STALE.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from gonogo.base import catalogue
 from gonogo.base.canonical import canonical_bytes
 from gonogo.base.files import write_atomic
 from gonogo.checklist.items import Checklist, Item
 from gonogo.checklist.load import load_pack
-from gonogo.errors import GonogoError, NotFoundError
+from gonogo.errors import GonogoError, KeyFileError, NotFoundError
 from gonogo.evidence.check import asked_inputs
 from gonogo.evidence.collect import collect, current_inputs
 from gonogo.evidence.record import Evidence
@@ -23,11 +24,16 @@ from gonogo.operations.history import remember
 from gonogo.operations.inputs import ProjectInputs
 from gonogo.operations.policy import PolicyState, by_known_keys, policy_state
 from gonogo.operations.workspace import Workspace
+from gonogo.registry.trust_log import Recorded
 from gonogo.reports.report import Report
+from gonogo.trust.keys import PublicKey
+from gonogo.verdict.apart import Someone
 from gonogo.verdict.judge import Answer, judge
 from gonogo.verdict.outcome import Verdict
 from gonogo.verdict.sign_off import People, SignOff, read_sign_off
+from gonogo.verdict.waiver import Waiver, read_waiver
 
+S = TypeVar("S", SignOff, Waiver)
 Progress = Callable[[str, int, int], None]
 
 
@@ -37,14 +43,15 @@ def silent(what: str, done: int, total: int) -> None:
 
 @dataclass(frozen=True)
 class Checked:
-    """A verdict with all that it rests on. `sign_offs` holds, by file name, the envelopes that are about this very subject and evidence;
-    `policy` whose word counts, and why."""
+    """A verdict with all that it rests on. `sign_offs` holds, by file name, the envelopes that are about this very subject and evidence,
+    `waivers` those about this subject; `policy` whose word counts, and why."""
 
     verdict: Verdict
     checklist: Checklist
     evidence: Mapping[str, Evidence]
     sign_offs: Mapping[str, bytes]
     policy: PolicyState
+    waivers: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def people(self) -> People:
@@ -93,7 +100,8 @@ def check(workspace: Workspace, *, only: frozenset[str] = frozenset(), judge_onl
         notes = [*store.notes, *inputs.notes]
     policy = policy_state(workspace, pack)
     problems = list(policy.notes)
-    signed = _sign_offs(policy, problems)
+    signed = _read(policy, policy.log.sign_offs, "sign-off", read_sign_off, problems)
+    waived = _read(policy, policy.log.waivers, "waiver", read_waiver, problems)
     verdict = judge(
         checklist,
         system=project.system,
@@ -106,8 +114,10 @@ def check(workspace: Workspace, *, only: frozenset[str] = frozenset(), judge_onl
         },
         now=workspace.clock.now(),
         notes=(*notes, *problems),
+        waivers=[record for record, _ in waived.values()],
         policy=policy.digest,
         distrust=policy.problem,
+        author=_author(workspace, problems),
     )
     write_atomic(workspace.path / "verdict.json", canonical_bytes(verdict.to_json()))
     remember(workspace.history, verdict)
@@ -115,7 +125,8 @@ def check(workspace: Workspace, *, only: frozenset[str] = frozenset(), judge_onl
     current = {
         name: data for name, (record, data) in signed.items() if (record.subject, record.evidence_digest, record.checklist_digest) == about
     }
-    return Checked(verdict, checklist, evidence, current, policy)
+    excuses = {name: data for name, (record, data) in waived.items() if record.subject == subject}
+    return Checked(verdict, checklist, evidence, current, policy, excuses)
 
 
 def _reads_load_test(checklist: Checklist) -> bool:
@@ -133,18 +144,29 @@ def _counted(checklist: Checklist, progress: Progress) -> Callable[[Item, str], 
     return tell
 
 
-def _sign_offs(policy: PolicyState, problems: list[str]) -> dict[str, tuple[SignOff, bytes]]:
-    """Every sign-off of the log, by the name of its file in a release, whose signature is that of a person who has the role now.
+def _read(
+    policy: PolicyState, recorded: Sequence[Recorded], what: str, read: Callable[[bytes, People], S], problems: list[str]
+) -> dict[str, tuple[S, bytes]]:
+    """Every sign-off or waiver of the log whose signature is that of a person who has the role now; others are problems.
 
     Those by keys that have left the policy are part of the past and said nothing about.
     """
     signed = {}
-    for recorded in policy.log.sign_offs:
-        if not by_known_keys(recorded.envelope, policy.people):
+    for one in recorded:
+        if not by_known_keys(one.envelope, policy.people):
             continue
         try:
-            record = read_sign_off(recorded.envelope, policy.people)
-            signed[f"{recorded.seq:06}-{record.role}.dsse.json"] = (record, recorded.envelope)
+            record = read(one.envelope, policy.people)
+            signed[f"{one.seq:06}-{record.role}.dsse.json"] = (record, one.envelope)
         except GonogoError as error:
-            problems.append(f"the sign-off of event {recorded.seq} does not count: {error}")
+            problems.append(f"the {what} of event {one.seq} does not count: {error}")
     return signed
+
+
+def _author(workspace: Workspace, problems: list[str]) -> Someone | None:
+    author = workspace.project.author
+    try:
+        return None if author is None else Someone(author.name, PublicKey.load(author.key).key_id if author.key else None)
+    except KeyFileError as error:
+        problems.append(f"the author's key does not count: {error}")
+        return None

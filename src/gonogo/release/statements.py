@@ -5,7 +5,9 @@
     statements/evidence/ITEM.json      what was measured, one for each item with a check
     statements/policy/NNNN.dsse.json   whose word counts and what is demanded: the line of policies, the last one in force
     statements/sign-offs/*.dsse.json   who said yes, in their own envelopes
+    statements/waivers/*.dsse.json     who excused what, in their own envelopes
     statements/load_test.json          the load test with its latency histogram, when there was one
+    statements/negative_control.json   what the gate said to spoiled copies, when it was asked
 
 A document counts only if reading it and writing it again gives the same bytes: nothing in it can be overlooked.
 """
@@ -23,14 +25,17 @@ from gonogo.base.tree import Tree
 from gonogo.checklist.items import Checklist, Item, Phase
 from gonogo.errors import VerificationError
 from gonogo.evidence.record import Evidence
+from gonogo.verdict.apart import Someone
 from gonogo.verdict.outcome import Decision, ItemResult, Outcome, Verdict
 from gonogo.verdict.policy import Pinned, follow_all
 from gonogo.verdict.sign_off import People, SignOff, read_sign_off
+from gonogo.verdict.waiver import Waiver, read_waiver
 
 FOLDER = "statements"
-CHECKLIST, VERDICT, LOAD_TEST = "checklist.json", "verdict.json", "load_test.json"
+CHECKLIST, VERDICT = "checklist.json", "verdict.json"
+LOAD_TEST, NEGATIVE_CONTROL = "load_test.json", "negative_control.json"
 NAME = re.compile(
-    r"checklist\.json|verdict\.json|load_test\.json|evidence/[A-Za-z0-9._-]+\.json|(policy|sign-offs)/[A-Za-z0-9._-]+\.dsse\.json"
+    r"(checklist|verdict|load_test|negative_control|evidence/[A-Za-z0-9._-]+)\.json|(policy|sign-offs|waivers)/[A-Za-z0-9._-]+\.dsse\.json"
 )
 T = TypeVar("T")
 
@@ -44,7 +49,9 @@ class Statements:
     evidence: Mapping[str, Evidence]
     sign_offs: tuple[SignOff, ...]
     load_test: Mapping[str, Any] | None
+    negative_control: Mapping[str, Any] | None
     policy: Pinned | None
+    waivers: tuple[Waiver, ...] = ()
 
     @property
     def verdict_digest(self) -> str:
@@ -71,9 +78,11 @@ def read_statements(documents: Mapping[str, bytes], people: People) -> Statement
         _read(CHECKLIST, documents[CHECKLIST], checklist_from_json, Checklist.to_json),
         _read(VERDICT, documents[VERDICT], verdict_from_json, Verdict.to_json),
         evidence,
-        tuple(_sign_off(name, documents[name], people) for name in signed),
+        tuple(_signed(name, documents[name], people, read_sign_off) for name in signed),
         _read(LOAD_TEST, documents[LOAD_TEST], dict, dict) if LOAD_TEST in documents else None,
+        _read(NEGATIVE_CONTROL, documents[NEGATIVE_CONTROL], dict, dict) if NEGATIVE_CONTROL in documents else None,
         _policy([documents[name] for name in sorted(documents) if name.startswith("policy/")]),
+        tuple(_signed(name, documents[name], people, read_waiver) for name in sorted(documents) if name.startswith("waivers/")),
     )
 
 
@@ -105,7 +114,13 @@ def verdict_from_json(data: Mapping[str, Any]) -> Verdict:
         raise ValueError(f"the format is {data['format']!r}")
     items = tuple(
         ItemResult(
-            item["item"], Outcome(item["outcome"]), item["reason"], tuple(item["requirements"]), item["evidence"], bool(item["mandatory"])
+            item["item"],
+            Outcome(item["outcome"]),
+            item["reason"],
+            tuple(item["requirements"]),
+            item["evidence"],
+            bool(item["mandatory"]),
+            tuple(item.get("offenders", ())),
         )
         for item in data["items"]
     )
@@ -120,6 +135,7 @@ def verdict_from_json(data: Mapping[str, Any]) -> Verdict:
         notes=tuple(data["notes"]),
         policy=data.get("policy"),
         blocked=tuple(data.get("blocked", ())),
+        author=Someone(**data["author"]) if "author" in data else None,
     )
 
 
@@ -140,8 +156,8 @@ def _policy(envelopes: list[bytes]) -> Pinned | None:
         raise VerificationError(f"{FOLDER}/policy: {error.message}") from error
 
 
-def _sign_off(name: str, data: bytes, people: People) -> SignOff:
+def _signed(name: str, data: bytes, people: People, read: Callable[[bytes, People], T]) -> T:
     try:
-        return read_sign_off(data, people)
+        return read(data, people)
     except VerificationError as error:
         raise VerificationError(f"{FOLDER}/{name}: {error.message}") from error

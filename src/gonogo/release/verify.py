@@ -14,10 +14,11 @@ The obligations, with their numbers in the code. A release is verified when all 
  7. The verdict is about this system and this subject, under this checklist; it has one result for each item of the checklist.
  8. The verdict's evidence digest follows from its items, and every item that was measured cites the evidence that lies here, measured
     on this bundle and meeting every requirement if the verdict says PASS.
- 9. Every sign-off is signed by the person whom the statement names for the role, and every item that needs one has, at the time of the
-    verdict, a live approval of exactly this subject, evidence and checklist.
-10. The verdict is GO, and GO follows from its items.
-11. A load test beside it is of this bundle, and is the very one that was judged.
+ 9. Every sign-off and waiver is signed by a person whom the statement names for the role. Every item that needs a sign-off has, at the time
+    of the verdict, a live approval of exactly this subject, evidence and checklist, and no live refusal; roles that the checklist keeps
+    apart were filled by different people. Every waived item failed by measurement, and each offender has a waiver in force at that time.
+10. The verdict is GO, GO follows from its items, and the checklist is no draft.
+11. A load test and a negative control beside it are of this bundle, and are the very ones that were judged.
 12. When the checklist asks anybody to sign, the policy in force lies here, at the end of a line in which each was signed as the one before
     demands. It is for this system and for the store whose key is given, its demands are this checklist's, its people are those whom the
     statement names, and the verdict names its digest. (A release of format 1 has no policy.)
@@ -30,8 +31,9 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -40,20 +42,21 @@ from gonogo.base.clock import parse_stamp
 from gonogo.base.files import draft_directory, publish_directory, storage
 from gonogo.base.names import SYSTEM, Version
 from gonogo.base.tree import Tree, TreeFile, read_tree
-from gonogo.checklist.evaluate import evaluate
+from gonogo.checklist.evaluate import Judged, evaluate
 from gonogo.checklist.expression import ExpressionError, parse
 from gonogo.checklist.items import Item
 from gonogo.errors import KeyFileError, NotFoundError, UsageError, VerificationError
 from gonogo.evidence.record import Evidence
 from gonogo.release.contents import Bundle
 from gonogo.release.package import read_package
-from gonogo.release.statements import FOLDER, Statements, read_folder, read_statements
+from gonogo.release.statements import FOLDER, LOAD_TEST, NEGATIVE_CONTROL, Statements, read_folder, read_statements
 from gonogo.trust.envelope import IN_TOTO, open_envelope, read_statement
 from gonogo.trust.keys import PublicKey
 from gonogo.verdict.judge import decide, evidence_digest
 from gonogo.verdict.outcome import Decision, Outcome
 from gonogo.verdict.policy import demands
-from gonogo.verdict.sign_off import People, SignOff, judge_sign_off
+from gonogo.verdict.sign_off import People, SignOff, judge_sign_offs
+from gonogo.verdict.waiver import Waiver, independent, live_waivers, offenders
 
 FORMAT = "gonogo-release/2"
 FORMAT_1 = "gonogo-release/1"  #: before policies were pinned; verified for ever, sealed no more
@@ -153,9 +156,11 @@ def _verify_folder(root: Path, shown: Path, key: PublicKey) -> VerifiedRelease:
     _check_digests(predicate, statements)  # 6
     _check_verdict(statements, system, subject)  # 7, 8, 10
     _check_sign_offs(statements, subject)  # 9
+    _check_waivers(statements, subject)  # 9
     _check_policy(statements, people, system, key if predicate["format"] == FORMAT else None)  # 12
-    if statements.load_test is not None and statements.load_test.get("subject") != subject:  # 11
-        raise VerificationError(f"{FOLDER}/load_test.json is not of this bundle.")
+    for kept in (statements.load_test, statements.negative_control):
+        if kept is not None and kept.get("subject") != subject:  # 11
+            raise VerificationError(f"{FOLDER}: {kept.get('format')} is not of this bundle.")
     return VerifiedRelease(
         system=system,
         version=version,
@@ -255,30 +260,69 @@ def _check_verdict(found: Statements, system: str, subject: str) -> None:
             raise VerificationError(f"{FOLDER}/evidence/{item.id}.json was measured on another bundle or by another check.")
         if result.outcome is Outcome.PASS and not _meets(item, evidence):  # 8
             raise VerificationError(f"{FOLDER}/verdict.json says PASS for {item.id}, but its evidence does not meet every requirement.")
-        if "load_result" in evidence.inputs and evidence.inputs["load_result"] != digest(found.load_test):  # 11
-            raise VerificationError(f"{FOLDER}/load_test.json is not the load test that {item.id} was judged by.")
-    if evidence_digest(checklist, verdict.items) != verdict.evidence_digest:  # 8
+        for name, kept, file in (
+            ("load_result", found.load_test, LOAD_TEST),
+            ("negative_control", found.negative_control, NEGATIVE_CONTROL),
+        ):
+            if name in evidence.inputs and evidence.inputs[name] != digest(kept):  # 11
+                raise VerificationError(f"{FOLDER}/{file} is not the one that {item.id} was judged by.")
+    if evidence_digest(checklist, verdict.items, verdict.author) != verdict.evidence_digest:  # 8
         raise VerificationError(f"{FOLDER}/verdict.json names another evidence digest than its items give.")
-    if verdict.decision is not Decision.GO or decide(verdict.items, subject, verdict.blocked) is not Decision.GO:  # 10
+    if (
+        verdict.decision is not Decision.GO
+        or decide(verdict.items, subject, verdict.blocked) is not Decision.GO
+        or checklist.status != "ready"
+    ):  # 10
         raise VerificationError(f"{FOLDER}/verdict.json is not a GO.")
 
 
 def _meets(item: Item, evidence: Evidence) -> bool:
-    try:
-        judged = [evaluate(parse(text), evidence.facts, item.confidence) for text in item.require]
-    except ExpressionError:
-        return False
+    judged = _judged(item, evidence)
     return evidence.status == "measured" and bool(judged) and all(one.met and not one.error for one in judged)
+
+
+def _check_waivers(found: Statements, subject: str) -> None:
+    free = independent(found.waivers, found.checklist, found.verdict.author)
+    for item, result in zip(found.checklist.items, found.verdict.items, strict=True):
+        if result.outcome is not Outcome.WAIVED:
+            continue
+        evidence = found.evidence.get(item.id)
+        if evidence is None or not _excused(item, evidence, subject, free, parse_stamp(found.verdict.time)):
+            raise VerificationError(f"{FOLDER}/waivers: nothing excuses that {item.id} failed.")
+
+
+def _excused(item: Item, evidence: Evidence, subject: str, waivers: Sequence[Waiver], moment: datetime) -> bool:
+    """Whether the item was measured, nothing but its requirements failed, and every offender has a waiver in force at that moment."""
+    judged = _judged(item, evidence)
+    failed = [one.required for one in judged if not one.met]
+    if evidence.status != "measured" or not failed or any(one.error for one in judged):
+        return False
+    return bool(live_waivers(item, subject, offenders(item, evidence, failed), waivers, moment))
+
+
+def _judged(item: Item, evidence: Evidence) -> list[Judged]:
+    try:
+        return [evaluate(parse(text), evidence.facts, item.confidence) for text in item.require]
+    except ExpressionError as error:
+        return [Judged(False, "", "", str(error), error=True)]
 
 
 def _check_sign_offs(found: Statements, subject: str) -> None:
     verdict, checklist = found.verdict, found.checklist
-    moment = parse_stamp(verdict.time)
-    for item, result in zip(checklist.items, verdict.items, strict=True):
-        if item.check is None and result.outcome is not Outcome.NOT_APPLICABLE:
-            given = judge_sign_off(item, subject, verdict.evidence_digest, checklist.digest, list(found.sign_offs), moment)
-            if given.outcome is not Outcome.PASS or result.outcome is not Outcome.PASS:
-                raise VerificationError(f"{FOLDER}/sign-offs: the item {item.id} is not signed for: {given.reason}.")
+    pairs = zip(checklist.items, verdict.items, strict=True)
+    outcomes = {item.id: result.outcome for item, result in pairs if item.check is None and result.outcome is not Outcome.NOT_APPLICABLE}
+    given = judge_sign_offs(
+        checklist,
+        [item for item in checklist.items if item.id in outcomes],
+        subject=subject,
+        evidence_digest=verdict.evidence_digest,
+        sign_offs=found.sign_offs,
+        now=parse_stamp(verdict.time),
+        author=verdict.author,
+    )
+    for item, outcome in outcomes.items():
+        if given[item].outcome is not Outcome.PASS or outcome is not Outcome.PASS:
+            raise VerificationError(f"{FOLDER}/sign-offs: the item {item} is not signed for: {given[item].reason}.")
 
 
 def _check_policy(found: Statements, people: People, system: str, key: PublicKey | None) -> None:

@@ -10,7 +10,7 @@ least one mandatory item, and a subject. Outcomes of an item with a check, in th
     another check, options, input or bundle ...... STALE            (also an input that is gone, over-age, from the future)
     the check could not measure .................. ERROR
     a requirement cannot be judged ............... ERROR
-    a requirement is not met ..................... FAIL, or WAIVED under a live waiver
+    a requirement is not met ..................... FAIL, or WAIVED when every offender has a live waiver
     otherwise .................................... PASS
 
 Laws (tests/properties/test_verdict_laws.py): removing evidence never improves a verdict; adding an item to a checklist with a mandatory
@@ -31,9 +31,11 @@ from gonogo.checklist.expression import ExpressionError, parse
 from gonogo.checklist.items import Checklist, Item
 from gonogo.errors import UsageError
 from gonogo.evidence.record import Evidence
+from gonogo.verdict.apart import Someone
 from gonogo.verdict.outcome import GOOD, Decision, ItemResult, Outcome, Verdict
-from gonogo.verdict.sign_off import SignOff, judge_sign_off
-from gonogo.verdict.waiver import Waiver, live_waiver
+from gonogo.verdict.phases import overruns
+from gonogo.verdict.sign_off import SignOff, judge_sign_offs
+from gonogo.verdict.waiver import Waiver, in_force, independent, live_waivers, offenders, waivable
 
 MISSING = "missing:"  #: how `current_inputs` says that an input cannot be had
 
@@ -60,31 +62,35 @@ def judge(
     notes: Sequence[str] = (),
     policy: str | None = None,
     distrust: str = "",
+    author: Someone | None = None,
 ) -> Verdict:
     """Judge a checklist. `current_inputs` holds, by item, the digest of every input as it is now ("missing:<why>" when it is gone).
 
     `policy` is the digest of the policy in force; `distrust` says why nobody's word counts at the moment, and then nothing is GO.
+    `author` is who made the candidate.
 
     Raises UsageError for an empty checklist: nothing demanded is nothing shown.
     """
     if not checklist.items:
         raise UsageError(f"the checklist {checklist.title!r} is empty.", hint="A checklist has at least one item.")
     results: dict[str, ItemResult] = {}
+    free = independent(waivers, checklist, author)
     for item in checklist.items:
         result = _by_answer(item, answers.get(item.id))
         if result is None and item.check is not None:
             result = _by_evidence(item, subject, evidence.get(item.id), current_inputs.get(item.id), now)
-            if result.outcome is Outcome.FAIL and (waiver := live_waiver(item, subject, _ordered(waivers), now)):
-                result = _waived(result, waiver)
+            if result.offenders and (excuses := live_waivers(item, subject, result.offenders, free, now)):
+                result = _waived(result, excuses)
         if result is not None:
             results[item.id] = result
-    measured = evidence_digest(checklist, results.values())
-    for item in checklist.items:
-        if item.id not in results:
-            given = judge_sign_off(item, subject, measured, checklist.digest, list(sign_offs), now)
-            void = distrust and given.outcome is Outcome.PASS
-            results[item.id] = replace(given, outcome=Outcome.STALE, reason=f"{given.reason}, but {distrust}") if void else given
-    blocked = (distrust,) if distrust else ()
+    measured = evidence_digest(checklist, results.values(), author)
+    to_sign = [item for item in checklist.items if item.id not in results]
+    given = judge_sign_offs(checklist, to_sign, subject=subject, evidence_digest=measured, sign_offs=sign_offs, now=now, author=author)
+    for name, result in given.items():
+        void = distrust and result.outcome is Outcome.PASS
+        results[name] = replace(result, outcome=Outcome.STALE, reason=f"{result.reason}, but {distrust}") if void else result
+    draft = "" if checklist.status == "ready" else f"{checklist.title} is a draft, and a draft is never GO."
+    blocked = tuple(why for why in (distrust, draft) if why)
     ordered = tuple(results[item.id] for item in checklist.items)
     return Verdict(
         system=system,
@@ -94,9 +100,14 @@ def judge(
         evidence_digest=measured,
         items=ordered,
         time=stamp(now),
-        notes=(*notes, *_idle_waivers(waivers, ordered)),
+        notes=(
+            *notes,
+            *overruns(checklist, evidence),
+            *_idle_waivers([one for one in waivers if one.subject == subject], free, checklist, ordered, now),
+        ),
         policy=policy,
         blocked=blocked,
+        author=author,
     )
 
 
@@ -108,8 +119,9 @@ def decide(results: Sequence[ItemResult], subject: str | None, blocked: Sequence
     return Decision.GO if subject and every_good and every_mandatory and not blocked else Decision.NO_GO
 
 
-def evidence_digest(checklist: Checklist, results: Iterable[ItemResult]) -> str:
-    """The digest of all that people sign for besides bundle and checklist: what was measured, what does not apply, what is waived.
+def evidence_digest(checklist: Checklist, results: Iterable[ItemResult], author: Someone | None = None) -> str:
+    """The digest of all that people sign for besides bundle and checklist: what was measured, what does not apply, what is waived, and
+    whose work it is.
 
     It can be computed again from a verdict's own items, so a stranger can check it.
     """
@@ -122,7 +134,8 @@ def evidence_digest(checklist: Checklist, results: Iterable[ItemResult]) -> str:
         elif item.check is not None and result is not None:
             waived = {"waived": result.reason} if result.outcome is Outcome.WAIVED else {}
             parts[item.id] = {"evidence": result.evidence, **waived}
-    return digest({"format": "gonogo-evidence-set/1", "items": parts})
+    whose = {"author": author.to_json()} if author else {}
+    return digest({"format": "gonogo-evidence-set/1", "items": parts, **whose})
 
 
 def _by_answer(item: Item, answer: Answer | None) -> ItemResult | None:
@@ -152,8 +165,11 @@ def _by_evidence(item: Item, subject: str | None, found: Evidence | None, curren
     result = replace(result, requirements=tuple(_shown(one) for one in judged))
     errors = [one.reason for one in judged if one.error]
     failures = [one.reason for one in judged if not one.met]
-    if errors or failures:
-        return replace(result, outcome=Outcome.ERROR if errors else Outcome.FAIL, reason="; ".join(errors or failures))
+    if errors:
+        return replace(result, outcome=Outcome.ERROR, reason="; ".join(errors))
+    if failures:
+        offending = offenders(item, found, [one.required for one in judged if not one.met])
+        return replace(result, outcome=Outcome.FAIL, reason="; ".join(failures), offenders=offending)
     return replace(result, outcome=Outcome.PASS, reason="; ".join(one.measured for one in judged))
 
 
@@ -227,17 +243,28 @@ def _shown(judged: Judged) -> dict[str, Any]:
     }
 
 
-def _ordered(waivers: Sequence[Waiver]) -> list[Waiver]:
-    """The same waiver is chosen in whatever order they come: the one that lasts longest."""
-    return sorted(waivers, key=lambda waiver: (waiver.until, waiver.digest), reverse=True)
+def _waived(result: ItemResult, excuses: Sequence[Waiver]) -> ItemResult:
+    said = [f"{one.offender!r} is waived until {one.until} by {one.person} ({one.role}): {one.reason}" for one in excuses]
+    return replace(result, outcome=Outcome.WAIVED, reason="; ".join([result.reason, *said]))
 
 
-def _waived(result: ItemResult, waiver: Waiver) -> ItemResult:
-    said = f"{result.reason}; waived until {waiver.until} by {waiver.person} ({waiver.role}): {waiver.reason}"
-    return replace(result, outcome=Outcome.WAIVED, reason=said)
-
-
-def _idle_waivers(waivers: Sequence[Waiver], results: Sequence[ItemResult]) -> list[str]:
-    """A waiver that excuses nothing is itself worth saying."""
-    waived = {result.item for result in results if result.outcome is Outcome.WAIVED}
-    return sorted({f"the waiver for {waiver.item} by {waiver.person} excuses nothing" for waiver in waivers if waiver.item not in waived})
+def _idle_waivers(
+    waivers: Sequence[Waiver], free: Sequence[Waiver], checklist: Checklist, results: Sequence[ItemResult], now: datetime
+) -> list[str]:
+    """A waiver that excuses nothing is itself worth saying. Those of other bundles are part of the past."""
+    items = {item.id: item for item in checklist.items}
+    offending = {result.item: result.offenders for result in results}
+    said = set()
+    for waiver in waivers:
+        if waiver.item not in items or not waivable(items[waiver.item]):
+            why = "nothing can be waived there"
+        elif not in_force(waiver, now):
+            why = f"it is in force from {waiver.time} to {waiver.until}, for {waiver.reason.strip() or 'no reason'}"
+        elif waiver not in free:
+            why = f"the author, or nobody knows who, gave it as {waiver.role}"
+        elif waiver.offender not in offending[waiver.item]:
+            why = f"{waiver.offender!r} is no offender now"
+        else:
+            continue
+        said.add(f"the waiver for {waiver.item} by {waiver.person} excuses nothing: {why}")
+    return sorted(said)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from gonogo.verdict.apart import Someone
+
 
 class Outcome(StrEnum):
     """What became of one item. The world is closed: whatever is not one of the good words blocks."""
@@ -30,7 +32,10 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class ItemResult:
-    """One item's outcome and the reason in words. `requirements` pairs each expression with what was measured, ready to show."""
+    """One item's outcome and the reason in words. `requirements` pairs each expression with what was measured, ready to show.
+
+    `offenders` are what each needs a waiver before the failure is excused; empty when it cannot be.
+    """
 
     item: str
     outcome: Outcome
@@ -38,6 +43,7 @@ class ItemResult:
     requirements: tuple[Mapping[str, Any], ...] = ()
     evidence: str | None = None  #: digest of the evidence or sign-off that was judged
     mandatory: bool = True
+    offenders: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -47,6 +53,7 @@ class ItemResult:
             "requirements": [dict(requirement) for requirement in self.requirements],
             "evidence": self.evidence,
             "mandatory": self.mandatory,
+            **({"offenders": list(self.offenders)} if self.offenders else {}),
         }
 
 
@@ -56,7 +63,8 @@ class Verdict:
 
     `subject` is the bundle's root digest, or None when no bundle could be built (then it is never GO). `evidence_digest` is the
     digest of what was measured: sign-offs are bound to it. `time` is RFC 3339 in UTC. `policy` is the digest of the policy in force;
-    `blocked` says what stands above all items: while there is anything in it, nothing is GO.
+    `blocked` says what stands above all items: while there is anything in it, nothing is GO. `author` is whose
+    work it is, when that was declared.
     """
 
     system: str
@@ -69,6 +77,7 @@ class Verdict:
     notes: tuple[str, ...] = field(default=())
     policy: str | None = None
     blocked: tuple[str, ...] = ()
+    author: Someone | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -83,6 +92,7 @@ class Verdict:
             "notes": list(self.notes),
             **({"policy": self.policy} if self.policy else {}),
             **({"blocked": list(self.blocked)} if self.blocked else {}),
+            **({"author": self.author.to_json()} if self.author else {}),
         }
 
     def count(self, outcome: Outcome) -> int:
