@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from gonogo.base.catalogue import load
 from gonogo.base.table import Table
 from gonogo.errors import DataError, GonogoError, UsageError
+from gonogo.evidence.check import asked_inputs
 from gonogo.evidence.record import Measurement
+from gonogo.model.encode import table_column
 
 NAN, INF = float("nan"), float("inf")
 
@@ -62,6 +66,77 @@ def test_a_feature_that_never_changes_is_constant(check: Any, table: Any, bundle
     found = check("data_contract", project=project(), train=given, test=given, bundle=bundle(x="float?"))
     assert values(found)["columns_constant"] == 1
     assert values(found)["missing_share_max"] == pytest.approx(sum(v is None for v in column) / 3)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_type_errors_are_what_the_models_encoder_refuses(check: Any, table: Any, bundle: Any, project: Any, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    numbers = [0.0, 1.0, -1.0, 0.5, 2.0**24 + 1, 2.0**54, 1e39, -1e39, 1e300, INF, -INF]
+    words = ["a", "1", "1.5", "", "nan"]
+    kinds = ["float", "float?", "int", "int?", "bool", "bool?", "string", "string?"]
+    columns, features = {}, {}
+    for index in range(40):
+        pool = words if random.random() < 0.3 else list(random.permutation(numbers)[: random.integers(1, 4)])
+        values_ = [pool[at] if random.random() < 0.8 else None for at in random.integers(0, len(pool), 6)]
+        columns[f"c{index}"], features[f"c{index}"] = values_, str(random.choice(kinds))
+    given, model = table(**columns, y=[0, 1] * 3), bundle(**features)
+    refused = set()
+    for feature, graph_input in zip(model.schema.features, model.schema.inputs, strict=True):
+        try:
+            table_column(feature, graph_input.dtype, given.column(feature.name))
+        except ValueError as error:
+            refused.add(f"test: column {feature.name!r} {error}")
+    found = check("data_contract", project=project(), train=given, test=given, bundle=model)
+    said = {finding for finding in found.findings if finding.startswith("test: column")}
+    assert {finding.split("such as")[0] for finding in said} == {finding.split("such as")[0] for finding in refused}
+    assert values(found)["type_errors"] == 2 * len(refused)
+
+
+def test_rows_columns_and_domains_are_held_against_what_was_promised(check: Any, table: Any, bundle: Any, project: Any) -> None:
+    train, test = table(x=[1, 2, 3], t=["a", "b", "c"], y=[0, 1, 0]), table(x=[4, None], t=["a", "d"], y=[0, 7])
+    options = {"expected_rows": 6, "columns": ["x", "when"], "domains": ["y in {0, 1}", "x in [1, 3]", "t in {a, b, c}"]}
+    found = check("data_contract", options, project=project(), train=train, test=test, bundle=bundle(x="float?", t="string"))
+    facts = values(found)
+    assert facts["rows"] == 5
+    assert facts["rows_expected_difference"] == 1
+    assert facts["columns_absent"] == 2
+    assert facts["domain_violations"] == 1 + 2 + 1
+    assert "test: 2 rows break 'x in [1, 3]'" in found.findings
+    assert "the tables have 5 rows, not 6" in found.findings
+    assert "train: the column 'when' is missing" in found.findings
+
+
+def test_a_promise_that_is_kept_leaves_nothing_to_say(check: Any, table: Any, bundle: Any, project: Any) -> None:
+    given = table(x=[1, 2], y=[0, 1])
+    options = {"expected_rows": 6, "columns": ["x"], "domains": ["y in {0, 1}", "x in [1, 2]"]}
+    found = check("data_contract", options, project=project(), train=given, validation=given, test=given, bundle=bundle(x="float"))
+    facts = values(found)
+    assert (facts["rows"], facts["rows_expected_difference"], facts["columns_absent"], facts["domain_violations"]) == (6, 0, 0, 0)
+    assert found.findings == ()
+
+
+@pytest.mark.parametrize("domain", ["nowhere in {1}", "t in [0, 1]"])
+def test_a_domain_of_an_absent_column_or_another_type_is_broken_by_every_row(
+    check: Any, table: Any, bundle: Any, project: Any, domain: str
+) -> None:
+    given = table(x=[1, 2], t=["0", "1"], y=[0, 1])
+    found = check("data_contract", {"domains": [domain]}, project=project(), train=given, test=given, bundle=bundle(x="float"))
+    assert values(found)["domain_violations"] == 4
+
+
+@pytest.mark.parametrize("domain", ["y", "y in {}", "y in [0]", "y in [1, 0]", "y in [a, b]", "y in {yes, no}", "y in [0, inf]", "y > 1"])
+def test_words_that_say_no_domain_are_refused(check: Any, table: Any, bundle: Any, project: Any, domain: str) -> None:
+    given = table(x=[1], y=[0])
+    with pytest.raises(UsageError, match="y"):
+        check("data_contract", {"domains": [domain]}, project=project(), train=given, test=given, bundle=bundle(x="float"))
+
+
+def test_the_validation_table_is_under_contract_too(check: Any, table: Any, bundle: Any, project: Any) -> None:
+    good = table(x=[1, 2], y=[0, 1])
+    found = check("data_contract", project=project(), train=good, validation=table(x=["a"]), test=good, bundle=bundle(x="float"))
+    assert values(found)["type_errors"] == 1
+    assert values(found)["columns_missing"] == 1
+    assert all(finding.startswith("validation: ") for finding in found.findings)
 
 
 # -- data_quality -------------------------------------------------------------------------------------------------------------------
@@ -224,6 +299,21 @@ def test_labels_in_words_work_as_well(check: Any, table: Any, bundle: Any, proje
     assert values(found)["minority_share"] == pytest.approx(1 / 3)
 
 
+def test_the_balance_is_that_of_the_table_where_it_is_worst(check: Any, table: Any, bundle: Any, project: Any) -> None:
+    tables = {"train": table(y=[0, 1]), "validation": table(y=[0, 1, 0, 0, 0]), "test": table(y=[0, 0, 1])}
+    found = check("labels", project=project(), bundle=bundle(x="float"), **tables)
+    assert values(found)["balance_ratio"] == 0.25
+    assert values(found)["minority_share"] == 0.2
+    assert {"name": "validation: 1", "value": 0.2} in found.pictures["classes"]["items"]
+
+
+def test_a_target_of_countless_values_is_unknown_labels_and_not_a_memory_problem(check: Any, table: Any, bundle: Any, project: Any) -> None:
+    given = table(y=[*range(2, 30_002), 0, 0, 1, 1])
+    found = check("labels", project=project(), bundle=bundle(x="float"), train=given, test=given)
+    assert values(found)["unknown_labels"] == 60_000
+    assert len(found.findings) < 50
+
+
 # -- leakage ------------------------------------------------------------------------------------------------------------------------
 
 
@@ -255,3 +345,48 @@ def test_a_text_that_names_the_answer_is_found_and_an_identifier_is_not(check: A
 def test_leakage_without_usable_labels_is_an_error(check: Any, table: Any, bundle: Any, project: Any, y: list[Any]) -> None:
     with pytest.raises(GonogoError):
         leak(check, table, bundle, project, {"x": "float"}, x=[1, 2, 3], y=y)
+
+
+def test_a_large_table_is_sampled_with_all_rows_of_a_rare_class(check: Any, table: Any, bundle: Any, project: Any) -> None:
+    random = np.random.default_rng(9)
+    y = np.zeros(50_000)
+    y[random.choice(50_000, 40, replace=False)] = 1
+    train = table(x=list(y + random.normal(size=50_000) / 2), z=list(random.normal(size=50_000)), y=list(y))
+    found = check("leakage", {"max_rows": 2000}, project=project(), bundle=bundle(x="float", z="float"), train=train)
+    fact = found.facts["max_single_auc"]
+    assert 900 < fact.n < 1200
+    assert fact.low < fact.value < fact.high <= 1.0
+    assert fact.value == pytest.approx(0.921, abs=0.05)  # two standard deviations apart
+    assert found.findings == (f"'x' alone has a ROC-AUC of {fact.value:.4f}",)
+
+
+def test_features_that_tell_nothing_are_at_one_half(check: Any, table: Any, bundle: Any, project: Any) -> None:
+    found = check("leakage", project=project(), bundle=bundle(x="float?"), train=table(x=[None, None, 3, 3], y=[0, 1, 0, 1]))
+    assert values(found) == {"max_single_auc": 0.5, "feature": "x"}
+    assert found.findings == ()
+
+
+# -- every one of them --------------------------------------------------------------------------------------------------------------
+
+EVERY = ["data_contract", "data_quality", "labels", "leakage", "overlap", "near_duplicates", "temporal_split", "group_overlap"]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_table_that_is_not_there_broken_or_empty_is_an_error(check: Any, bundle: Any, project: Any, name: str, tmp_path: Path) -> None:
+    whole, broken, empty = tmp_path / "whole.csv", tmp_path / "broken.parquet", tmp_path / "empty.csv"
+    whole.write_text("x,y,when\n1,0,2026-01-01\n2,1,2026-01-02\n", encoding="utf-8")
+    broken.write_bytes(b"PAR1 and then nothing")
+    empty.write_text("x,y,when\n", encoding="utf-8")
+    own = {asked.name for asked in asked_inputs(load("checks", name))}
+    for train in (tmp_path / "none.csv", broken, empty):
+        given = {"project": project(group="x"), "bundle": bundle(x="float"), "train_file": train, "test_file": whole}
+        with pytest.raises(DataError, match=train.name):
+            check(name, **{key: value for key, value in given.items() if key in own})
+
+
+@pytest.mark.parametrize("name", ["data_quality", "labels", "leakage", "overlap", "near_duplicates", "temporal_split", "group_overlap"])
+def test_a_column_that_a_table_lacks_is_an_error(check: Any, table: Any, bundle: Any, project: Any, name: str) -> None:
+    own = {asked.name for asked in asked_inputs(load("checks", name))}
+    given = {"project": project(group="x"), "bundle": bundle(x="float"), "train": table(other=[1, 2]), "test": table(other=[3])}
+    with pytest.raises(DataError, match="no column"):
+        check(name, **{key: value for key, value in given.items() if key in own or f"{key}_file" in own})

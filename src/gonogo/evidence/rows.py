@@ -30,9 +30,10 @@ def row_key(tables: TableFiles, table: str, names: Sequence[str]) -> str:
 
 
 def same_kinds(tables: TableFiles, names: Sequence[str]) -> None:
-    """Raise DataError when a column holds text in one table and numbers in another: such rows would never look equal."""
+    """Raise DataError when a table lacks a column, or it holds text in one and numbers in another: such rows would never look equal."""
     for name in names:
-        if len({tables.kinds[table].get(name) for table in tables.files}) > 1:  # then only may the values have to be looked at
+        declared = {tables.kinds[table][name] for table in tables.files if tables.column(table, name)}
+        if len(declared) > 1:  # only then the values have to be looked at: a column without any is of no kind
             kinds = {tables.kind(table, name) for table in tables.files} - {None}
             if len(kinds) > 1:
                 raise DataError(f"the column {name!r} holds values of different types in different tables, so rows cannot be compared.")
