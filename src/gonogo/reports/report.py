@@ -132,7 +132,7 @@ class Report:
     @property
     def notes(self) -> tuple[str, ...]:
         """What stands above all items first, then what else is to be known."""
-        return (*self.verdict.blocked, *self.verdict.notes)
+        return tuple(dict.fromkeys((*self.verdict.blocked, *self.verdict.notes)))
 
     @property
     def waived(self) -> tuple[Entry, ...]:

@@ -29,13 +29,18 @@ def command(context: click.Context, as_json: bool) -> None:
 
 @command.command("show", epilog="Example: gonogo packs show starter > my-pack/gate.yaml")
 @click.argument("name")
+@JSON
 @verb
-def show(name: str) -> None:
+def show(name: str, as_json: bool) -> None:
     """Print the gate.yaml of a pack, with all that it extends, to start a pack of your own from."""
     from gonogo.checklist.load import load_pack
     from gonogo.checklist.write import gate_yaml
 
-    click.echo(gate_yaml(load_pack(name).gate), nl=False)
+    gate = load_pack(name).gate
+    if as_json:
+        show_json(gate.to_json())
+    else:
+        click.echo(gate_yaml(gate), nl=False)
 
 
 @command.command("lint", epilog="Example: gonogo packs lint ./my-pack")
