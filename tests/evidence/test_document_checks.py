@@ -104,7 +104,8 @@ def test_a_document_that_has_everything_lacks_nothing(tmp_path: Path) -> None:
     facts = values(found)
     assert found.findings == ()
     assert {name: value for name, value in facts.items() if value == 0} == dict.fromkeys(
-        ("sections_missing", "sections_empty", "mentions_missing", "numbers_missing", "tables_missing", "code_missing", "broken_links",
+        ("sections_missing", "sections_empty", "mentions_missing", "keys_missing", "numbers_missing",
+         "tables_missing", "code_missing", "broken_links",
          "placeholders"), 0,
     )  # fmt: skip
     assert facts["code_blocks"] == 1
@@ -139,6 +140,21 @@ def test_links_to_files_that_are_not_there_are_broken_and_such_pictures_are_no_t
     assert (values(found)["broken_links"], values(found)["tables_missing"]) == (2, 1)
     (tmp_path / "m.png").write_bytes(b"x")
     assert (values(document(tmp_path, text, tables=["confusion"]))["tables_missing"]) == 0
+
+
+def test_front_matter_gives_keys_and_age(tmp_path: Path) -> None:
+    facts = values(
+        document(tmp_path, "---\nversion: 1.0.0\nowner:\nupdated: 2024-01-15\n---\n# A\n\nText.\n", keys=["version", "owner", "date"])
+    )
+    assert facts["keys_missing"] == 2
+    assert facts["age_days"] > 365
+    assert "age_days" not in values(document(tmp_path, GUIDE))
+
+
+@pytest.mark.parametrize("written", ["yesterday", "2999-01-01", "15.01.2024"])
+def test_a_date_that_is_none_or_to_come_is_an_error(tmp_path: Path, written: str) -> None:
+    with pytest.raises(DataError, match="has the date"):
+        document(tmp_path, f"---\ndate: {written}\n---\n# A\n")
 
 
 def test_a_demand_that_names_no_section_is_an_error(tmp_path: Path) -> None:

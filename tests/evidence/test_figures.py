@@ -121,10 +121,16 @@ def test_right_figures_match_and_wrong_ones_are_named(tmp_path: Path) -> None:
     given = {"documents": documents, "scores_test": scores(90), "scores_validation": scores(80)}
     result = measure("document_numbers", {"name": "card", "metrics": ["accuracy", "f1"]}, **given)
     assert {name: fact.value for name, fact in result.facts.items()} == {
-        "exists": True, "numbers": 4, "matched": 3, "unmatched": 1, "metrics_missing": 1,
+        "exists": True, "numbers": 4, "matched": 3, "unmatched": 1, "metrics_missing": 1, "classes_missing": 2,
     }  # fmt: skip
     assert result.findings[0].startswith("not what is measured: roc_auc 0.5")
     assert result.findings[1:] == ("no figure for: f1",)
+
+
+def test_each_class_has_a_row_of_its_own_or_is_missing(tmp_path: Path) -> None:
+    documents = card(tmp_path, "## Per-class performance\n\n| class | recall |\n|---|---|\n| 0 | 0.90 |\n| 2 | 0.5 |\n")
+    facts = measure("document_numbers", {"name": "card"}, documents=documents, scores_test=scores(90)).facts
+    assert (facts["classes_missing"].value, facts["numbers"].value, facts["matched"].value) == (1, 2, 1)
 
 
 def test_a_document_that_is_not_there_states_nothing() -> None:

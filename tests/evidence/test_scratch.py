@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gonogo.errors import ChildError
+from gonogo.errors import ChildError, UsageError
 from gonogo.evidence.inputs import SourceTree
 from gonogo.evidence.memory import measure
 from gonogo.evidence.record import Measurement
@@ -169,3 +169,40 @@ def test_a_document_that_is_not_there_has_no_blocks(tmp_path: Path, project: Cal
     given = {"project": project(tmp_path), "source": None, "sandbox": SANDBOX}
     found = measure("document_commands", {"name": "guide", "sections": ["a"]}, documents={}, **given)
     assert facts(found) == {"exists": False, "blocks": 0, "failed": 0, "sections_missing": 1}
+
+
+# -- smoke ------------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def smoke(tmp_path: Path, project: Callable[..., Any]) -> Callable[..., Measurement]:
+    def measured(program: str, **options: Any) -> Measurement:
+        (tmp_path / "infer.py").write_text(program)
+        source = SourceTree.read(tmp_path, [Path("infer.py")])
+        return measure(
+            "smoke", options, project=project(tmp_path), files={"inference": tmp_path / "infer.py"}, source=source, sandbox=SANDBOX
+        )
+
+    return measured
+
+
+def test_inference_code_that_runs_says_something(smoke: Callable[..., Measurement]) -> None:
+    found = smoke("import sys; print('score', sys.argv[1])", arguments=["0.5"])
+    assert (found.facts["exit_code"].value, found.facts["lines"].value, found.findings) == (0, 1, ())
+    assert found.isolation.startswith("process, rlimits")
+
+
+def test_inference_code_that_fails_is_named_with_its_last_words(smoke: Callable[..., Measurement]) -> None:
+    found = smoke("import no_such_module")
+    assert (found.facts["exit_code"].value, found.facts["lines"].value) == (1, 0)
+    assert "No module named 'no_such_module'" in found.findings[0]
+
+
+def test_inference_code_that_is_not_declared_or_lies_elsewhere_is_an_error(smoke: Callable[..., Measurement], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="declares no file"):
+        smoke("", file="sample")
+    given = {"source": None, "sandbox": SANDBOX}
+    elsewhere = type("Elsewhere", (), {"root": tmp_path / "project"})()
+    (tmp_path / "x.py").write_text("")
+    with pytest.raises(UsageError, match="outside the project"):
+        measure("smoke", project=elsewhere, files={"inference": tmp_path / "x.py"}, **given)

@@ -82,6 +82,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "slices": "gonogo.evidence.checks.slices:Slices",
         "strict_load": "gonogo.evidence.checks.strict_load:StrictLoad",
         "synthetic": "gonogo.evidence.checks.synthetic:Synthetic",
+        "smoke": "gonogo.evidence.checks.smoke:Smoke",
         "temporal_split": "gonogo.evidence.checks.temporal_split:TemporalSplit",
         "tests": "gonogo.evidence.checks.tests:Tests",
         "training": "gonogo.evidence.checks.training:Training",

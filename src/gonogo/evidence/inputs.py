@@ -169,9 +169,6 @@ class SandboxPort(Protocol):
     def accept_weaker(self) -> bool:
         """Whether a machine on which the network cannot be cut off is no error."""
 
-    @property
-    def memory_mib(self) -> float: ...
-
     def scores(self, schema: Schema, model: Path, batch: Mapping[str, Numbers], *, chunk: int | None = None) -> tuple[Numbers, str]:
         """Scores float64 [rows, classes] computed `chunk` rows at a time, and the isolation in force."""
 

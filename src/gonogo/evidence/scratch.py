@@ -3,7 +3,7 @@
     with scratch_copy(project.root) as copy:
         finished, isolation = run_shielded(["python", "train.py"], copy, sandbox)
 
-A command has limits of time (GONOGO_CHECK_SECONDS) and memory (GONOGO_CHILD_MEMORY), a home folder of its own, and may write only beside
+A command has limits of time (GONOGO_CHECK_SECONDS) and memory (GONOGO_CHECK_MEMORY), a home folder of its own, and may write only beside
 and below the copy. It is the project's own code, like its tests: what is kept from it is harm by mistake and help from outside.
 """
 
@@ -63,7 +63,7 @@ def run_shielded(command: Sequence[str], copy: Path, sandbox: SandboxPort) -> tu
     (base / REPORT).unlink(missing_ok=True)
     seconds = settings.number("check_seconds")
     weaker = "weaker" if sandbox.accept_weaker else "required"
-    shield = [sys.executable, "-P", "-m", "gonogo.evidence.shielded", str(base), str(seconds), str(sandbox.memory_mib), weaker]
+    shield = [sys.executable, "-P", "-m", "gonogo.evidence.shielded", str(base), str(seconds), str(settings.number("check_memory")), weaker]
     own = {"HOME": str(base / "home"), "TMPDIR": str(base / "tmp")}
     finished = run_command([*shield, *command], folder=copy, seconds=seconds, environment=own)
     if not (base / REPORT).is_file():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import unquote, urlsplit
@@ -29,6 +30,8 @@ class Document(Check):
         "sections_empty": "sections, demanded or not, in which nothing is said",
         "words_per_section_min": "words of the shortest demanded section, or of all when none is demanded",
         "mentions_missing": "demanded words that do not occur",
+        "keys_missing": "demanded keys of the front matter (YAML before the text) without a value",
+        "age_days": "days since the date in the front matter (`updated` or `date`); only when there is one",
         "numbers_missing": "sections without as many numbers as demanded",
         "tables_missing": "sections without as many tables or pictures as demanded",
         "code_missing": "sections without as many code blocks as demanded",
@@ -37,7 +40,7 @@ class Document(Check):
         "words": "words in it, code not counted",
         "placeholders": "places that are still to be filled in, such as TODO",
     }
-    options: ClassVar = {"name": "", "sections": [], "mentions": [], "numbers": [], "tables": [], "code": []}
+    options: ClassVar = {"name": "", "sections": [], "mentions": [], "keys": [], "numbers": [], "tables": [], "code": []}
 
     def measure(self, documents: Mapping[str, Path]) -> Measurement:
         place = declared_document(documents, self.chosen["name"])
@@ -50,10 +53,11 @@ class Document(Check):
         lacking = [pattern for pattern in self.chosen["sections"] if not document.find(pattern)]
         empty = [section for section in document.sections if section.empty]
         unsaid = self._unsaid(document)
+        valueless = [key for key in self.chosen["keys"] if document.front_matter.get(key) in (None, "", [], {})]
         broken = _broken(place, [*everything.links, *everything.images])
         findings += [f"no section: {pattern}" for pattern in lacking]
         findings += [f"nothing is said under: {section.heading[:100]}" for section in empty]
-        findings += [f"not mentioned: {word}" for word in unsaid]
+        findings += [f"not mentioned: {word}" for word in unsaid] + [f"the front matter has no {key}" for key in valueless]
         counts = {
             "numbers": lambda section: len(section.numbers()),
             "tables": lambda section: sum(len(table) > 1 for table in section.tables) + _pictures(place, section.images),
@@ -74,6 +78,8 @@ class Document(Check):
                 "sections_empty": Fact(len(empty)),
                 "words_per_section_min": Fact(min((section.words for section in of), default=0) if not lacking else 0),
                 "mentions_missing": Fact(len(unsaid)),
+                "keys_missing": Fact(len(valueless)),
+                **_age(document),
                 **{f"{what}_missing": Fact(len(said)) for what, said in short.items()},
                 "code_blocks": Fact(len(everything.code)),
                 "broken_links": Fact(len(broken)),
@@ -85,7 +91,7 @@ class Document(Check):
 
     def _nothing(self) -> dict[str, Fact]:
         """The facts of a document that is not there: it lacks everything that is demanded."""
-        lacks = {f"{what}_missing": Fact(len(self.chosen[what])) for what in ("sections", "mentions", "numbers", "tables", "code")}
+        lacks = {f"{what}_missing": Fact(len(self.chosen[what])) for what in ("sections", "mentions", "keys", "numbers", "tables", "code")}
         rest = ("sections_empty", "words_per_section_min", "code_blocks", "broken_links", "words", "placeholders")
         return {"exists": Fact(False), **lacks, **{name: Fact(0) for name in rest}}
 
@@ -96,6 +102,20 @@ class Document(Check):
         matter = [f"{key}: {value}" for key, value in document.front_matter.items()]
         said = "\n".join([*matter, *headings, everything.visible, *code, *everything.links]).lower()
         return [word for word in self.chosen["mentions"] if word.lower() not in said]
+
+
+def _age(document: MarkdownDocument) -> dict[str, Fact]:
+    """Days since the document was updated, by its own words. Raises DataError for a date that is none, or is to come."""
+    written = document.front_matter.get("updated", document.front_matter.get("date"))
+    if written is None:
+        return {}
+    try:
+        days = (datetime.now(UTC).date() - date.fromisoformat(str(written)[:10])).days
+    except ValueError as error:
+        raise DataError(f"{document.path.name} has the date {written!r}, which is none.", hint="Write it as 2026-01-31.") from error
+    if days < -1:  # it may be tomorrow already where it was written
+        raise DataError(f"{document.path.name} has the date {written}, which is to come.")
+    return {"age_days": Fact(max(days, 0))}
 
 
 def _amount(demand: str) -> tuple[str, int]:

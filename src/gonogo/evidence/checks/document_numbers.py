@@ -29,6 +29,7 @@ class DocumentNumbers(Check):
         "matched": "those that are right to their printed digits",
         "unmatched": "those that are not",
         "metrics_missing": "demanded metrics of which it states no figure",
+        "classes_missing": "classes of which no row or column of a table gives a figure",
     }
     options: ClassVar = {"name": "", "metrics": [], "tolerance": 1e-6, "service_tolerance": 0.5}
 
@@ -42,7 +43,13 @@ class DocumentNumbers(Check):
         demanded = [_canonical(name) for name in self.chosen["metrics"]]
         place = declared_document(documents, self.chosen["name"])
         if isinstance(place, str):
-            facts = {"numbers": 0, "matched": 0, "unmatched": 0, "metrics_missing": len(demanded)}
+            facts = {
+                "numbers": 0,
+                "matched": 0,
+                "unmatched": 0,
+                "metrics_missing": len(demanded),
+                "classes_missing": len(scores_test.classes),
+            }
             return Measurement({"exists": Fact(False), **{name: Fact(value) for name, value in facts.items()}}, (place,))
         measured = measured_figures({"test": scores_test} | ({} if scores_validation is None else {"validation": scores_validation}))
         of_the_service = {metric for metric in demanded if metric in SERVICE}
@@ -58,6 +65,8 @@ class DocumentNumbers(Check):
         tolerance = {True: float(self.chosen["service_tolerance"]), False: float(self.chosen["tolerance"])}
         wrong = [figure for figure in stated if not agrees(figure, measured, tolerance[figure.metric in SERVICE])]
         lacking = [name for name in demanded if name not in {figure.metric for figure in stated}]
+        by_class = {figure.average for figure in stated}
+        bare = [name for name in scores_test.classes if f"class {name.lower()}" not in by_class]
         findings = [f"not what is measured: {figure.metric} {figure.printed}{figure.unit} in “{figure.where[:150]}”" for figure in wrong]
         return Measurement(
             {
@@ -66,6 +75,7 @@ class DocumentNumbers(Check):
                 "matched": Fact(len(stated) - len(wrong)),
                 "unmatched": Fact(len(wrong)),
                 "metrics_missing": Fact(len(lacking)),
+                "classes_missing": Fact(len(bare)),
             },
             tuple(findings + [f"no figure for: {name}" for name in lacking]),
             isolation=scores_test.isolation,
