@@ -6,6 +6,7 @@ store/
   bundles/<digest>/         what would ship, content-addressed
   evidence/<item>.json      what was measured
   load_tests/<digest>.json  load tests of bundles
+  test_uses/                which bundles each test table has judged
   negative_controls/        what the gate said to spoiled copies, by bundle
   releases/<name>-<version> sealed releases, and the same as .tar.gz
   service/                  control socket, persisted routes
@@ -50,8 +51,8 @@ class Workspace:
     bundles = property(lambda self: self.path / "bundles")
     evidence = property(lambda self: self.path / "evidence")
     load_tests = property(lambda self: self.path / "load_tests")
+    test_uses = property(lambda self: self.path / "test_uses")
     negative_controls = property(lambda self: self.path / "negative_controls")
-    sign_offs = property(lambda self: self.path / "sign-offs")
     releases = property(lambda self: self.path / "releases")
     service = property(lambda self: self.path / "service")
     history = property(lambda self: self.path / "history.jsonl")
