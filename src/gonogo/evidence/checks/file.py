@@ -59,7 +59,7 @@ class File(Check):
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
         facts = {
             "exists": Fact(True),
-            "bytes": Fact(status.st_size, "bytes"),
+            "bytes": Fact(status.st_size, "B"),
             "sha256": Fact(sha256),
             "age_days": Fact(max(0.0, age / timedelta(days=1)), "d"),
         }
