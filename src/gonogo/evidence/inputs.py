@@ -51,6 +51,7 @@ INPUTS: dict[str, str] = {
     "scores_test": "Scores of the bundle's model on `test`; digest over bundle, table and target",
     "scores_validation": "Scores of the bundle's model on `validation`; digest over bundle, table and target",
     "endpoint": "Endpoint: the bundle served in trial mode; the bundle's root digest",
+    "test_uses": "Mapping: digest of the test table, uses (bundles that it has judged) and budget; digest of that",
     "negative_control": "Mapping: what `check --prove` found for this bundle under this checklist; digest of that",
     "load_result": "Mapping of a LoadResult; digest of the file in which the bundle's load test is kept",
 }

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 from gonogo.base import catalogue
 from gonogo.base.canonical import canonical_bytes
 from gonogo.base.files import write_atomic
-from gonogo.checklist.items import Checklist, Item
+from gonogo.checklist.items import Checklist, Item, Pack
 from gonogo.checklist.load import load_pack
 from gonogo.errors import GonogoError, KeyFileError, NotFoundError
 from gonogo.evidence.check import asked_inputs
 from gonogo.evidence.collect import collect, current_inputs
 from gonogo.evidence.record import Evidence
 from gonogo.evidence.store import EvidenceStore
+from gonogo.operations.facts import read_facts
 from gonogo.operations.history import remember
 from gonogo.operations.inputs import ProjectInputs
 from gonogo.operations.policy import PolicyState, by_known_keys, policy_state
@@ -72,8 +74,7 @@ class Checked:
 
 def check(workspace: Workspace, *, only: frozenset[str] = frozenset(), judge_only: bool = False, progress: Progress = silent) -> Checked:
     """Measure (all items, or `only` these) and judge. Raises NotFoundError for an item that the checklist does not have."""
-    project = workspace.project
-    pack = load_pack(project.pack, project)
+    pack = load_pack(workspace.project.pack, workspace.project)
     checklist = pack.gate
     unknown = only - {item.id for item in checklist.items}
     if unknown:
@@ -84,8 +85,10 @@ def check(workspace: Workspace, *, only: frozenset[str] = frozenset(), judge_onl
         if judge_only:
             evidence = previous
         else:
-            if _reads_load_test(checklist):
+            if _reads(checklist, "load_result"):
                 inputs.run_load_test()
+            if _reads(checklist, "scores_test"):
+                inputs.count_test_use()
             evidence = collect(
                 checklist,
                 inputs,
@@ -97,41 +100,68 @@ def check(workspace: Workspace, *, only: frozenset[str] = frozenset(), judge_onl
             )
         now = current_inputs(checklist, inputs)
         subject = inputs.subject
-        notes = [*store.notes, *inputs.notes]
+        notes = [*store.notes, *inputs.notes, *inputs.test_use_notes()]
+    checked = _judged(workspace, pack, subject, evidence, now, notes)
+    write_atomic(workspace.path / "verdict.json", canonical_bytes(checked.verdict.to_json()))
+    remember(workspace.history, checked.verdict)
+    return checked
+
+
+def check_facts(workspace: Workspace, file: Path) -> Checked:
+    """Judge the evidence of a saved report (`gonogo check --json`) under today's checklist and policy.
+
+    Nothing is measured, and the inputs are taken as the evidence names them: the verdict says what today's demands make of yesterday's
+    facts. It is kept nowhere, and no release comes of it. Raises DataError when the file is no such report.
+    """
+    subject, evidence = read_facts(file)
+    pack = load_pack(workspace.project.pack, workspace.project)
+    asked = {item.id: evidence[item.id] for item in pack.gate.items if item.id in evidence}
+    note = f"judged from the facts in {file.name}, not from the files as they are: no release comes of it"
+    return _judged(workspace, pack, subject, asked, {item: one.inputs for item, one in asked.items()}, [note])
+
+
+def _judged(
+    workspace: Workspace,
+    pack: Pack,
+    subject: str | None,
+    evidence: Mapping[str, Evidence],
+    now: Mapping[str, Mapping[str, str]],
+    notes: Sequence[str],
+) -> Checked:
+    """The verdict on the evidence, with the signatures of the log."""
     policy = policy_state(workspace, pack)
     problems = list(policy.notes)
     signed = _read(policy, policy.log.sign_offs, "sign-off", read_sign_off, problems)
     waived = _read(policy, policy.log.waivers, "waiver", read_waiver, problems)
+    author = _author(workspace, problems)
+    overrides = workspace.project.items.items()
     verdict = judge(
-        checklist,
-        system=project.system,
+        pack.gate,
+        system=workspace.project.system,
         subject=subject,
         evidence=evidence,
         current_inputs=now,
         sign_offs=[record for record, _ in signed.values()],
-        answers={
-            item: Answer(override.applies, override.reason) for item, override in project.items.items() if override.applies is not None
-        },
+        answers={item: Answer(override.applies, override.reason) for item, override in overrides if override.applies is not None},
         now=workspace.clock.now(),
         notes=(*notes, *problems),
         waivers=[record for record, _ in waived.values()],
         policy=policy.digest,
         distrust=policy.problem,
-        author=_author(workspace, problems),
+        author=author,
     )
-    write_atomic(workspace.path / "verdict.json", canonical_bytes(verdict.to_json()))
-    remember(workspace.history, verdict)
     about = (verdict.subject, verdict.evidence_digest, verdict.checklist_digest)
     current = {
         name: data for name, (record, data) in signed.items() if (record.subject, record.evidence_digest, record.checklist_digest) == about
     }
     excuses = {name: data for name, (record, data) in waived.items() if record.subject == subject}
-    return Checked(verdict, checklist, evidence, current, policy, excuses)
+    return Checked(verdict, pack.gate, evidence, current, policy, excuses)
 
 
-def _reads_load_test(checklist: Checklist) -> bool:
+def _reads(checklist: Checklist, name: str) -> bool:
+    """Whether a check of the checklist asks for the input."""
     checks = {item.check for item in checklist.items if item.check}
-    return any(asked.name == "load_result" for check in checks for asked in asked_inputs(catalogue.load("checks", check)))
+    return any(asked.name == name for check in checks for asked in asked_inputs(catalogue.load("checks", check)))
 
 
 def _counted(checklist: Checklist, progress: Progress) -> Callable[[Item, str], None]:

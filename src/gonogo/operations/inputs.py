@@ -29,6 +29,7 @@ from gonogo.model.encode import encode_table
 from gonogo.model.rows import class_indices
 from gonogo.operations.loadtest import kept_load_test, load_test_bundle
 from gonogo.operations.negative_control import kept_negative_control
+from gonogo.operations.table_uses import TableUses
 from gonogo.operations.workspace import Workspace
 from gonogo.release.bundle import Bundle, build_bundle, find_bundle
 from gonogo.service.trial import TrialServer
@@ -311,6 +312,33 @@ class ProjectInputs:
             isolation=isolation,
             threshold=schema.threshold,
         )
+
+    def _digest_test_uses(self) -> str:
+        return digest(self._get_test_uses())
+
+    def _get_test_uses(self) -> Mapping[str, Any]:
+        table = self.digest("test")
+        uses = TableUses(self.workspace.test_uses).of(table)
+        return {"digest": table, "uses": len(uses), "budget": self.project.policy.test_uses}
+
+    def count_test_use(self) -> None:
+        """Remember that the test table judges this bundle. Before anything is measured, so that all see the same count."""
+        try:
+            if self.subject is not None:
+                TableUses(self.workspace.test_uses).add(self.digest("test"), self.subject, self.workspace.clock)
+        except GonogoError as error:
+            self.notes.append(f"uses of the test table are not counted: {error}")
+
+    def test_use_notes(self) -> list[str]:
+        """A warning when the test table has judged more bundles than the project allows; empty otherwise."""
+        try:
+            found = self._get_test_uses()
+        except GonogoError:
+            return []  # there is no test table, or the count cannot be read: the items that need them say so
+        if found["uses"] <= found["budget"]:
+            return []
+        said = f"the test table has judged {found['uses']} bundles, more than the {found['budget']} of policy.test_uses"
+        return [f"{said}: the best of many looks better than it is, so take fresh rows for the test"]
 
     def _digest_endpoint(self) -> str:
         return digest({"bundle": self.digest("bundle")})

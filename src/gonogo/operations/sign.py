@@ -21,6 +21,7 @@ from gonogo.registry.trust_log import SIGN_OFF, record_envelope
 from gonogo.trust.keys import Signer
 from gonogo.trust.signers.file import FileSigner
 from gonogo.verdict.outcome import GOOD, Outcome
+from gonogo.verdict.phases import open_before
 from gonogo.verdict.policy import Pinned, Policy, changes, sign_policy
 from gonogo.verdict.sign_off import SignOff, read_sign_off, sign_off
 
@@ -95,7 +96,7 @@ def find_signer(workspace: Workspace, state: PolicyState, role: str, key: Path |
         raise NotFoundError(f"nobody has the role {role!r} ({', '.join(state.people) or 'nobody has any yet'}).", hint=hint)
     names = " or ".join(name for name, _ in members.values())
     if key is None:
-        here = private_keys(members)
+        here = private_keys(members.keys() - state.log.revoked.keys())
         if len(here) > 1:
             raise UsageError(
                 f"the keys of several people who are {role} lie here.", hint=f"Say which: {', '.join(f'--key {one}' for one in here)}"
@@ -123,6 +124,9 @@ def drafted(workspace: Workspace, checked: Checked, role: str, person: tuple[str
     unmeasured = [result.item for result in checked.verdict.items if result.item in asked and result.outcome in UNMEASURED]
     if unmeasured and not reject:
         raise RefusedError(f"{', '.join(unmeasured)}: not measured for the files as they are now.", hint="Run `gonogo check`, then sign.")
+    waiting = open_before(checked.checklist, checked.verdict.items, role)
+    if waiting and not reject:
+        raise RefusedError(f"{', '.join(waiting)} must pass before {role} signs.", hint="`gonogo check` says what is open there.")
     if checked.verdict.subject is None or not checked.evidence:
         raise RefusedError("nothing has been measured for the files as they are now.", hint="Run `gonogo check` first.")
     return SignOff(

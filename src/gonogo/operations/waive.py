@@ -10,7 +10,7 @@ from gonogo.base.clock import stamp
 from gonogo.errors import NotFoundError, RefusedError, UsageError
 from gonogo.operations.check import check
 from gonogo.operations.policy import policy_state
-from gonogo.operations.sign import find_signer
+from gonogo.operations.sign import find_signer, must_pin_first, pin_first
 from gonogo.operations.workspace import Workspace
 from gonogo.registry.trust_log import WAIVER, record_envelope
 from gonogo.verdict.outcome import ItemResult, Outcome
@@ -21,7 +21,8 @@ def waive(workspace: Workspace, item: str, offender: str, *, until: str, reason:
     """Excuse one offender of a measured failure until a date (2026-12-31, the day included, or RFC 3339).
 
     Raises NotFoundError for an unknown item or offender, UsageError for a date that is none or has passed and for an empty reason,
-    RefusedError when the item cannot be waived or has not failed, or when the policy is not the signed one.
+    RefusedError when the item cannot be waived or has not failed, or when the policy is not the signed one. Like a
+    sign-off, the first waiver of a store pins the policy.
     """
     state = policy_state(workspace)
     person, signer = find_signer(workspace, state, role, key)
@@ -31,8 +32,7 @@ def waive(workspace: Workspace, item: str, offender: str, *, until: str, reason:
         raise UsageError(f"--until {until} has passed.", hint="Give a date in the future.")
     if not reason.strip():
         raise UsageError("a waiver needs a reason.", hint="--reason TEXT")
-    if state.problem:
-        raise RefusedError(state.problem, hint="See `gonogo policy`.")
+    first = must_pin_first(state, role, rejecting=False)
     checked = check(workspace, judge_only=True)
     result = next((one for one in checked.verdict.items if one.item == item), None)
     if result is None:
@@ -52,6 +52,8 @@ def waive(workspace: Workspace, item: str, offender: str, *, until: str, reason:
         until=stamp(end),
     )
     envelope = sign_waiver(record, signer)
+    if first:
+        pin_first(workspace, signer)
     with workspace.store().transaction() as tx:
         record_envelope(tx, WAIVER, workspace.project.system, envelope, settings.actor())
     return record

@@ -22,15 +22,26 @@ FORMATS = ("html", "json", "text", "markdown", "junit", "sarif", "form")
 @click.option("--checklist", type=click.Choice(["gate"]), default="gate", show_default=True, help="which checklist of the pack")
 @click.option("--only", multiple=True, metavar="ITEM", help="measure only this item (repeatable); all are judged")
 @click.option("--judge-only", is_flag=True, help="measure nothing, judge what is there")
+@click.option(
+    "--facts", type=click.Path(path_type=Path), help="judge the evidence of a saved `check --json` under today's demands; no release"
+)
 @click.option("--prove", "with_proof", is_flag=True, help="also judge spoiled copies of the candidate: the gate must refuse them")
 @click.option("--report", "reports", multiple=True, metavar="FORMAT=FILE", help=f"write a report (repeatable): {', '.join(FORMATS)}")
 @JSON
 @verb
 def command(
-    project: Path, checklist: str, only: tuple[str, ...], judge_only: bool, with_proof: bool, reports: tuple[str, ...], as_json: bool
+    project: Path,
+    checklist: str,
+    only: tuple[str, ...],
+    judge_only: bool,
+    facts: Path | None,
+    with_proof: bool,
+    reports: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Measure what is missing or changed, and judge. Exit code 0 for GO, 1 for NO-GO."""
-    from gonogo.operations.check import check
+    from gonogo.errors import UsageError
+    from gonogo.operations.check import check, check_facts
     from gonogo.operations.prove import prove_and_check
     from gonogo.operations.workspace import Workspace
     from gonogo.reports.json import render_json
@@ -39,7 +50,12 @@ def command(
 
     wanted = [_wanted(text) for text in reports]
     workspace = Workspace.open(project)
-    checked = check(workspace, only=frozenset(only), judge_only=judge_only, progress=progress(as_json))
+    if facts and (only or judge_only or with_proof):
+        raise UsageError("--facts measures nothing, so --only, --judge-only and --prove do not go with it.")
+    if facts:
+        checked = check_facts(workspace, facts)
+    else:
+        checked = check(workspace, only=frozenset(only), judge_only=judge_only, progress=progress(as_json))
     if with_proof:
         checked = prove_and_check(workspace, checked, progress=progress(as_json))
     for name, file in wanted:
