@@ -45,15 +45,14 @@ class NumericInputs(Check):
     def measure(self, bundle: BundleView, test: Table, sandbox: SandboxPort) -> Measurement:
         if test.rows == 0 or self.chosen["rows"] < 1:
             raise DataError("there are no rows to change.")
-        batch, isolation = hard_rows_base(bundle.schema, test, self.chosen["rows"]), ""
+        batch = hard_rows_base(bundle.schema, test, self.chosen["rows"])
         rows = bad = refused = silent = 0
         findings = []
-        for kind, must_be_finite, changed in changed_batches(bundle.schema, batch):
-            try:
-                scores, isolation = sandbox.scores(bundle.schema, bundle.model_path, changed)
-            except ModelError as error:
+        answers, isolation = _answers(bundle, sandbox, list(changed_batches(bundle.schema, batch)))
+        for kind, must_be_finite, scores in answers:
+            if isinstance(scores, ModelError):
                 refused += must_be_finite
-                findings += [f"{kind}: refused, {error.message}"] if must_be_finite else []
+                findings += [f"{kind}: refused, {scores.message}"] if must_be_finite else []
                 continue
             finite = np.asarray(np.isfinite(scores).all(axis=1))
             if must_be_finite:
@@ -74,6 +73,30 @@ class NumericInputs(Check):
             (*findings, *(f"the tensor {name} holds NaN or infinity: go back to a backup or the version before" for name in tensors)),
             isolation=isolation,
         )
+
+
+def _answers(
+    bundle: BundleView, sandbox: SandboxPort, asked: list[tuple[str, bool, Batch]]
+) -> tuple[list[tuple[str, bool, Numbers | ModelError]], str]:
+    """The scores of each kind of rows, or the refusal. All are asked at once; only when something is refused, one kind after another."""
+    if not asked:
+        return [], ""
+    try:
+        together = {name: np.concatenate([batch[name] for _, _, batch in asked]) for name in asked[0][2]}
+        scores, isolation = sandbox.scores(bundle.schema, bundle.model_path, together)
+        ends = np.cumsum([len(next(iter(batch.values()))) for _, _, batch in asked])[:-1]
+        parts = np.split(scores, ends)
+        return [(kind, must, part) for (kind, must, _), part in zip(asked, parts, strict=True)], isolation
+    except ModelError:
+        answers: list[tuple[str, bool, Numbers | ModelError]] = []
+        isolation = ""
+        for kind, must, batch in asked:
+            try:
+                scores, isolation = sandbox.scores(bundle.schema, bundle.model_path, batch)
+                answers.append((kind, must, scores))
+            except ModelError as error:
+                answers.append((kind, must, error))
+        return answers, isolation
 
 
 def hard_rows_base(schema: Schema, test: Table, most: int) -> Batch:

@@ -30,8 +30,9 @@ class Training(Check):
     """Did training run to its end, without NaN and without errors, and does the model fit no better than it generalises?
 
     The losses stand in files.history: JSON (a list of epochs, a map of lists, or a map with `epochs` and `stop_reason`) or CSV, one row
-    an epoch. The log is files.training_log; training has finished when the log holds `marker` and the history has epochs. The gap is
-    relative to the training loss, at the epoch of the lowest validation loss; a validation loss a little above is healthy.
+    an epoch. The log is files.training_log; training has finished when the log holds `marker` and the history has epochs. Without a log
+    nothing is said about the end and about errors. The gap is relative to the training loss, at the epoch of the lowest validation loss;
+    a validation loss a little above is healthy.
     """
 
     name = "training"
@@ -53,26 +54,22 @@ class Training(Check):
         if not self.chosen["marker"]:
             raise DataError("an empty marker is found in every log.")
         epochs, said = _history(declared_file(files, "history"))
-        marker, errors, ending = _log(declared_file(files, "training_log"), self.chosen["marker"])
         losses = [[_number(epoch, names) for epoch in epochs] for names in (TRAIN_LOSS, VALIDATION_LOSS)]
         bad = sum(not math.isfinite(loss) for column in losses for loss in column)
-        facts = {
-            "finished": Fact(marker and bool(epochs)),
-            "marker_found": Fact(marker),
-            "epochs": Fact(len(epochs)),
-            "stop_reason": Fact(_stop(said) or _stop(ending) or "unknown"),
-            "non_finite_losses": Fact(bad),
-            "errors_logged": Fact(len(errors)),
-        }
+        facts = {"epochs": Fact(len(epochs)), "non_finite_losses": Fact(bad)}
+        findings, ending = ([f"{bad} losses are no finite numbers"] if bad else []), ""
+        if "training_log" in files:
+            marker, errors, ending = _log(declared_file(files, "training_log"), self.chosen["marker"])
+            facts |= {"finished": Fact(marker), "marker_found": Fact(marker), "errors_logged": Fact(len(errors))}
+            findings += errors if marker else [f"the log does not say {self.chosen['marker']!r}", *errors]
+        facts["stop_reason"] = Fact(_stop(said) or _stop(ending) or "unknown")
         usable = [index for index in range(len(epochs)) if math.isfinite(losses[0][index]) and math.isfinite(losses[1][index])]
         if usable:
             best = min(usable, key=lambda index: losses[1][index])
             train, validation = losses[0][best], losses[1][best]
             facts |= {"best_epoch": Fact(best + 1), "train_loss": Fact(train), "validation_loss": Fact(validation)}
             facts |= {"overfit_gap": Fact((validation - train) / train)} if train > 0 else {}
-        findings = [f"the log does not say {self.chosen['marker']!r}"] if not marker else []
-        findings += [f"{bad} losses are no finite numbers"] if bad else []
-        return Measurement(facts, (*findings, *errors))
+        return Measurement(facts, tuple(findings))
 
 
 def _history(path: Path) -> tuple[Epochs, str]:
