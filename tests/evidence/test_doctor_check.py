@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,12 @@ def doctor(tmp_path: Path, project: Callable[..., Any]) -> Callable[..., Any]:
 
 def test_a_machine_that_has_all_that_is_asked_for_is_fit(doctor: Any) -> None:
     found = doctor(packages=["numpy>=1.20", "PyYAML", "onnxruntime"])
-    facts = {name: fact.value for name, fact in found.facts.items() if name != "python"}
+    facts = {name: fact.value for name, fact in found.facts.items() if name not in ("python", "versions")}
     assert facts == {
         "python_ok": True, "packages": 3, "missing_packages": 0, "data_present": True, "model_loads": True, "config_errors": 0,
         "accelerator": "not needed", "accelerator_ok": True,
     }  # fmt: skip
+    assert found.facts["versions"].value.startswith(f"numpy {version('numpy')}, PyYAML 6")
     assert found.findings == ()
     assert found.isolation
 

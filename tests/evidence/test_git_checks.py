@@ -101,11 +101,13 @@ def committed(git: GitFolder, project: Callable[..., Any]) -> Callable[..., Meas
 
 
 def test_sources_as_in_the_head_commit_differ_in_nothing(git: GitFolder, committed: Any) -> None:
-    git.commit({"src/b.py": "y = 1\n"})
+    first = git("rev-parse", "HEAD")
+    second = git.commit({"src/b.py": "y = 1\n"}, "more sources\n\nbecause")
     git.write({"data/other.csv": "1"})
     found = committed()
     assert values(found) == {
-        "files": 2, "untracked_sources": 0, "differing_sources": 0, "missing_sources": 0, "commits": 2, "commit": git("rev-parse", "HEAD"),
+        "files": 2, "untracked_sources": 0, "differing_sources": 0, "missing_sources": 0, "commits": 2,
+        "last_commits": f"{second[:12]} more sources; {first[:12]} work",
     }  # fmt: skip
     assert found.findings == ()
 

@@ -42,13 +42,13 @@ def entry(test: str = KNOWN, expires: str = "2026-03-01") -> str:
 def suite(tmp_path: Path, project: Callable[..., Any]) -> Callable[..., Measurement]:
     """`suite(listed, command=…, **files)`: run the check `tests` on the suite above, or on other files."""
 
-    def run(listed: str = "", command: Any = PYTEST, files: dict[str, str] | None = None) -> Measurement:
+    def run(listed: str = "", command: Any = PYTEST, files: dict[str, str] | None = None, **options: Any) -> Measurement:
         root = tmp_path / "project"
         for name, content in (files or {"tests/test_a.py": SUITE}).items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(content)
         inputs = {"known_failures": known(tmp_path, listed)} if listed else {}
-        return measure("tests", project=project(root, tests=command), source=SourceTree.read(root, [Path()]), **inputs)
+        return measure("tests", options, project=project(root, tests=command), source=SourceTree.read(root, [Path()]), **inputs)
 
     return run
 
@@ -75,6 +75,24 @@ def test_a_failure_is_excused_when_it_is_listed_and_its_day_has_not_passed(suite
     assert counts(found) == expected
     assert found.facts["exit_code"].value == 1
     assert ("failed: tests.test_a.TestScale::test_wide[2]" in found.findings) == (expected[3] == 1)
+
+
+def test_tests_that_must_have_passed_are_looked_for_by_file_class_and_name(suite: Any) -> None:
+    here = ["tests/test_a.py::test_good", "tests.test_a::test_good", "tests/test_a.py::TestScale::test_wide[1]"]
+    assert suite(names=here).facts["absent"].value == 0
+    gone = [
+        "tests/test_a.py",
+        "tests",
+        "tests/test_a.py::TestScale",
+        "tests/test_a.py::TestScale::test_wide",
+        "test_goo",
+        "tests/test_a.py::test",
+    ]
+    found = suite(names=gone)
+    assert found.facts["absent"].value == len(gone)
+    assert "not run, or did not pass: test_goo" in found.findings
+    fine = {"tests/test_a.py": "class TestAll:\n    def test_a(self): pass\n"}
+    assert suite(files=fine, names=["tests", "tests/", "tests/test_a.py", "tests/test_a.py::TestAll"]).facts["absent"].value == 0
 
 
 def test_a_program_that_does_not_name_its_failures_has_no_known_ones(suite: Any) -> None:

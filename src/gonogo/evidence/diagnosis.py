@@ -63,7 +63,7 @@ def package_troubles(wanted: Sequence[str]) -> dict[str, str]:
 
     They are imported in a child process: a package may do anything when it is imported. Raises UsageError for what is no requirement.
     """
-    requirements = [_requirement(text) for text in wanted]
+    requirements = [requirement(text) for text in wanted]
     owners = metadata.packages_distributions()
     troubles, modules = {}, {}
     for one in requirements:
@@ -83,7 +83,8 @@ def package_troubles(wanted: Sequence[str]) -> dict[str, str]:
     return troubles | {name: trouble for name, found in modules.items() if (trouble := _import_trouble(found))}
 
 
-def _requirement(text: str) -> Requirement:
+def requirement(text: str) -> Requirement:
+    """A package such as "numpy>=1.20". Raises UsageError when it is none."""
     try:
         return Requirement(text)
     except InvalidRequirement:

@@ -9,7 +9,7 @@ from gonogo.errors import DataError
 from gonogo.evidence.check import Check
 from gonogo.evidence.inputs import ProjectView, SourceTree
 from gonogo.evidence.record import Fact, Measurement
-from gonogo.evidence.repository import History
+from gonogo.evidence.repository import Commit, History
 
 
 class Committed(Check):
@@ -26,7 +26,7 @@ class Committed(Check):
         "differing_sources": "of these, files that the head commit has otherwise",
         "missing_sources": "files of the head commit in the same places that are not here",
         "commits": "commits that lead to the head",
-        "commit": "the head commit",
+        "last_commits": "the newest five of them",
     }
     options: ClassVar = {"paths": []}
 
@@ -45,6 +45,7 @@ class Committed(Check):
         untracked = sorted(here.keys() - kept.keys())
         differing = sorted(name for name in tracked if now[name] != kept[name])
         gone = sorted(name for name in kept if name not in here and _below(top / name, places) and not (top / name).exists())
+        commits = history.commits()
         findings = [f"not committed: {name}" for name in untracked] + [f"differs from the head commit: {name}" for name in differing]
         return Measurement(
             {
@@ -52,11 +53,15 @@ class Committed(Check):
                 "untracked_sources": Fact(len(untracked)),
                 "differing_sources": Fact(len(differing)),
                 "missing_sources": Fact(len(gone)),
-                "commits": Fact(len(history.commits())),
-                "commit": Fact(history.head),
+                "commits": Fact(len(commits)),
+                "last_commits": Fact("; ".join(_title(history.commit(name)) for name in commits[:5])),
             },
             (*findings, *(f"in the head commit, and not here: {name}" for name in gone)),
         )
+
+
+def _title(commit: Commit) -> str:
+    return f"{commit.id[:12]} {(commit.message.strip().splitlines() or [''])[0][:80]}"
 
 
 def _absolute(paths: list[Path]) -> list[Path]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from gonogo.errors import GonogoError
 from gonogo.evidence.check import Check
-from gonogo.evidence.diagnosis import accelerator, configuration_errors, package_troubles, python_is
+from gonogo.evidence.diagnosis import accelerator, configuration_errors, installed_version, package_troubles, python_is, requirement
 from gonogo.evidence.inputs import ProjectView, SandboxPort
 from gonogo.evidence.record import Fact, Measurement
 
@@ -25,6 +25,7 @@ class Doctor(Check):
         "python_ok": "whether this Python is new enough",
         "python": "this Python's version",
         "packages": "packages that were asked for",
+        "versions": "their versions, where they are asked for",
         "missing_packages": "packages that are not there, too old, or cannot be imported",
         "data_present": "whether every declared table is there and not empty",
         "model_loads": "whether the model can be loaded, in isolation",
@@ -55,8 +56,13 @@ class Doctor(Check):
             _, isolation = sandbox.inspect(model_file)
         except GonogoError as error:
             findings.append(f"the model cannot be loaded: {error}")
+        facts = {}
+        if self.chosen["packages"]:
+            names = [requirement(text).name for text in self.chosen["packages"]]
+            facts["versions"] = Fact(", ".join(f"{name} {installed_version(name) or '(none)'}" for name in names))
         return Measurement(
-            {
+            facts
+            | {
                 "python_ok": Fact(python_is(self.chosen["python"])),
                 "python": Fact(platform.python_version()),
                 "packages": Fact(len(self.chosen["packages"])),

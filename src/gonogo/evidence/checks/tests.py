@@ -26,12 +26,13 @@ UNITTEST_END = re.compile(r"^(?:OK|FAILED)(?: \(([^)]*)\))?\s*$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Counted:
-    """What a run says of itself. `failures` holds the names of what failed where the program names them, None where it does not."""
+    """What a run says of itself. `failures` and `good` hold the names of what failed and passed, where the program names them."""
 
     passed: int
     failed: int
     skipped: int
-    failures: tuple[str, ...] | None
+    failures: tuple[str, ...] = ()
+    good: tuple[str, ...] = ()
 
 
 class Tests(Check):
@@ -40,6 +41,7 @@ class Tests(Check):
     Runs `code.tests` in the project's folder. pytest is asked for a JUnit report at a fresh path, which is counted; from other programs
     the closing line of pytest or unittest is read. A run that does not say how many tests it ran, that ran none, or whose exit code says
     other than its counts is an error. `files.known_failures` lists what may fail, with owner, reason and last day.
+    The option `names` lists tests, classes or files of which at least one test must have been run and none may have failed.
     """
 
     name = "tests"
@@ -51,9 +53,11 @@ class Tests(Check):
         "unexpected_failures": "tests that failed and are not",
         "expired_known_failures": "listed tests whose day has passed",
         "unused_known_failures": "listed tests that did not fail",
+        "absent": "tests of the option `names` that were not run or did not pass",
         "exit_code": "how the command ended; 0 is good",
         "seconds": "how long it took",
     }
+    options: ClassVar = {"names": []}
 
     def measure(self, project: ProjectView, source: SourceTree, known_failures: Sequence[KnownFailure] = ()) -> Measurement:
         command = project.code.tests
@@ -66,7 +70,7 @@ class Tests(Check):
             finished = run_command(asked, folder=project.root, seconds=settings.number("check_seconds"))
             counted = _from_report(report, finished) if is_pytest else _from_text(finished, command)
         _agree(counted, finished)
-        return _measurement(counted, finished, known_failures)
+        return _measurement(counted, finished, known_failures, self.chosen["names"])
 
 
 def _agree(counted: Counted, finished: Finished) -> None:
@@ -80,15 +84,17 @@ def _agree(counted: Counted, finished: Finished) -> None:
         )
 
 
-def _measurement(counted: Counted, finished: Finished, known: Sequence[KnownFailure]) -> Measurement:
+def _measurement(counted: Counted, finished: Finished, known: Sequence[KnownFailure], wanted: Sequence[str]) -> Measurement:
     """With the known failures taken off. Where nobody names what failed, every failure is unexpected."""
-    failed = [case_name(name) for name in counted.failures or ()]
+    failed = [case_name(name) for name in counted.failures]
     live = {one.case for one in known if not one.expired}
     excused = sum(name in live for name in failed)
     listed = set(failed)
+    absent = [name for name in wanted if not _holds(name, counted.good) or _holds(name, failed)]
     findings = [f"failed: {name}" for name in failed if name not in live]
     findings += [f"the known failure of {one.test} ({one.owner}) expired on {one.expires}" for one in known if one.expired]
     findings += [f"{one.test} is listed as a known failure and did not fail" for one in known if one.case not in listed]
+    findings += [f"not run, or did not pass: {name}" for name in absent]
     return Measurement(
         {
             "passed": Fact(counted.passed),
@@ -98,11 +104,19 @@ def _measurement(counted: Counted, finished: Finished, known: Sequence[KnownFail
             "unexpected_failures": Fact(counted.failed - excused),
             "expired_known_failures": Fact(sum(one.expired for one in known)),
             "unused_known_failures": Fact(sum(one.case not in listed for one in known)),
+            "absent": Fact(len(absent)),
             "exit_code": Fact(finished.exit_code),
             "seconds": Fact(round(finished.seconds, 3), "s"),
         },
         tuple(findings),
     )
+
+
+def _holds(wanted: str, names: Sequence[str]) -> bool:
+    """Whether one of the names is the wanted test, a case of it, or lies in the wanted class, file or folder."""
+    dotted = case_name(wanted).removeprefix("::") if "::" in wanted else re.sub(r"\.py$", "", wanted.rstrip("/")).replace("/", ".")
+    plain = dotted.replace("::", ".")
+    return any(name.replace("::", ".") == plain or name.replace("::", ".").startswith((f"{plain}.", f"{plain}[")) for name in names)
 
 
 def _from_report(report: Path, finished: Finished) -> Counted:
@@ -128,7 +142,8 @@ def _from_report(report: Path, finished: Finished) -> Counted:
     if told[0] < len(cases) or told[1] + told[2] != ends or told[3] < len(skipped):
         raise ChildError(f"the test report counts {told[0]} tests at its head and lists {len(cases)}, or other failures than it lists.")
     names = tuple(f"{case.get('classname', '')}::{case.get('name', '')}" for case in failed)
-    return Counted(len(cases) - len(failed) - len(skipped), len(failed), len(skipped), names)
+    good = tuple(f"{case.get('classname', '')}::{case.get('name', '')}" for case in cases if case not in failed and case not in skipped)
+    return Counted(len(good), len(failed), len(skipped), names, tuple(name for name in good if name not in names))
 
 
 def _from_text(finished: Finished, command: Sequence[str]) -> Counted:
@@ -138,7 +153,7 @@ def _from_text(finished: Finished, command: Sequence[str]) -> Counted:
     if closing:
         counts = {word: int(number) for number, word in (part.split(" ") for part in closing[-1].strip(", ").split(", "))}
         failed = sum(counts.get(word, 0) for word in ("failed", "error", "errors"))
-        return Counted(counts.get("passed", 0), failed, counts.get("skipped", 0), None)
+        return Counted(counts.get("passed", 0), failed, counts.get("skipped", 0))
     ran, ended = UNITTEST_LINE.findall(text), UNITTEST_END.findall(text)
     if not ran or not ended:
         raise ChildError(
@@ -149,4 +164,4 @@ def _from_text(finished: Finished, command: Sequence[str]) -> Counted:
     failed = sum(counts.get(word, 0) for word in ("failures", "errors", "successes"))  # "unexpected successes" are failures
     skipped = counts.get("skipped", 0)
     # Python 3.12.0 and 3.12.1 leave skipped tests out of "Ran": there too few are counted as passed, never too many.
-    return Counted(max(int(ran[-1]) - failed - skipped, 0), failed, skipped, None)
+    return Counted(max(int(ran[-1]) - failed - skipped, 0), failed, skipped)
