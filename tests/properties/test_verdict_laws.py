@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from gonogo.base.canonical import digest
 from gonogo.base.clock import stamp
-from gonogo.checklist.items import Checklist, Item
+from gonogo.checklist.items import AUTHOR, Checklist, Item
 from gonogo.evidence.record import Evidence, Fact
+from gonogo.verdict.apart import Someone
 from gonogo.verdict.judge import Answer, evidence_digest, judge
 from gonogo.verdict.outcome import GOOD, Decision, Outcome, Verdict
 from gonogo.verdict.sign_off import SignOff
@@ -39,6 +40,7 @@ class World:
     waivers: tuple[Waiver, ...]
     answers: dict[str, Answer]
     subject: str | None
+    author: Someone | None = None
 
     def judge(self) -> Verdict:
         return judge(
@@ -51,6 +53,7 @@ class World:
             waivers=self.waivers,
             answers=self.answers,
             now=NOW,
+            author=self.author,
         )
 
 
@@ -77,7 +80,7 @@ def pieces(draw: st.DrawFn, item: Item) -> Evidence:
         inputs=draw(often(*INPUTS)),  # type: ignore[arg-type]
         status=draw(often("measured", "error")),  # type: ignore[arg-type]
         facts={"x": Fact(draw(st.sampled_from([5.0] * 7 + [0.5]) | often(5.0, float("nan"), "nan", True)))},  # type: ignore[arg-type]
-        findings=(),
+        findings=draw(st.sampled_from([(), (), ("odd row",), ("odd row", "… and 3 more")])),
         message="",
         tools={},
         isolation="",
@@ -97,12 +100,15 @@ def worlds(draw: st.DrawFn, *, mandatory: bool = False) -> World:
     reasons = st.sampled_from(["because"] * 9 + [""])
     answers = {item.id: Answer(draw(st.booleans()), draw(reasons)) for item in chosen if draw(st.integers(0, 8)) != 7}
     waivers = tuple(
-        Waiver(item.id, "x > 1", SUBJECT, "lead", "Ana", "aa", draw(reasons), at(-9), at(draw(st.sampled_from([9, 90, 9, -1]))))
+        Waiver(item.id, offender, SUBJECT, "lead", "Cy", "cc", draw(reasons), at(-9), at(draw(st.sampled_from([9, 90, 9, -1]))))
         for item in chosen
-        if draw(st.booleans())
+        for offender in draw(often(("x > 1", "x < 9", "odd row"), ("odd",)))  # type: ignore[attr-defined]
+        if draw(st.integers(0, 3))
     )
-    checklist = Checklist("c", "C", "1.0.0", "2026-01-01", chosen)
-    world = World(checklist, measured, inputs, (), waivers, answers, draw(often(SUBJECT, None)))  # type: ignore[arg-type]
+    apart = draw(st.sampled_from([(), (ROLES,), ((AUTHOR, "lead"),), ((AUTHOR, *ROLES),)]))
+    author = draw(st.sampled_from([None, Someone("Dan"), Someone("Ana", "zz"), Someone("Dan", "bb")]))
+    checklist = Checklist("c", "C", "1.0.0", "2026-01-01", chosen, apart=apart)
+    world = World(checklist, measured, inputs, (), waivers, answers, draw(often(SUBJECT, None)), author)  # type: ignore[arg-type]
     return replace(
         world, sign_offs=(*draw(st.tuples(*(sign_offs(world, role) for role in ROLES))), *draw(st.lists(sign_offs(world), max_size=2)))
     )
@@ -112,10 +118,11 @@ def worlds(draw: st.DrawFn, *, mandatory: bool = False) -> World:
 def sign_offs(draw: st.DrawFn, world: World, role: str = "") -> SignOff:
     verdict = world.judge()
     decision = str(draw(often("approve", "reject")))
+    person = draw(st.sampled_from(["Ana", "Ben", "Cy"]))
     return SignOff(
         role=role or draw(st.sampled_from(ROLES)),
-        person="Ana",
-        key_id="aa",
+        person=person,
+        key_id=person[:1].lower() * 2,
         items=IDS,
         subject=str(draw(often(SUBJECT, "sha256:" + "00" * 32))),
         evidence_digest=str(draw(often(verdict.evidence_digest, "sha256:0"))),
@@ -221,5 +228,28 @@ def test_a_pass_rests_on_measured_current_evidence_or_on_an_approval(world: Worl
 @given(worlds())
 def test_what_people_sign_can_be_computed_from_the_verdict_alone(world: World) -> None:
     verdict = world.judge()
-    assert evidence_digest(world.checklist, verdict.items) == verdict.evidence_digest
+    assert evidence_digest(world.checklist, verdict.items, world.author) == verdict.evidence_digest
     assert world.judge() == verdict
+
+
+@LAWS
+@given(worlds())
+def test_a_waived_item_failed_and_each_offender_has_a_waiver_in_force(world: World) -> None:
+    for item, result in zip(world.checklist.items, world.judge().items, strict=True):
+        if result.outcome is Outcome.WAIVED:
+            in_force = {one.offender for one in world.waivers if one.item == item.id and one.reason and one.time <= at(0) < one.until}
+            assert item.kind != "mandatory"
+            assert result.offenders
+            assert set(result.offenders) <= in_force
+            assert not any(finding.startswith("…") for finding in world.evidence[item.id].findings)
+
+
+@LAWS
+@given(worlds(), st.data())
+def test_one_more_separation_never_turns_no_go_into_go(world: World, data: st.DataObject) -> None:
+    group = data.draw(st.sampled_from([ROLES, (AUTHOR, "owner")]))
+    stricter = replace(world.checklist, apart=(*world.checklist.apart, group))
+    about = {"checklist_digest": stricter.digest}
+    signed = tuple(replace(one, **about) if one.checklist_digest == world.checklist.digest else one for one in world.sign_offs)
+    after = replace(world, checklist=stricter, sign_offs=signed).judge()
+    assert not (world.judge().decision is Decision.NO_GO and after.decision is Decision.GO)
