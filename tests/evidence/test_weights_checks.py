@@ -1,15 +1,13 @@
 """Checks on saved weights: counted, compared and looked at for NaN, without the framework that wrote them.
 
-The PyTorch files are put together here, opcode by opcode, as torch.save writes them; `test_export_checks.py` reads real ones where PyTorch
-is installed.
+The PyTorch files are put together by hand, as torch.save writes them (`torch_file.py`); `test_export_checks.py` reads real ones where
+PyTorch is installed.
 """
 
 from __future__ import annotations
 
 import json
 import pickle
-import struct
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -23,62 +21,13 @@ from gonogo.evidence.memory import measure
 from gonogo.evidence.record import Measurement
 from gonogo.model.sandbox import Sandbox
 from gonogo.model.weights import Weights, read_weights
+from torch_file import TorchFile, fraction, mapping, number, numbers
 
 SANDBOX = Sandbox(seconds=60, memory_mib=4096, accept_weaker=True)
-DTYPES = {"float32": "Float", "float64": "Double", "int64": "Long", "float16": "Half"}
 
 
 def values(measurement: Measurement) -> dict[str, Any]:
     return {name: fact.value for name, fact in measurement.facts.items()}
-
-
-def text(value: str) -> bytes:
-    return b"X" + struct.pack("<I", len(value)) + value.encode()
-
-
-def number(value: int) -> bytes:
-    return b"J" + struct.pack("<i", value)
-
-
-def numbers(shape: tuple[int, ...]) -> bytes:
-    return b"(" + b"".join(map(number, shape)) + b"t"
-
-
-def mapping(**entries: bytes) -> bytes:
-    return b"}(" + b"".join(text(key.replace("__", ".")) + value for key, value in entries.items()) + b"u"
-
-
-class TorchFile:
-    """Writes what torch.save writes: data.pkl, and one member for the values of each tensor."""
-
-    def __init__(self) -> None:
-        self.storages: list[bytes] = []
-
-    def tensor(self, array: np.ndarray[Any, Any], size: int | None = None) -> bytes:
-        self.storages.append(array.tobytes())
-        stored = array.size if size is None else size
-        kind = f"ctorch\n{DTYPES[str(array.dtype)]}Storage\n".encode()
-        storage = b"(" + text("storage") + kind + text(str(len(self.storages) - 1)) + text("cpu") + number(stored) + b"tQ"
-        strides = tuple(stride // array.itemsize for stride in array.strides)
-        hooks = b"ccollections\nOrderedDict\n)R"
-        return (
-            b"ctorch._utils\n_rebuild_tensor_v2\n("
-            + storage
-            + number(0)
-            + numbers(array.shape)
-            + numbers(strides)
-            + b"\x89"
-            + hooks
-            + b"tR"
-        )
-
-    def write(self, path: Path, content: bytes) -> Path:
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("best/data.pkl", b"\x80\x02" + content + b".")
-            archive.writestr("best/byteorder", "little")
-            for position, data in enumerate(self.storages):
-                archive.writestr(f"best/data/{position}", data)
-        return path
 
 
 def checkpoint(path: Path, weight: np.ndarray[Any, Any] | None = None, **more: bytes) -> Path:
@@ -91,7 +40,7 @@ def checkpoint(path: Path, weight: np.ndarray[Any, Any] | None = None, **more: b
         fc2__weight=file.tensor(np.ones((2, 4), np.float32)),
     )  # fmt: skip
     optimizer = mapping(state=mapping(exp_avg=file.tensor(np.ones((4, 3), np.float32))))
-    content = mapping(model_state_dict=state, optimizer=optimizer, epoch=number(12), val_acc=b"G" + struct.pack(">d", 0.83), **more)
+    content = mapping(model_state_dict=state, optimizer=optimizer, epoch=number(12), val_acc=fraction(0.83), **more)
     return file.write(path, content)
 
 
