@@ -47,6 +47,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "golden": "gonogo.evidence.checks.golden:Golden",
         "group_overlap": "gonogo.evidence.checks.group_overlap:GroupOverlap",
         "health": "gonogo.evidence.checks.health:Health",
+        "history_secrets": "gonogo.evidence.checks.history_secrets:HistorySecrets",
         "hooks": "gonogo.evidence.checks.hooks:Hooks",
         "import_tree": "gonogo.evidence.checks.import_tree:ImportTree",
         "importance": "gonogo.evidence.checks.importance:Importance",
