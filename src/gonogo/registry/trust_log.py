@@ -16,11 +16,12 @@ from typing import Any
 from gonogo.errors import GonogoError, VerificationError
 from gonogo.registry.event import Event
 from gonogo.registry.store import Transaction
-from gonogo.trust.envelope import join_signatures
+from gonogo.trust.envelope import join_signatures, peek_payload
 from gonogo.verdict.policy import Pinned, follow, lacking, read_policy
 
 POLICY, SIGN_OFF, WAIVER, KEY_REVOKED = "policy", "sign_off", "waiver", "key_revoked"
 KINDS = (POLICY, SIGN_OFF, WAIVER, KEY_REVOKED)
+SAID = ("person", "role", "decision", "reason", "item", "items", "offender", "until", "number")  #: what people read of an envelope
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,18 @@ def record_envelope(tx: Transaction, kind: str, system: str, envelope: bytes, ac
 
 def record_revocation(tx: Transaction, system: str, key_id: str, name: str, reason: str, actor: str) -> Event:
     return tx.append(KEY_REVOKED, {"system": system, "key": key_id, "name": name, "reason": reason}, actor)
+
+
+def told(event: Event) -> dict[str, Any]:
+    """An event's body for people: of an envelope, what it says in a few words. Verifies nothing."""
+    if not isinstance(event.body.get("envelope"), str):
+        return dict(event.body)
+    try:
+        payload = peek_payload(event.body["envelope"].encode())
+        said = {key: payload["predicate"].get(key) for key in SAID if payload["predicate"].get(key)}
+        return {**said, "subject": "sha256:" + payload["subject"][0]["digest"]["sha256"][:16]}
+    except (GonogoError, LookupError, TypeError, AttributeError):
+        return {"envelope": "unreadable"}
 
 
 def _signed_policy(log: TrustLog, envelope: bytes) -> TrustLog:

@@ -22,6 +22,7 @@ def command(verified: bool, anchor: Path | None, last: int | None, project: Path
     """Print the audit log: who did what, when, to which digest."""
     from gonogo.operations.audit_log import audit_log
     from gonogo.operations.workspace import Workspace
+    from gonogo.registry.trust_log import told
 
     log = audit_log(Workspace.open(project), verify=verified, last=last, anchor=anchor)
     if as_json:
@@ -34,7 +35,7 @@ def command(verified: bool, anchor: Path | None, last: int | None, project: Path
     else:
         for event in log.events:
             click.echo(
-                f"{event.seq:>5}  {event.time}  {event.actor:<14} {event.kind:<22} {json.dumps(event.body, ensure_ascii=False)[:150]}"
+                f"{event.seq:>5}  {event.time}  {event.actor:<14} {event.kind:<22} {json.dumps(told(event), ensure_ascii=False)[:150]}"
             )
         if log.problems is not None:
             ok = f"chain intact: {log.total} events, every hash, signature and the anchor agree"
