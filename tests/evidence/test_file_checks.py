@@ -114,7 +114,7 @@ def listed(tmp_path: Path, bundle: Any, name: str, content: str, **options: str)
         "first.csv": "what\nage\ntown\nincome\n",
         "names.json": '{"version": "1.0", "features": ["age", "town", "income"]}',
         "objects.json": '{"features": [{"name": "age"}, {"name": "town"}, {"feature": "income"}]}',
-        "map.yaml": "features:\n  age: {type: float}\n  town: {type: string}\n  income: {type: float}\n",
+        "map.yaml": "features:\n  age: {type: float}\n  customer: {action: drop}\n  town: {type: string}\n  income: {type: float}\n",
     }.items(),
 )
 def test_a_list_of_the_models_features_matches_in_every_format(tmp_path: Path, bundle: Any, name: str, content: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,9 +21,9 @@ DROPPED = "drop"  #: the `action` of a column that is listed and not given to th
 class FeatureList(Check):
     """Does the file list the features of the model, all of them, no others, and in its order?
 
-    `file` is its name under `files:` in gonogo.yaml. A CSV file has a column called name, feature or column (else the first one), and may
-    have a column `action`: what it says to drop is no feature. A JSON or YAML file has the features under `key`: names, or objects with
-    such a key, or an object whose keys they are.
+    `file` is its name under `files:` in gonogo.yaml. A CSV file has a column called name, feature or column (else the first one). A JSON or
+    YAML file has the features under `key`: names, or objects with such a key, or an object whose keys they are. Where an entry has an
+    `action`, what it says to drop is no feature.
     """
 
     name = "feature_list"
@@ -69,8 +69,18 @@ def _listed(path: Path, key: str) -> tuple[list[str], str]:
     entries = document[key]
     if not isinstance(entries, list | Mapping) or not entries:
         raise DataError(f"{path}: {key} lists no features.")
+    if isinstance(entries, Mapping):
+        entries = [{**(about if isinstance(about, Mapping) else {}), NAMES[0]: name} for name, about in entries.items()]
     version = document.get("version")
-    return [_name(path, entry) for entry in entries], "" if version is None else str(version)
+    return _kept(path, entries), "" if version is None else str(version)
+
+
+def _kept(path: Path, entries: Sequence[Any]) -> list[str]:
+    """The names of the entries that are not to be dropped."""
+    kept = [entry for entry in entries if not (isinstance(entry, Mapping) and str(entry.get("action")).strip().lower() == DROPPED)]
+    if not kept:
+        raise DataError(f"{path} lists no features.")
+    return [_name(path, entry) for entry in kept]
 
 
 def _name(path: Path, entry: Any) -> str:
@@ -85,7 +95,4 @@ def _from_csv(path: Path) -> list[str]:
         lines = csv.DictReader(stream, strict=True)
         header = list(lines.fieldnames or ())
         column = next((name for name in NAMES if name in header), header[0] if header else "")
-        rows = [row for row in lines if (row.get("action") or "").strip().lower() != DROPPED]
-    if not rows:
-        raise DataError(f"{path} lists no features.")
-    return [_name(path, row[column]) for row in rows]
+        return _kept(path, [{"action": row.get("action"), NAMES[0]: row[column]} for row in lines])

@@ -12,8 +12,6 @@ from gonogo.evidence.inputs import ProjectView
 from gonogo.evidence.record import Fact, Measurement
 from gonogo.evidence.rows import same_kinds
 
-NAMED = 20  #: shared groups that findings name
-
 
 class GroupOverlap(Check):
     """Does every group (patient, customer, machine: the column `data.group`) stand in one of the tables only?
@@ -35,33 +33,27 @@ class GroupOverlap(Check):
             raise UsageError("the project declares no group column.", hint="Add `data.group` to gonogo.yaml.")
         with TableFiles(train=train_file, validation=validation_file, test=test_file) as tables:
             same_kinds(tables, [name])
-            column = tables.column("train", name)
             each = [
-                f"SELECT CAST({tables.column(table, name)} AS VARCHAR) AS g, '{table}' AS home, count(*) AS times FROM {table} GROUP BY 1"  # noqa: S608
-                for table in tables.files
+                f"SELECT CAST({tables.column(table, name)} AS VARCHAR) AS g, '{table}' AS home, {place} AS place, "  # noqa: S608
+                f"count(*) AS times FROM {table} GROUP BY 1"
+                for place, table in enumerate(tables.files)
             ]
-            by_group = (
-                "SELECT g, count(*) AS homes, coalesce(sum(times) FILTER (home = 'test'), 0) AS tested, "  # noqa: S608 - quoted names
-                f"string_agg(home, ', ' ORDER BY home) AS places FROM ({' UNION ALL '.join(each)}) WHERE g IS NOT NULL GROUP BY g"
+            homes = (
+                "SELECT string_agg(home, ' and ' ORDER BY place) AS places, count(*) AS tables, "  # noqa: S608 - names are quoted
+                f"coalesce(sum(times) FILTER (home = 'test'), 0) AS tested FROM ({' UNION ALL '.join(each)}) WHERE g IS NOT NULL GROUP BY g"
             )
-            [(groups, shared, rows)] = tables.ask(
-                "SELECT count(*), count(*) FILTER (homes > 1), coalesce(sum(tested) FILTER (homes > 1), 0) "  # noqa: S608
-                f"FROM ({by_group})"
-            )
-            worst = tables.ask(f"SELECT g, places FROM ({by_group}) WHERE homes > 1 ORDER BY g LIMIT {NAMED}") if shared else []  # noqa: S608
-            missing = sum(
-                tables.ask(f"SELECT count(*) - count({column}) FROM {table}")[0][0]  # noqa: S608 - names are quoted
-                for table in tables.files
-            )
-        findings = [f"the group {group!r} has rows in {places}" for group, places in worst]
-        findings += [f"{shared - len(worst)} more groups are shared"] if shared > len(worst) else []
+            found = tables.ask(f"SELECT places, tables, count(*), sum(tested) FROM ({homes}) GROUP BY ALL ORDER BY places")  # noqa: S608
+            [(missing,)] = tables.ask(f"SELECT coalesce(sum(times), 0) FROM ({' UNION ALL '.join(each)}) WHERE g IS NULL")  # noqa: S608
+        shared = [(places, groups, tested) for places, homes_of, groups, tested in found if homes_of > 1]
+        # Groups may be people: they are counted and not named.
+        findings = [f"{groups} groups have rows in {places}" for places, groups, _ in shared]
         findings += [f"{missing} rows have no group"] if missing else []
         return Measurement(
             {
-                "shared_groups": Fact(shared),
-                "shared_group_rows": Fact(int(rows)),
-                "groups": Fact(groups),
-                "missing_groups": Fact(missing),
+                "shared_groups": Fact(sum(groups for _, groups, _ in shared)),
+                "shared_group_rows": Fact(int(sum(tested for _, _, tested in shared))),
+                "groups": Fact(sum(groups for _, _, groups, _ in found)),
+                "missing_groups": Fact(int(missing)),
             },
             tuple(findings),
         )
