@@ -56,6 +56,7 @@ UNIT = re.compile(r"\s*(%|(?:pp|ms|s|seconds?)\b)")
 BEFORE = re.compile(NUMBER.pattern.join("()") + r"\s*(%?)\s*(?:(?:test|validation)\s*)?(?:macro\s*)?\Z")
 JOINED = re.compile(r"[\s/,|–-]*(?:and|or|vs\.?|against)?[\s/,|–-]*")
 NO_VALUE = re.compile(r"\s*%?\s*(?:confidence|ci\b|interval)", re.IGNORECASE)
+LONGEST = 2000  #: characters of a sentence that are read together
 FAR = 60  #: characters between a metric's name and its number in a sentence
 
 
@@ -152,7 +153,8 @@ def stated_figures(document: MarkdownDocument, classes: Sequence[str] = ()) -> l
     for section in document.own:
         for text in section.texts:
             for sentence in SENTENCE.split(text.replace("\n", " ")):
-                found += _in_sentence(sentence)
+                for start in range(0, len(sentence), LONGEST):  # nobody writes such a sentence; a hostile one may not take all day
+                    found += _in_sentence(sentence[start : start + LONGEST])
         for table in section.tables:
             found += _in_table(table, {name.lower() for name in classes}, section.heading)
     return found
@@ -176,7 +178,7 @@ def _in_sentence(sentence: str) -> Iterator[Figure]:
     for number, name in enumerate(names):
         metric = str(name.lastgroup)
         end = names[number + 1].start() if number + 1 < len(names) else len(sentence)
-        before = BEFORE.search(sentence, done, name.start())
+        before = BEFORE.search(sentence, max(done, name.start() - FAR), name.start())
         if before is not None and _plausible(metric, before.group(1), before.group(2)):
             values, context, stop = [(before.group(1), before.group(2))], sentence[done : name.end()], name.end()
         else:

@@ -31,7 +31,7 @@ PLACEHOLDER = re.compile(
 )
 TAG = re.compile(r"<[^>]*>")
 NUMBER = re.compile(r"(?<![\w.,])(?<!\d-)[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?(?![.,-]?\d)")
-LARGEST = 16 << 20  #: bytes; no document is that long
+LARGEST = 4 << 20  #: bytes; no document is that long
 
 
 @dataclass(frozen=True)

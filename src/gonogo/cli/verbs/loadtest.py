@@ -35,6 +35,11 @@ def command(target: str | None, requests: int, concurrency: int, allow_remote: b
         click.echo(
             f"  P50 {result.p50_ms:.1f} ms   P95 {result.p95_ms:.1f} ms   P99 {result.p99_ms:.1f} ms   {result.throughput:.0f} requests/s"
         )
+        if result.max_answer_difference is not None:
+            same = "the same" if result.max_answer_difference == 0 else f"apart by {result.max_answer_difference:.2g} at most"
+            click.echo(f"  {result.answers_compared} answers to rows that had one already: {same}")
+        if result.memory_mb is not None:
+            click.echo(f"  {result.memory_mb:.0f} MB at the peak")
         for kind, count in result.error_kinds.items():
             click.secho(f"  ! {count} × {kind}", fg="red")
     sys.exit(1 if result.errors else 0)
