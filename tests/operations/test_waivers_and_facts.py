@@ -10,16 +10,21 @@ from pathlib import Path
 import pytest
 
 import sample
-from gonogo.errors import DataError, NotFoundError, RefusedError, UsageError
+from gonogo.base.canonical import canonical_bytes
+from gonogo.base.names import Version
+from gonogo.errors import DataError, NotFoundError, RefusedError, UsageError, VerificationError
 from gonogo.operations.check import Checked, check, check_facts
 from gonogo.operations.release import release
 from gonogo.operations.sign import sign
 from gonogo.operations.table_uses import TableUses
 from gonogo.operations.waive import waive
 from gonogo.operations.workspace import Workspace
+from gonogo.release.bundle import find_bundle
+from gonogo.release.seal import seal
 from gonogo.release.verify import verify
 from gonogo.reports.json import render_json
 from gonogo.trust.keys import generate_key
+from gonogo.verdict.approval import approve
 from gonogo.verdict.outcome import Decision
 
 pytestmark = [pytest.mark.xdist_group("waivers")]
@@ -101,6 +106,26 @@ def test_a_waived_item_lets_the_lead_sign_and_lies_in_the_release(project: Path)
     sealed = release(workspace, version="1.0.0").release
     [given] = verify(sealed.path, workspace.public_key()).statements.waivers
     assert (given.item, given.offender, given.person, given.reason) == ("classes", "classes >= 3", "Ana", "two is enough")
+
+
+def test_a_release_without_the_waiver_that_it_rests_on_is_not_sealed(project: Path, tmp_path: Path) -> None:
+    excuse(project)
+    sign(Workspace.open(project), "lead", key=project / "private/ana.key")
+    checked, workspace = judged(project), Workspace.open(project)
+    bundle = find_bundle(workspace.project, workspace.bundles)
+    assert bundle
+    documents = {
+        "checklist.json": canonical_bytes(checked.checklist.to_json()),
+        "verdict.json": canonical_bytes(checked.verdict.to_json()),
+        **{f"evidence/{item}.json": canonical_bytes(one.to_json()) for item, one in checked.evidence.items()},
+        **checked.policy.statements,
+        **{f"sign-offs/{name}": data for name, data in checked.sign_offs.items()},
+    }
+    rest = {"version": Version(1, 0, 0), "previous": None, "signer": workspace.signer(), "people": checked.people, "into": tmp_path / "out"}
+    with pytest.raises(VerificationError, match="nothing excuses that classes failed"):
+        seal(bundle, approve(checked.verdict), statements=documents, now=workspace.clock.now(), **rest)  # type: ignore[arg-type]
+    documents |= {f"waivers/{name}": data for name, data in checked.waivers.items()}
+    assert seal(bundle, approve(checked.verdict), statements=documents, now=workspace.clock.now(), **rest).statements.waivers  # type: ignore[arg-type]
 
 
 def test_what_the_author_waives_or_signs_does_not_count(project: Path) -> None:
