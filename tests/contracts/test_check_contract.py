@@ -25,6 +25,8 @@ EXPECTED = {
     "tests", "lint", "format", "secrets", "data_contract", "data_quality", "temporal_split", "overlap", "labels", "quality", "gap",
     "outputs", "determinism", "parity", "importance", "leakage", "model_format", "metadata", "integrity", "environment", "health", "golden",
     "validation", "metrics", "model_info", "load", "document", "monitoring", "people",
+    "advisories", "committed", "configuration", "dependency_tree", "doctor", "git_state", "history_secrets", "hooks", "import_tree",
+    "installable", "issues", "review", "security_scan",
 }  # fmt: skip
 
 

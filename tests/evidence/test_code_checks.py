@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import sys
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -290,6 +293,30 @@ def test_every_file_is_counted_and_links_are_said_to_be_left_out(scan: Any, tmp_
     (tmp_path / "src" / "link").symlink_to("a.py")
     facts = values(scan("x = 2"))
     assert (facts["files_scanned"], facts["files_skipped"]) == (3, 1)
+
+
+def zipped(entries: dict[str, str]) -> bytes:
+    place = io.BytesIO()
+    with zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    return place.getvalue()
+
+
+def test_a_secret_in_a_packed_file_is_found(scan: Any) -> None:
+    found = scan(zipped({"fine.txt": "x", "deep/settings.py": f"\nkey = '{AWS}'"}), "bundle/model.skops")
+    assert (values(found)["hits"], values(found)["archives_unread"]) == (1, 0)
+    assert found.findings[0].startswith("bundle/model.skops!deep/settings.py:2: AWS")
+    found = scan(gzip.compress(f"# {GITHUB}".encode()), "src/data.csv.gz")
+    assert values(found)["hits"] == 2  # with that of the bundle
+    assert any(finding.startswith("data.csv.gz!:1: GitHub") for finding in found.findings)
+
+
+@pytest.mark.parametrize("content", [gzip.compress(b"x" * 5000)[:-12], zipped({"a": "x" * 5000})[:-20], b"PK\x03\x04", b"\x1f\x8b"])
+def test_a_packed_file_that_cannot_be_unpacked_is_counted_and_named(scan: Any, content: bytes) -> None:
+    found = scan(content, "src/broken.bin")
+    assert values(found)["archives_unread"] == 1
+    assert "cannot be unpacked: broken.bin" in found.findings
 
 
 # -- documents ----------------------------------------------------------------------------------------------------------------------

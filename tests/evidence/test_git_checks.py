@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from git_folder import GitFolder
-from gonogo.errors import DataError, NotFoundError
+from gonogo.errors import ChildError, DataError
 from gonogo.evidence.inputs import SourceTree
 from gonogo.evidence.memory import measure
 from gonogo.evidence.record import Measurement
@@ -196,56 +196,47 @@ def test_of_a_merge_the_authors_of_all_it_brings_are_no_reviewers(git: GitFolder
 TOKEN = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
 
 
-@pytest.fixture
-def secrets(git: GitFolder, bundle: Callable[..., Any], tmp_path: Path) -> Callable[..., Measurement]:
-    (tmp_path / "bundle").mkdir()
-    (tmp_path / "bundle" / "bundle.json").write_text("{}")
-
-    def run(**options: Any) -> Measurement:
-        found = {"source": SourceTree.read(git.path, [Path("src")]), "bundle": bundle(root=tmp_path / "bundle")}
-        return measure("secrets", options, **found, history=History.read(git.path))
-
-    return run
+def secrets(git: GitFolder, **options: Any) -> Measurement:
+    return measure("history_secrets", options, history=History.read(git.path))
 
 
-def test_a_secret_that_was_removed_is_still_in_the_history(git: GitFolder, secrets: Any) -> None:
+def test_a_secret_that_was_removed_is_still_in_the_history(git: GitFolder) -> None:
     git.commit({"src/settings.py": f"token = '{TOKEN}'\n"})
     git.commit({"src/settings.py": "token = None\n"})
-    assert values(secrets())["hits"] == 0
-    assert "history_commits_scanned" not in values(secrets())
-    found = secrets(history=True)
-    assert (values(found)["hits"], values(found)["history_commits_scanned"]) == (1, 3)
+    found = secrets(git)
+    assert values(found) == {"hits": 1, "allowed": 0, "history_commits_scanned": 3}
     assert found.findings[0].startswith("src/settings.py (blob ")
     assert TOKEN not in str(found)
     mark = found.findings[0].split("fingerprint ")[1].rstrip(")")
-    assert values(secrets(history=True, allow=[mark]))["hits"] == 0
+    assert values(secrets(git, allow=[mark])) == {"hits": 0, "allowed": 1, "history_commits_scanned": 3}
 
 
-def test_a_secret_in_a_commit_message_or_in_a_binary_file_is_found(git: GitFolder, secrets: Any) -> None:
+def test_a_secret_in_a_commit_message_or_in_a_binary_file_is_found(git: GitFolder) -> None:
     git.commit({"weights.bin": b"\0" * 100 + TOKEN.encode() + b"\0"})
     git("rm", "-q", "weights.bin")
     git("commit", "-q", "-m", "again\n\nwith AKIA" + "IOSFODNN7QWERTYU")
-    found = secrets(history=True)
+    found = secrets(git)
     assert values(found)["hits"] == 2
     assert {finding.split(" ")[0] for finding in found.findings} == {"commit", "weights.bin"}
 
 
-def test_a_secret_that_is_still_there_is_one_secret(git: GitFolder, secrets: Any) -> None:
-    git.commit({"src/settings.py": f"token = '{TOKEN}'\n"})
-    git.commit({"src/more.py": f"other = '{TOKEN}'\n"})
-    found = secrets(history=True)
-    assert values(found)["hits"] == 2
-    assert all("blob" not in finding for finding in found.findings)
+def test_the_same_secret_in_many_versions_is_one_secret_and_a_clean_history_has_none(git: GitFolder) -> None:
+    assert values(secrets(git)) == {"hits": 0, "allowed": 0, "history_commits_scanned": 1}
+    for number in range(3):
+        git.commit({"src/settings.py": f"x = {number}\ntoken = '{TOKEN}'\n"})
+    assert values(secrets(git))["hits"] == 1
 
 
-def test_a_history_that_is_asked_for_and_not_there_is_an_error(git: GitFolder, bundle: Callable[..., Any], tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "empty" / "x").write_text("")
-    source = SourceTree.read(git.path, [Path("src")])
-    with pytest.raises(NotFoundError, match="no git history"):
-        measure("secrets", {"history": True}, source=source, bundle=bundle(root=tmp_path / "empty"))
-    GitFolder(tmp_path)("clone", "-q", "--depth", "1", f"file://{git.path}", str(tmp_path / "copy"))
+def test_a_history_that_was_cut_off_cannot_be_judged(git: GitFolder, tmp_path: Path) -> None:
     git.commit({})
     GitFolder(tmp_path)("clone", "-q", "--depth", "1", f"file://{git.path}", str(tmp_path / "cut"))
     with pytest.raises(DataError, match="cut off"):
-        measure("secrets", {"history": True}, source=source, bundle=bundle(root=tmp_path / "empty"), history=History.read(tmp_path / "cut"))
+        secrets(GitFolder(tmp_path / "cut"))
+
+
+def test_an_object_that_is_missing_is_an_error_not_a_clean_history(git: GitFolder) -> None:
+    blob = git("rev-parse", "HEAD:src/a.py")
+    git.commit({"src/a.py": "x = 2\n"})
+    (git.path / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+    with pytest.raises(ChildError):
+        secrets(git)

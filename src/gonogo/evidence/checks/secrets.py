@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import lzma
 import math
 import re
+import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, ClassVar
+from typing import ClassVar
 
 from gonogo.base.tree import read_tree
-from gonogo.errors import ChildError, DataError, NotFoundError
+from gonogo.errors import DataError
 from gonogo.evidence.check import Check
 from gonogo.evidence.inputs import BundleView, SourceTree
 from gonogo.evidence.record import Fact, Measurement
-from gonogo.evidence.repository import History
 
 BLOCK = 8 << 20
 OVERLAP = 8 << 10  #: a secret that lies across two blocks is found in the second
+GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
+MOST_UNPACKED = 8 << 30  #: bytes; a few bytes can be packed so that they unpack to any number
 ENTROPY = 3.0  #: bits a character; words have less, random text more
 SURE = {
     "private key": re.compile(
@@ -67,11 +72,11 @@ class Hit:
 
 
 class Secrets(Check):
-    """Are sources, bundle and git history free of passwords, tokens and private keys?
+    """Are sources and bundle free of passwords, tokens and private keys?
 
-    Every file is read whole, dot-files and binary files too. With the option `history`, so is everything that the commits up to the head
-    ever had, and what they say; without a repository that is an error. What is found is masked; a false alarm is silenced by putting
-    its fingerprint into the option `allow`, which stays visible in the checklist.
+    Every file is read whole, dot-files and binary files too, and what is in gzip and ZIP files (one level deep). What is found is masked;
+    a false alarm is silenced by putting its fingerprint into the option `allow`, which stays visible in the checklist.
+    `history_secrets` looks at what was committed before.
     """
 
     name = "secrets"
@@ -80,61 +85,72 @@ class Secrets(Check):
         "allowed": "found, and allowed by fingerprint",
         "files_scanned": "files of the sources and the bundle that were read",
         "files_skipped": "links among the sources, which are not followed",
-        "history_commits_scanned": "commits whose message and files were read; only with the option `history`",
+        "archives_unread": "gzip and ZIP files that are damaged, encrypted or unpack to too much: only their packed bytes were read",
     }
-    options: ClassVar = {"allow": [], "history": False}
+    options: ClassVar = {"allow": []}
 
-    def measure(self, source: SourceTree, bundle: BundleView, history: History | None = None) -> Measurement:
+    def measure(self, source: SourceTree, bundle: BundleView) -> Measurement:
         files = [(_name(path, source.root), path) for path in source.files]
         files += [(f"bundle/{file.path}", bundle.root / file.path) for file in read_tree(bundle.root).files]
         if not files:
             raise DataError("there is no file to scan.")
-        found = [hit for name, path in files for hit in scan_file(name, path)]
-        facts = {"files_scanned": Fact(len(files)), "files_skipped": Fact(len(source.links))}
-        if self.chosen["history"]:
-            if history is None:
-                raise NotFoundError("the project has no git history to scan.", hint="Run: git init, or leave out the option `history`.")
-            commits, past = _scan_history(history)
-            here = {(hit.rule, hit.fingerprint) for hit in found}
-            found += [hit for hit in past if (hit.rule, hit.fingerprint) not in here]
-            facts["history_commits_scanned"] = Fact(commits)
+        unread: list[str] = []
+        found = [hit for name, path in files for hit in (*scan_file(name, path), *_scan_inside(name, path, unread))]
         hits = [hit for hit in found if hit.fingerprint not in self.chosen["allow"]]
-        facts |= {"hits": Fact(len(hits)), "allowed": Fact(len(found) - len(hits))}
-        return Measurement(facts, tuple(str(hit) for hit in hits))
+        return Measurement(
+            {
+                "hits": Fact(len(hits)),
+                "allowed": Fact(len(found) - len(hits)),
+                "files_scanned": Fact(len(files)),
+                "files_skipped": Fact(len(source.links)),
+                "archives_unread": Fact(len(unread)),
+            },
+            (*(str(hit) for hit in hits), *(f"cannot be unpacked: {name}" for name in unread)),
+        )
 
 
 def scan_file(name: str, path: Path) -> list[Hit]:
     """Every secret in one file. Raises OSError when it cannot be read."""
     with open(path, "rb") as file:
-        return _scan(name, file.read)
+        return scan(name, file.read)
 
 
-def _scan_history(history: History) -> tuple[int, list[Hit]]:
-    """The number of commits, and every secret that they ever held, each once."""
-    found: dict[tuple[str, str], Hit] = {}
-    commits = len(history.commits())
-    for id_, path, stream, size in history.objects():
-        name = f"{path} (blob {id_[:12]} of the history)" if path else f"commit {id_[:12]}"
-        for hit in _scan(name, _Limited(stream, size).read):
-            found.setdefault((hit.rule, hit.fingerprint), hit)
-    return commits, list(found.values())
+def _scan_inside(name: str, path: Path, unread: list[str]) -> list[Hit]:
+    """Every secret in what a gzip or ZIP file packs; nothing for other files. One that cannot be unpacked is entered in `unread`."""
+    with open(path, "rb") as file:
+        start = file.read(4)
+    found: list[Hit] = []
+    try:
+        if start[:2] == GZIP:
+            with gzip.open(path) as packed:
+                found += scan(f"{name}!", _Bounded(packed.read, MOST_UNPACKED).read)
+        elif start == ZIP:
+            with zipfile.ZipFile(path) as archive:
+                if sum(entry.file_size for entry in archive.infolist()) > MOST_UNPACKED:
+                    raise ValueError("it unpacks to too much")
+                for entry in archive.infolist():
+                    with archive.open(entry) as packed:
+                        found += scan(f"{name}!{entry.filename}", packed.read)
+    except (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zlib.error, lzma.LZMAError, zipfile.BadZipFile):
+        unread.append(name)
+    return found
 
 
-class _Limited:
-    """The next `size` bytes of a stream."""
+class _Bounded:
+    """A stream that may give so many bytes and no more. Raises ValueError beyond."""
 
-    def __init__(self, stream: IO[bytes], size: int) -> None:
-        self._stream, self._left = stream, size
+    def __init__(self, read: Callable[[int], bytes], most: int) -> None:
+        self._read, self._left = read, most
 
     def read(self, most: int) -> bytes:
-        data = self._stream.read(min(most, self._left))
-        if len(data) < min(most, self._left):
-            raise ChildError("git ended in the middle of a file.", hint="Run: git fsck")
+        data = self._read(most)
         self._left -= len(data)
+        if self._left < 0:
+            raise ValueError("it unpacks to too much")
         return data
 
 
-def _scan(name: str, read: Callable[[int], bytes]) -> list[Hit]:
+def scan(name: str, read: Callable[[int], bytes]) -> list[Hit]:
     """Every secret in what `read` gives, to its end."""
     found: dict[tuple[int, str], Hit] = {}
     offset, lines, carried = 0, 0, b""
