@@ -11,24 +11,19 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-import sample
-from gonogo import settings
 from gonogo.base.clock import FakeClock
-from gonogo.errors import GonogoError, KeyFileError, NotApprovedError, NotFoundError, RefusedError, UsageError, VerificationError
+from gonogo.errors import GonogoError, KeyFileError, NotApprovedError, RefusedError, VerificationError
 from gonogo.operations.audit_log import audit_log
 from gonogo.operations.check import check
-from gonogo.operations.key_change import key_replace, key_revoke
+from gonogo.operations.key_change import key_revoke
 from gonogo.operations.policy import add_policy_signature, policy_state
 from gonogo.operations.release import release
-from gonogo.operations.sign import sign, sign_changed_policy
-from gonogo.operations.sign_elsewhere import answer_request, import_answer, write_request
-from gonogo.operations.workspace import Workspace
+from gonogo.operations.sign_elsewhere import import_answer
 from gonogo.registry.trust_log import SIGN_OFF, record_envelope
 from gonogo.release.verify import verify
 from gonogo.trust.envelope import IN_TOTO, open_envelope, seal_envelope
@@ -37,126 +32,9 @@ from gonogo.trust.signers.file import FileSigner
 from gonogo.verdict.outcome import Decision, Outcome
 from gonogo.verdict.policy import Pinned, sign_policy
 from gonogo.verdict.sign_off import SignOff, sign_off
-
-PACK = """
-name: small-pack
-title: Small pack
-roles: {lead: the technics, owner: the business}
-"""
-GATE = """
-id: small-gate
-title: Small gate
-version: 1.0.0
-date: "2026-01-01"
-status: ready
-sections:
-  - title: Model
-    items:
-      - {id: quality, statement: It tells late from punctual., check: quality, require: roc_auc > 0.5}
-      - {id: legal, statement: The law allows it., kind: conditional, sign_off: owner}
-  - title: Approval
-    items:
-      - {id: technical, statement: The lead agrees., sign_off: lead}
-      - {id: business, statement: The owner agrees., sign_off: owner}
-"""
-PEOPLE = """
-people:
-  lead: {name: ana, key: keys/ana.pub}
-  owner: {name: ben, key: keys/ben.pub}
-items:
-  legal: {applies: true, reason: personal data}
-"""
-
-
-@dataclass
-class Team:
-    """A project whose candidate is measured (`folder`), and everybody's private keys (`keys`)."""
-
-    folder: Path
-    keys: Path
-    clock: FakeClock | None = None
-
-    def workspace(self) -> Workspace:
-        found = Workspace.open(self.folder)
-        return Workspace(found.project, self.clock) if self.clock else found
-
-    @property
-    def store(self) -> Path:
-        return self.folder / ".gonogo"
-
-    def edit(self, old: str, new: str, file: str = "gonogo.yaml") -> None:
-        text = (self.folder / file).read_text()
-        assert old in text
-        (self.folder / file).write_text(text.replace(old, new))
-
-    def sign(self, role: str, name: str, reject: str | None = None) -> None:
-        sign(self.workspace(), role, key=self.keys / f"{name}.key", reject=reject)
-
-    def sign_policy(self, role: str, name: str) -> tuple[str, ...]:
-        return sign_changed_policy(self.workspace(), role, key=self.keys / f"{name}.key").lacking
-
-    def decision(self) -> Decision:
-        return check(self.workspace(), judge_only=True).verdict.decision
-
-    def notes(self) -> str:
-        return "\n".join(check(self.workspace(), judge_only=True).verdict.notes)
-
-    def database(self) -> sqlite3.Connection:
-        """The attacker's own way to the log."""
-        connection = sqlite3.connect(self.store / "gonogo.db", isolation_level=None)
-        connection.execute("DROP TRIGGER IF EXISTS event_is_never_deleted")
-        connection.execute("DROP TRIGGER IF EXISTS event_is_never_changed")
-        return connection
-
-
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    base = tmp_path_factory.mktemp("team")
-    sample.write_project(base / "project", more=PEOPLE)
-    text = (base / "project" / "gonogo.yaml").read_text()
-    (base / "project" / "gonogo.yaml").write_text(text.replace("pack: starter", "pack: ./pack"))
-    for folder in (base / "project" / "pack", base / "project" / "keys", base / "keys"):
-        folder.mkdir()
-    (base / "project" / "pack" / "pack.yaml").write_text(PACK)
-    (base / "project" / "pack" / "gate.yaml").write_text(GATE)
-    for name in ("ana", "ben", "eve"):
-        generate_key(base / "keys" / f"{name}.key")
-    for name in ("ana", "ben"):
-        shutil.copy(base / "keys" / f"{name}.pub", base / "project" / "keys")
-    check(Workspace.open(base / "project"))
-    return base
-
-
-@pytest.fixture(scope="session")
-def approved(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    base = tmp_path_factory.mktemp("approved") / "all"
-    shutil.copytree(made, base)
-    team = Team(base / "project", base / "keys")
-    team.sign("lead", "ana")
-    team.sign("owner", "ben")
-    assert team.decision() is Decision.GO
-    return base
-
-
-@pytest.fixture
-def measured(made: Path, tmp_path: Path) -> Team:
-    """Measured; nobody has signed anything."""
-    shutil.copytree(made, tmp_path / "all")
-    return Team(tmp_path / "all" / "project", tmp_path / "all" / "keys")
-
-
-@pytest.fixture
-def team(approved: Path, tmp_path: Path) -> Team:
-    """A GO, under a policy that ana pinned and that ben signed under."""
-    shutil.copytree(approved, tmp_path / "all")
-    return Team(tmp_path / "all" / "project", tmp_path / "all" / "keys")
-
+from team import Team, join_the_role, let_fewer_sign_policies, lower_the_threshold, swap_the_key
 
 # -- what is written down takes no effect
-
-
-def swap_the_key(team: Team) -> None:
-    shutil.copy(team.keys / "eve.pub", team.folder / "keys" / "ana.pub")
 
 
 def remove_the_key(team: Team) -> None:
@@ -168,21 +46,12 @@ def give_the_role_away(team: Team) -> None:
     team.edit("lead: {name: ana, key: keys/ana.pub}", "lead: {name: eve, key: keys/eve.pub}")
 
 
-def join_the_role(team: Team) -> None:
-    shutil.copy(team.keys / "eve.pub", team.folder / "keys")
-    team.edit("lead: {name: ana, key: keys/ana.pub}", "lead: [{name: ana, key: keys/ana.pub}, {name: eve, key: keys/eve.pub}]")
-
-
 def one_person_for_all(team: Team) -> None:
     team.edit("owner: {name: ben, key: keys/ben.pub}", "owner: {name: ana, key: keys/ana.pub}")
 
 
 def rename_the_person(team: Team) -> None:
     team.edit("name: ana", "name: eve")
-
-
-def lower_the_threshold(team: Team) -> None:
-    team.edit("items:", "items:\n  quality: {require: roc_auc > 0.1}")
 
 
 def edit_the_pack(team: Team) -> None:
@@ -199,10 +68,6 @@ def drop_an_item(team: Team) -> None:
 
 def say_it_does_not_apply(team: Team) -> None:
     team.edit("applies: true", "applies: false")
-
-
-def let_fewer_sign_policies(team: Team) -> None:
-    (team.folder / "pack" / "pack.yaml").write_text(PACK + "policy_roles: [owner]\n")
 
 
 def take_another_pack(team: Team) -> None:
@@ -514,200 +379,6 @@ def test_a_rejection_of_a_key_that_was_revoked_blocks_until_the_policy_is_signed
         team.sign("owner", "ben")
     with pytest.raises(KeyFileError, match="revoked"):
         team.sign_policy("owner", "ben")
-
-
-# -- the first signature
-
-
-def test_before_the_first_signature_it_is_no_go_and_says_who_may_pin(measured: Team) -> None:
-    assert measured.decision() is Decision.NO_GO
-    assert "the first signature as lead or owner pins" in measured.notes()
-    assert not measured.workspace().has_log(), "looking begins nothing"
-
-
-def test_the_first_signature_pins_and_says_so_and_a_rejection_pins_nothing(measured: Team) -> None:
-    measured.sign("lead", "ana", reject="too early")
-    assert policy_state(measured.workspace()).log.pinned is None
-    signed = sign(measured.workspace(), "lead", key=measured.keys / "ana.key")
-    assert signed.pinned is not None
-    assert signed.pinned.digest == policy_state(measured.workspace()).digest
-    assert sign(measured.workspace(), "owner", key=measured.keys / "ben.key").pinned is None
-
-
-def test_somebody_who_signs_no_policies_cannot_be_the_first(measured: Team) -> None:
-    let_fewer_sign_policies(measured)
-    with pytest.raises(RefusedError, match="first signature as owner"):
-        measured.sign("lead", "ana")
-    assert policy_state(measured.workspace()).log.pinned is None
-
-
-def test_without_any_role_there_is_no_policy_and_none_is_missed(measured: Team) -> None:
-    gate = GATE.split("      - {id: legal", maxsplit=1)[0]
-    (measured.folder / "pack" / "gate.yaml").write_text(gate)
-    measured.edit("items:\n  legal: {applies: true, reason: personal data}\n", "")
-    check(measured.workspace())
-    assert measured.decision() is Decision.GO
-    assert release(measured.workspace()).release.statements.policy is None
-
-
-def test_a_pack_that_asks_nobody_is_refused_once_a_policy_is_pinned(team: Team) -> None:
-    gate = GATE.split("      - {id: legal", maxsplit=1)[0]
-    (team.folder / "pack" / "gate.yaml").write_text(gate)
-    team.edit("items:\n  legal: {applies: true, reason: personal data}\n", "")
-    check(team.workspace())
-    assert team.decision() is Decision.NO_GO
-    assert "technical is no longer demanded" in team.notes()
-
-
-# -- keys
-
-
-@pytest.fixture
-def own_keys(team: Team, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("GONOGO_KEYS", str(team.keys))
-    return Path(settings.text("keys"))
-
-
-def test_a_key_is_replaced_under_the_signature_of_the_old_one_alone(team: Team, own_keys: Path) -> None:
-    old = PublicKey.load(own_keys / "ana.pub")
-    made = key_replace("ana", team.workspace())
-    assert made.lacking == ()
-    assert made.kept is not None
-    assert FileSigner(made.kept).key_id == old.key_id
-    assert made.key_id != old.key_id
-    assert "ana" not in team.notes()
-    assert team.decision() is Decision.NO_GO, "what the old key approved is to be approved again"
-    sign(team.workspace(), "lead")
-    assert team.decision() is Decision.GO
-    with pytest.raises(KeyFileError):
-        sign(team.workspace(), "lead", key=made.kept)
-    assert release(team.workspace()).release.statements.policy.number == 2  # type: ignore[union-attr]
-
-
-def test_a_replaced_key_that_comes_with_another_change_needs_every_policy_role(team: Team, own_keys: Path) -> None:
-    lower_the_threshold(team)
-    made = key_replace("ana", team.workspace())
-    assert made.lacking == ("lead", "owner")
-    with pytest.raises(KeyFileError, match="not ana's"):
-        team.sign_policy("lead", "ana")  # the new key has no say yet
-    assert made.kept is not None
-    sign_changed_policy(team.workspace(), "lead", key=made.kept)
-    assert team.sign_policy("owner", "ben") == ()
-
-
-def test_another_person_does_not_come_in_as_a_replaced_key(team: Team) -> None:
-    """Ben, with his own key, swaps ana's: only ana's old key may do that alone."""
-    swap_the_key(team)
-    assert team.sign_policy("owner", "ben") == ("lead",)
-    assert team.decision() is Decision.NO_GO
-
-
-def test_a_revoked_key_blocks_until_it_is_gone_and_never_comes_back(team: Team, own_keys: Path) -> None:
-    """Two people have the role, so that one lost key stops nobody for good."""
-    join_the_role(team)
-    team.sign_policy("lead", "ana")
-    team.sign_policy("owner", "ben")
-    key_revoke("ana", team.workspace(), "laptop stolen")
-    assert "is revoked (ana: laptop stolen)" in team.notes()
-    with pytest.raises(RefusedError, match="revoked"):
-        team.sign("lead", "eve")
-    team.edit("[{name: ana, key: keys/ana.pub}, {name: eve, key: keys/eve.pub}]", "{name: eve, key: keys/eve.pub}")
-    team.sign_policy("lead", "eve")
-    assert team.sign_policy("owner", "ben") == ()
-    team.sign("lead", "eve")
-    team.sign("owner", "ben")
-    assert team.decision() is Decision.GO
-    team.edit("{name: eve, key: keys/eve.pub}", "[{name: ana, key: keys/ana.pub}, {name: eve, key: keys/eve.pub}]")
-    assert team.decision() is Decision.NO_GO
-    assert "revoked" in team.notes()
-
-
-def test_a_revocation_voids_what_the_key_has_signed_of_a_policy_that_is_not_in_force(team: Team) -> None:
-    lower_the_threshold(team)
-    team.sign_policy("lead", "ana")
-    key_revoke("ana", team.workspace(), "laptop stolen")
-    assert team.sign_policy("owner", "ben") == ("lead",)
-    with pytest.raises(NotFoundError, match="not revoked yet"):
-        key_revoke("ana", team.workspace(), "again")
-    with pytest.raises(UsageError, match="reason"):
-        key_revoke("ben", team.workspace(), " ")
-
-
-# -- signing on another machine
-
-
-def test_a_reviewer_signs_elsewhere_with_a_key_that_never_travels(measured: Team, tmp_path: Path) -> None:
-    for role, name in (("lead", "ana"), ("owner", "ben")):
-        request, answer = tmp_path / f"{role}.json", tmp_path / f"{role}.answer.json"
-        asked = write_request(measured.workspace(), role, request)
-        assert asked == (["policy", "sign-off"] if role == "lead" else ["sign-off"])
-        shown = answer_request(request, key=measured.keys / f"{name}.key", out=answer)
-        assert shown["person"] == name
-        assert any("quality" in line and "PASS" in line for line in shown["shown"]["measured"])
-        import_answer(measured.workspace(), answer)
-        import_answer(measured.workspace(), answer)  # twice is once
-    assert measured.decision() is Decision.GO
-
-
-def test_a_changed_policy_is_signed_elsewhere_and_its_changes_are_shown_there(team: Team, tmp_path: Path) -> None:
-    lower_the_threshold(team)
-    for role, name in (("lead", "ana"), ("owner", "ben")):
-        write_request(team.workspace(), role, tmp_path / "request.json", policy=True)
-        shown = answer_request(tmp_path / "request.json", key=team.keys / f"{name}.key", out=tmp_path / "answer.json")
-        assert shown["shown"]["the policy says"] == ["quality: require roc_auc > 0.5 → roc_auc > 0.1"]
-        import_answer(team.workspace(), tmp_path / "answer.json")
-    assert policy_state(team.workspace()).problem == ""
-
-
-def test_a_rejection_can_come_from_elsewhere(team: Team, tmp_path: Path) -> None:
-    write_request(team.workspace(), "lead", tmp_path / "request.json")
-    answer_request(tmp_path / "request.json", key=team.keys / "ana.key", out=tmp_path / "answer.json", reject="not fair")
-    import_answer(team.workspace(), tmp_path / "answer.json")
-    assert team.decision() is Decision.NO_GO
-
-
-@pytest.mark.parametrize("lie", ["facts", "checklist", "items", "digest", "policy", "system"])
-def test_a_request_that_shows_something_else_than_it_wants_signed_is_refused(team: Team, tmp_path: Path, lie: str) -> None:
-    write_request(team.workspace(), "lead", tmp_path / "request.json")
-    document = json.loads((tmp_path / "request.json").read_bytes())
-    asked = document["sign_off"]
-    if lie == "facts":
-        asked["evidence"]["quality"]["facts"]["roc_auc"]["value"] = 0.99
-    elif lie == "checklist":
-        asked["checklist"]["items"][0]["require"] = ["roc_auc > 0.9"]
-    elif lie == "items":
-        asked["items"] = ["technical", "business"]
-    elif lie == "digest":
-        asked["evidence_digest"] = "sha256:" + "0" * 64
-    elif lie == "policy":
-        document["policies"] = []
-    else:
-        document["system"] = "other"
-    (tmp_path / "request.json").write_text(json.dumps(document))
-    with pytest.raises(VerificationError):
-        answer_request(tmp_path / "request.json", key=team.keys / "ana.key", out=tmp_path / "answer.json")
-    assert not (tmp_path / "answer.json").exists()
-
-
-def test_only_a_person_of_the_role_can_answer_and_an_answer_to_something_old_is_refused(team: Team, tmp_path: Path) -> None:
-    write_request(team.workspace(), "lead", tmp_path / "request.json")
-    with pytest.raises(KeyFileError, match="not that of ana"):
-        answer_request(tmp_path / "request.json", key=team.keys / "eve.key", out=tmp_path / "answer.json")
-    answer_request(tmp_path / "request.json", key=team.keys / "ana.key", out=tmp_path / "answer.json")
-    sample.write_table(team.folder / "test.csv", 5)
-    check(team.workspace())
-    with pytest.raises(RefusedError, match="changed since"):
-        import_answer(team.workspace(), tmp_path / "answer.json")
-
-
-def test_the_signer_is_told_what_changed_since_the_last_sign_off(team: Team) -> None:
-    again = sign(team.workspace(), "lead", key=team.keys / "ana.key")
-    assert again.changes == ()
-    sample.write_table(team.folder / "test.csv", 5)
-    check(team.workspace())
-    changed = sign(team.workspace(), "lead", key=team.keys / "ana.key").changes
-    assert changed is not None
-    assert any(line.startswith("quality: PASS") and "→" in line for line in changed)
 
 
 # -- what a stranger checks
