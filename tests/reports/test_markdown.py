@@ -10,7 +10,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from gonogo.reports.markdown import code, prose, render_markdown
-from gonogo.verdict.outcome import ItemResult
+from gonogo.verdict.outcome import ItemResult, Outcome
 
 HOSTILE = (
     "# h\n- x\r\n> q | a | b | `` ` ``` <script>alert(1)</script> "
@@ -46,6 +46,13 @@ def test_a_failure_says_required_measured_why_and_how_to_repair(report):
     for expected in ("`roc_auc > 0.95 with confidence 95%`", "`roc_auc = 0.9466", "Why it matters: Below it", "Repair: Train on more"):
         assert expected in block
     assert "Found: `October is worse than November`" in block
+
+
+def test_where_an_input_is_missing_its_reason_stands_and_not_every_requirement_that_could_not_be_judged(make_report):
+    text = render_markdown(make_report({"model-outputs": (Outcome.ERROR, "input test: data.test is not there. Write it.")}))
+    block = text[text.index("### ! ERROR") : text.index("### ↻ STALE")]
+    assert "Reason: input test: data.test is not there. Write it." in block
+    assert "| required |" not in block
 
 
 def test_the_digests_that_were_signed_stand_in_full(report):

@@ -86,7 +86,7 @@ def _blocking(entry: Entry) -> Iterator[str]:
         "",
         f"Item {code(entry.item.id)}, {entry.item.kind}, in {prose(entry.item.section)}.",
     )
-    requirements = requirement_lines(entry)
+    requirements = () if entry.obstacle else requirement_lines(entry)
     if requirements:
         yield from ("", "| required | measured | |", "|---|---|---|")
         yield from (f"| {code(required)} | {code(measured)} | {'✓' if met else '✗'} |" for required, measured, met in requirements)
