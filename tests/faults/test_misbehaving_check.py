@@ -36,3 +36,13 @@ def test_a_check_that_misbehaves_takes_nothing_else_with_it(how: str, status: st
     assert found["bad"][0] == status
     assert said in found["bad"][1]
     assert found["good"] == ["measured", ""]
+
+
+def test_without_a_standard_output_checks_are_measured_as_ever() -> None:
+    code = (
+        "import os; os.close(1)\n"
+        "from gonogo.evidence.bounds import bounded\n"
+        "with bounded(seconds=60, memory_mib=8192): done = True\n"
+        "raise SystemExit(0 if done else 1)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=120, check=False).returncode == 0

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 class OutOfTimeError(BaseException):
@@ -37,8 +37,14 @@ def bounded(*, seconds: float, memory_mib: float) -> Iterator[None]:
 
 @contextmanager
 def _output_closed() -> Iterator[None]:
-    sys.stdout.flush()
-    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    with suppress(OSError, ValueError, AttributeError):  # closed, or none at all
+        sys.stdout.flush()
+    try:
+        kept = os.dup(1)
+    except OSError:
+        yield  # a service without a standard output has nothing that could be spoilt
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.close(nowhere)
     try:
