@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gonogo.base.tree import file_digest
 from gonogo.errors import DataError
 from gonogo.evidence.inputs import Scores
 from gonogo.evidence.memory import measure
@@ -88,6 +89,13 @@ def test_each_way_to_be_wrong_is_counted_and_named(check: Any, path: str, value:
 def test_validation_figures_are_held_against_the_validation_table(check: Callable[..., Measurement]) -> None:
     data = changed("test_metrics", {"validation_accuracy": 0.9})
     assert values(check(data, scores_validation=SCORES))["metrics_unmatched"] == 0
+
+
+def test_the_training_data_are_named_by_file_or_digest(check: Callable[..., Measurement], tmp_path: Path) -> None:
+    train = tmp_path / "train.csv"
+    train.write_text("x,y\n1,0\n")
+    for text, named in (("train.csv (1 row)", True), (file_digest(train), True), ("the usual data", False)):
+        assert values(check(changed("notes", text), train_file=train))["names_training_data"] is named
 
 
 @pytest.mark.parametrize("data", ["", "{", "[1]", '{"a": 1, "a": 2}', "{}"])

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
+from gonogo.base.tree import file_digest
 from gonogo.errors import DataError
 from gonogo.evidence.check import Check
 from gonogo.evidence.declared import read_structured
@@ -39,6 +40,7 @@ class MetadataFile(Check):
         "metrics": "figures of the model that it states",
         "metrics_unmatched": "those that are not what is measured",
         "run_mismatches": "values that are others in the run record",
+        "names_training_data": "whether some value holds the name or the digest of the training table; only when one is declared",
     }
     options: ClassVar = {"file": "metadata", "keys": [], "tolerance": 1e-6}
 
@@ -48,6 +50,7 @@ class MetadataFile(Check):
         scores_test: Scores,
         scores_validation: Scores | None = None,
         run_record: Mapping[str, Any] | None = None,
+        train_file: Path | None = None,
     ) -> Measurement:
         name, keys = self.chosen["file"], self.chosen["keys"]
         path = files.get(name)
@@ -72,6 +75,7 @@ class MetadataFile(Check):
         findings += [f"no date, or one that is to come: {where}" for where in undated]
         findings += [f"not what is measured: {figure.where} {figure.printed}" for figure in wrong] + others
         version = data.get("version")
+        named = {} if train_file is None else {"names_training_data": Fact(_names(values, train_file))}
         return Measurement(
             {
                 "exists": Fact(True),
@@ -82,6 +86,7 @@ class MetadataFile(Check):
                 "metrics": Fact(len(stated)),
                 "metrics_unmatched": Fact(len(wrong)),
                 "run_mismatches": Fact(len(others)),
+                **named,
             },
             tuple(findings),
             isolation=scores_test.isolation,
@@ -131,6 +136,11 @@ def _is_past(value: Any) -> bool:
         except ValueError:
             return False
     return moment.replace(tzinfo=moment.tzinfo or UTC) <= datetime.now(UTC) + TOMORROW
+
+
+def _names(values: list[tuple[str, Any]], train_file: Path) -> bool:
+    wanted = (train_file.name, file_digest(train_file).removeprefix("sha256:"))
+    return any(isinstance(value, str) and any(name in value for name in wanted) for _, value in values)
 
 
 def _mismatches(values: list[tuple[str, Any]], run_record: Mapping[str, Any]) -> list[str]:
