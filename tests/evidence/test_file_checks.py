@@ -59,12 +59,12 @@ def test_age_is_counted_in_days_and_a_file_of_the_future_has_none(tmp_path: Path
         measure("file", {"name": "it"}, files={"it": path})
 
 
-GOOD = {"json": '{"a": [1, 2]}', "yaml": "a: [1, 2]\n", "csv": 'a,b\n1,"x, y"\n', "gzip": gzip.compress(b"text" * 1000)}
+GOOD = {"json": '{"a": [1, 2]}', "yaml": "a: [1, 2]\n", "csv": 'a,b\n1,"x, y"\n', "gzip": gzip.compress(b"text" * 1000, mtime=0)}
 BAD = {
     "json": ["", "{", '{"a": NaN}', '{"a": 1, "a": 2}', b"\xff\xfe", "[" * 100_000],
     "yaml": ["a: [", "a: 1\na: 2\n", b"a: \xff"],
     "csv": ["", "a,b\n1\n", 'a,b\n1,"x\n', b"a,b\n1,caf\xe9\n"],
-    "gzip": [b"", b"text", gzip.compress(b"text" * 1000)[:-9], gzip.compress(b"text" * 1000)[:20] + b"\x00" * 20],
+    "gzip": [b"", b"text", gzip.compress(b"text" * 1000, mtime=0)[:-9], gzip.compress(b"text" * 1000, mtime=0)[:20] + b"\x00" * 20],
 }
 
 
