@@ -27,6 +27,8 @@ EXPECTED = {
     "validation", "metrics", "model_info", "load", "document", "monitoring", "people",
     "advisories", "committed", "configuration", "dependency_tree", "doctor", "git_state", "history_secrets", "hooks", "import_tree",
     "installable", "issues", "review", "security_scan",
+    "architecture", "baseline_comparison", "checkpoint", "explanation", "export_info", "export_parity", "numeric_inputs", "slices",
+    "strict_load", "training",
 }  # fmt: skip
 
 

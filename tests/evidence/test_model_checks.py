@@ -254,14 +254,14 @@ def test_the_gap_is_validation_minus_test_with_an_interval() -> None:
 
 def test_good_outputs_have_nothing_wrong() -> None:
     facts = values(measure("outputs", scores_test=scores_of([0, 1, 1], [0.0, 0.5, 1.0])))
-    assert facts == {"n": 3, "nan": 0, "out_of_range": 0, "not_normalised": 0, "distinct": 3, "constant": False}
+    assert facts == {"n": 3, "columns": 2, "nan": 0, "out_of_range": 0, "not_normalised": 0, "distinct": 3, "constant": False}
 
 
 def test_bad_outputs_are_counted() -> None:
     raw = np.array([[0.5, 0.5], [NAN, 0.5], [-1.0, 2.0], [0.9, 0.9], [0.5, 0.5], [0.1, float("inf")]])
     scores = Scores(np.zeros(6, dtype=np.int64), raw, ("0", "1"), "")
     facts = values(measure("outputs", scores_test=scores))
-    assert facts == {"n": 6, "nan": 2, "out_of_range": 1, "not_normalised": 1, "distinct": 3, "constant": False}
+    assert facts == {"n": 6, "columns": 2, "nan": 2, "out_of_range": 1, "not_normalised": 1, "distinct": 3, "constant": False}
 
 
 @pytest.mark.parametrize("positive", [[0.5] * 4, [NAN] * 4])

@@ -292,7 +292,7 @@ def test_weights_that_are_nan_are_named(tmp_path: Path, where: str) -> None:
         onnx.save(model, made.model_path)
     found = measure("numeric_inputs", bundle=made, test=ROWS, sandbox=SANDBOX)
     assert (values(found)["weights_finite"], values(found)["non_finite_weights"]) == (False, 1)
-    assert any("go back to a backup" in line for line in found.findings)
+    assert any("reload the weights from a backup" in line for line in found.findings)
 
 
 def test_odd_numbers_for_no_rows_are_an_error(tmp_path: Path) -> None:

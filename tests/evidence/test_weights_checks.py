@@ -199,7 +199,25 @@ def test_the_declared_number_of_parameters_is_counted_again(tmp_path: Path, meta
     found = measure("architecture", {"file": "checkpoint_best"}, model_file=tmp_path, files=files, sandbox=SANDBOX)
     assert values(found) == {
         "parameters": 28, "declared_parameters": 28, "parameters_ratio": 1.0, "matches": True, "layers": 2, "device": "cpu",
+        "recurrent_layers": 0, "bidirectional": False,
     }  # fmt: skip
+
+
+def test_the_layers_of_a_recurrent_network_are_counted_by_its_names(tmp_path: Path) -> None:
+    """Input 11, hidden 128, two layers in both directions, two classes: what is often called 100,000 parameters (conflict K01)."""
+    names = [
+        f"bilstm.{kind}_l{layer}{side}"
+        for layer in (0, 1)
+        for side in ("", "_reverse")
+        for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    ]
+    widths = {"weight_ih_l0": 11, "weight_ih_l1": 256, "weight_hh_l0": 128, "weight_hh_l1": 128}
+    shapes = {name: (512, widths[key]) if (key := name.split(".")[1].removesuffix("_reverse")) in widths else (512,) for name in names}
+    tensors = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    tensors |= {"classifier.weight": np.zeros((2, 256), np.float32), "classifier.bias": np.zeros(2, np.float32)}
+    files = {**declared(tmp_path, architecture={"parameters": 100_000}), "encoder": safetensors(tmp_path / "e", **tensors)}
+    found = values(measure("architecture", {"file": "encoder"}, model_file=tmp_path, files=files, sandbox=SANDBOX))
+    assert (found["parameters"], found["recurrent_layers"], found["bidirectional"], found["matches"]) == (540_162, 2, True, False)
 
 
 def test_a_number_that_was_typed_and_not_counted_is_found(tmp_path: Path) -> None:

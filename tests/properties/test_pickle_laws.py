@@ -105,7 +105,7 @@ def test_what_a_pickle_fetches_has_been_named(data: bytes) -> None:
     fetched, mattered = really_done(data + b".")
     names, unknown = named(data + b".")
     if fetched and mattered:
-        assert unknown or fetched <= names
+        assert unknown or any("?" in name for name in names) or fetched <= names  # "?" is on no list of harmless names
 
 
 @settings(deadline=None, max_examples=300)

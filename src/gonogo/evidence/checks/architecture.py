@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,6 +13,7 @@ from gonogo.evidence.declared import declared_file, read_structured
 from gonogo.evidence.inputs import SandboxPort
 from gonogo.evidence.record import Fact, Measurement
 
+RECURRENT = re.compile(r"weight_ih_l(\d+)(_reverse)?$")
 COUNTS = ("parameters", "total_params", "n_parameters", "num_parameters")
 
 
@@ -30,6 +32,8 @@ class Architecture(Check):
         "parameters_ratio": "the first divided by the second",
         "matches": "whether they are the same",
         "layers": "learnt tensors of two or more dimensions: matrices and kernels",
+        "recurrent_layers": "layers of the deepest recurrent part (LSTM, GRU), by the names PyTorch gives; 0 when there is none",
+        "bidirectional": "whether one of these runs in both directions",
         "device": "where the tensors were kept when they were saved, all of them: cpu is the CPU",
     }
     options: ClassVar = {"file": ""}
@@ -48,6 +52,7 @@ class Architecture(Check):
         if not weights.parameters:
             raise DataError(f"{path.name} holds no weights that could be counted.")
         learnt = [tensor for tensor in weights.model() if tensor.learnt]
+        recurrent = [found for tensor in learnt if (found := RECURRENT.search(tensor.name))]
         return Measurement(
             {
                 "parameters": Fact(weights.parameters),
@@ -55,6 +60,8 @@ class Architecture(Check):
                 "parameters_ratio": Fact(weights.parameters / stated),
                 "matches": Fact(weights.parameters == stated),
                 "layers": Fact(sum(len(tensor.shape) >= 2 for tensor in learnt)),
+                "recurrent_layers": Fact(1 + max((int(found[1]) for found in recurrent), default=-1)),
+                "bidirectional": Fact(any(found[2] for found in recurrent)),
                 "device": Fact(", ".join(sorted({tensor.device for tensor in learnt}))),
             },
             () if weights.parameters == stated else (f"{weights.parameters:,} parameters were counted, {stated:,} are declared",),

@@ -15,6 +15,9 @@ from gonogo.evidence.record import Fact, Measurement
 from gonogo.model.encode import encode_table
 from gonogo.model.schema import Feature, Schema
 
+#: In this order.
+REMEDIES = ("look at the preprocessing first, then reload the weights from a backup, then go back one version",)
+
 Batch = Mapping[str, Numbers]
 
 #: Ordinary for a machine and rare in a table: far away, near zero, zero.
@@ -70,7 +73,7 @@ class NumericInputs(Check):
                 "weights_finite": Fact(not tensors),
                 "non_finite_weights": Fact(len(tensors)),
             },
-            (*findings, *(f"the tensor {name} holds NaN or infinity: go back to a backup or the version before" for name in tensors)),
+            (*findings, *(f"the tensor {name} holds NaN or infinity" for name in tensors), *(REMEDIES if tensors else ())),
             isolation=isolation,
         )
 

@@ -18,6 +18,7 @@ class Outputs(Check):
     name = "outputs"
     facts: ClassVar = {
         "n": "rows",
+        "columns": "scores of a row, one for each class",
         "nan": "rows with a score that is NaN or infinite",
         "out_of_range": "rows with a finite score below 0 or above 1",
         "not_normalised": "rows whose scores do not add up to 1",
@@ -39,6 +40,7 @@ class Outputs(Check):
         distinct = len(np.unique(good, axis=0))
         facts = {
             "n": Fact(len(scores)),
+            "columns": Fact(scores.shape[1]),
             "nan": Fact(int((~finite).sum())),
             "out_of_range": Fact(outside),
             "not_normalised": Fact(unequal),
