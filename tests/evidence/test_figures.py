@@ -84,13 +84,13 @@ def test_a_section_names_the_table_when_the_sentence_does_not() -> None:
      ("89.9", "%", False), ("0.8", "", False), ("1.0", "", False)],
 )  # fmt: skip
 def test_a_figure_is_right_to_its_printed_digits(printed: str, unit: str, right: bool) -> None:
-    measured = measured_figures({"test": scores(90)})
+    measured = measured_figures(scores(90))
     assert agrees(Figure("accuracy", T, "", printed, unit, ""), measured, 1e-6) is right
 
 
 @pytest.mark.parametrize(("average", "right"), [("", True), ("macro", True), ("weighted", True), ("class 0", True), ("class 9", False)])
 def test_a_figure_is_held_against_the_average_that_it_names(average: str, right: bool) -> None:
-    measured = measured_figures({"test": scores(80, classes=4)})
+    measured = measured_figures(scores(80, classes=4))
     assert agrees(Figure("recall", T, average, "0.8", "", ""), measured, 1e-6) is right
     assert agrees(Figure("recall", V, average, "0.8", "", ""), measured, 1e-6) is False
 

@@ -1,7 +1,7 @@
 """Figures that a document states about a model, and the same figures measured again.
 
     stated = stated_figures(read_markdown(path), classes=("0", "1"))
-    measured = measured_figures({"test": scores_test})
+    measured = measured_figures(scores_test)
     [figure for figure in stated if not agrees(figure, measured)]
 
 A figure is a number that stands with the name of a metric: in a sentence ("test accuracy is 93.4 %", "0.93 recall"), or in a table that
@@ -78,6 +78,9 @@ class Figure:
     def value(self) -> float:
         return float(self.printed.replace(",", ""))
 
+    def __str__(self) -> str:
+        return f"{self.metric} {self.printed}{self.unit} in “{self.where[:150]}”"
+
     @property
     def scale(self) -> float:
         """What a measured value is multiplied with before it is compared: a share may be written in per cent, a time in seconds."""
@@ -96,10 +99,12 @@ class Figure:
 Measured = Mapping[tuple[str, str], Mapping[str, float]]  #: (metric, split) → average → value; SERVICE stands under "test"
 
 
-def measured_figures(scores: Mapping[str, Scores]) -> dict[tuple[str, str], dict[str, float]]:
-    """Every metric that can be named, from scores by split. Raises DataError when they cannot be measured."""
+def measured_figures(test: Scores, validation: Scores | None = None) -> dict[tuple[str, str], dict[str, float]]:
+    """Every metric that can be named, on the tables that there are. Raises DataError when it cannot be measured."""
     figures: dict[tuple[str, str], dict[str, float]] = {}
-    for split, given in scores.items():
+    for split, given in (("test", test), ("validation", validation)):
+        if given is None:
+            continue
         usable = given.usable()
         y, p = usable.y, np.clip(usable.scores, 0.0, 1.0)
         matrix = classification.confusion_matrix(y, usable.predicted, len(usable.classes))

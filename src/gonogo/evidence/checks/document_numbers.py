@@ -51,7 +51,7 @@ class DocumentNumbers(Check):
                 "classes_missing": len(scores_test.classes),
             }
             return Measurement({"exists": Fact(False), **{name: Fact(value) for name, value in facts.items()}}, (place,))
-        measured = measured_figures({"test": scores_test} | ({} if scores_validation is None else {"validation": scores_validation}))
+        measured = measured_figures(scores_test, scores_validation)
         of_the_service = {metric for metric in demanded if metric in SERVICE}
         if of_the_service:
             if load_result is None:
@@ -67,7 +67,7 @@ class DocumentNumbers(Check):
         lacking = [name for name in demanded if name not in {figure.metric for figure in stated}]
         by_class = {figure.average for figure in stated}
         bare = [name for name in scores_test.classes if f"class {name.lower()}" not in by_class]
-        findings = [f"not what is measured: {figure.metric} {figure.printed}{figure.unit} in “{figure.where[:150]}”" for figure in wrong]
+        findings = [f"not what is measured: {figure}" for figure in wrong]
         return Measurement(
             {
                 "exists": Fact(True),

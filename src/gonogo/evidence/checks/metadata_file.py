@@ -67,13 +67,13 @@ class MetadataFile(Check):
         hollow = [where for where, value in values if _is_placeholder(where, value)]
         dates = [(where, value) for where, value in values if where.lower().rpartition(".")[2].endswith("date")]
         undated = [where for where, value in dates if not _is_past(value)]
-        measured = measured_figures({"test": scores_test} | ({} if scores_validation is None else {"validation": scores_validation}))
+        measured = measured_figures(scores_test, scores_validation)
         stated = [figure for figure in figures_of(data) if figure.metric in METRICS]
         wrong = [figure for figure in stated if not agrees(figure, measured, float(self.chosen["tolerance"]))]
         others = _mismatches(values, run_record or {})
         findings = [f"no key: {key}" for key in lacking] + [f"still to be filled in: {where}" for where in hollow]
         findings += [f"no date, or one that is to come: {where}" for where in undated]
-        findings += [f"not what is measured: {figure.where} {figure.printed}" for figure in wrong] + others
+        findings += [f"not what is measured: {figure}" for figure in wrong] + others
         version = data.get("version")
         named = {} if train_file is None else {"names_training_data": Fact(_names(values, train_file))}
         return Measurement(

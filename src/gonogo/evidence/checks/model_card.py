@@ -46,14 +46,14 @@ class ModelCard(Check):
             rest = dict.fromkeys(("placeholders", "numbers", "numbers_unmatched", "words"), 0)
             return Measurement({"exists": Fact(False), **{name: Fact(value) for name, value in (lacks | rest).items()}}, (place,))
         card = read_markdown(place)
-        measured = measured_figures({"test": scores_test} | ({} if scores_validation is None else {"validation": scores_validation}))
+        measured = measured_figures(scores_test, scores_validation)
         lacking = [pattern for pattern in sections if all(section.empty for section in card.find(pattern))]
         valueless = [key for key in keys if card.front_matter.get(key) in (None, "", [], {})]
         stated = [figure for figure in stated_figures(card, scores_test.classes) if figure.metric in METRICS]
         wrong = [figure for figure in stated if not agrees(figure, measured, float(self.chosen["tolerance"]))]
         open_places = card.everything.placeholders
         findings = [f"nothing is said about: {pattern}" for pattern in lacking] + [f"the front matter has no {key}" for key in valueless]
-        findings += [f"not what is measured: {figure.metric} {figure.printed}{figure.unit} in “{figure.where[:150]}”" for figure in wrong]
+        findings += [f"not what is measured: {figure}" for figure in wrong]
         findings += [f"still to be filled in: {words[:60]}" for words in open_places]
         return Measurement(
             {
