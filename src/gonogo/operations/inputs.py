@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gonogo.base.canonical import digest
 from gonogo.base.table import Table, read_table
@@ -32,7 +32,9 @@ from gonogo.operations.negative_control import kept_negative_control
 from gonogo.operations.table_uses import TableUses
 from gonogo.operations.workspace import Workspace
 from gonogo.release.bundle import Bundle, build_bundle, find_bundle
-from gonogo.service.trial import TrialServer
+
+if TYPE_CHECKING:
+    from gonogo.service.trial import TrialServer
 
 LOAD_REQUESTS = 1000
 LOAD_CONCURRENCY = 100
@@ -345,6 +347,8 @@ class ProjectInputs:
 
     def _get_endpoint(self) -> TrialServer:
         """The bundle, booted in trial mode: this machine only, an ephemeral port, no pointer, no routed traffic."""
+        from gonogo.service.trial import TrialServer  # with its event loop, only when something is to be served
+
         return self._open.enter_context(TrialServer(self._bundle, accept_weaker=self.project.isolation == "accept-weaker"))
 
     def _load_test(self) -> dict[str, Any] | None:

@@ -1,11 +1,14 @@
-"""`gonogo loadtest`: many requests at once against a bundle, a release or a URL."""
+"""`gonogo loadtest`: many requests at once against a bundle, a release or a URL.
+
+What sends the requests is imported when they are sent: reading a kept result, which every check does, is quick.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from gonogo.base.names import Ref
@@ -16,8 +19,9 @@ from gonogo.evidence.sealed import SealedFolder
 from gonogo.model.rows import sample_rows
 from gonogo.operations.workspace import Workspace
 from gonogo.release.bundle import Bundle, build_bundle, find_bundle
-from gonogo.service.loadtest import LoadResult, run_load_test
-from gonogo.service.trial import TrialServer
+
+if TYPE_CHECKING:
+    from gonogo.service.loadtest import LoadResult
 
 SAMPLE = 500
 
@@ -35,6 +39,9 @@ def loadtest(
     workspace: Workspace, target: str | None, *, requests: int = 1000, concurrency: int = 100, allow_remote: bool = False
 ) -> LoadTested:
     """Load-test the bundle of the files as they are (no target), a release (`system@version`) or a running service (URL)."""
+    from gonogo.service.loadtest import run_load_test
+    from gonogo.service.trial import TrialServer
+
     if target and "://" in target:
         url = urlsplit(target)
         if url.scheme != "http" or not url.hostname:
@@ -50,6 +57,8 @@ def loadtest(
 
 def load_test_bundle(workspace: Workspace, bundle: Bundle, endpoint: Endpoint, *, requests: int, concurrency: int) -> LoadResult:
     """Run the test against a booted bundle and keep the result under the bundle's digest."""
+    from gonogo.service.loadtest import run_load_test
+
     # Each row is sent at least twice, so that there are answers to compare.
     rows = _rows(workspace, bundle)[: max(1, requests // 2)]
     result = run_load_test(endpoint.base_url, rows, requests=requests, concurrency=concurrency)
