@@ -312,7 +312,11 @@ def test_a_secret_in_a_packed_file_is_found(scan: Any) -> None:
     assert any(finding.startswith("data.csv.gz!:1: GitHub") for finding in found.findings)
 
 
-@pytest.mark.parametrize("content", [gzip.compress(b"x" * 5000)[:-12], zipped({"a": "x" * 5000})[:-20], b"PK\x03\x04", b"\x1f\x8b"])
+@pytest.mark.parametrize(
+    "content",
+    [gzip.compress(b"x" * 5000)[:-12], zipped({"a": "x" * 5000})[:-20], b"PK\x03\x04", b"\x1f\x8b"],
+    ids=["cut gzip", "cut ZIP", "head of a ZIP", "head of a gzip"],
+)
 def test_a_packed_file_that_cannot_be_unpacked_is_counted_and_named(scan: Any, content: bytes) -> None:
     found = scan(content, "src/broken.bin")
     assert values(found)["archives_unread"] == 1
