@@ -84,8 +84,13 @@ def test_only_a_person_of_the_role_can_answer_and_an_answer_to_something_old_is_
 def test_the_signer_is_told_what_changed_since_the_last_sign_off(team: Team) -> None:
     again = sign(team.workspace(), "lead", key=team.keys / "ana.key")
     assert again.changes == ()
+    assert again.outcomes == {"PASS": 1}
     sample.write_table(team.folder / "test.csv", 5)
     check(team.workspace())
     changed = sign(team.workspace(), "lead", key=team.keys / "ana.key").changes
     assert changed is not None
     assert any(line.startswith("quality: PASS") and "→" in line for line in changed)
+    team.edit("target: late}", "target: late, ignore: []}")
+    team.edit("system: small", "code: {lint: ruff check .}\nsystem: small")
+    check(team.workspace())
+    assert sign(team.workspace(), "lead", key=team.keys / "ana.key").changes == ("gonogo.yaml declares another code",)

@@ -18,7 +18,9 @@ from gonogo.errors import UsageError, VerificationError
 from gonogo.trust.envelope import (
     IN_TOTO,
     claimed_key_ids,
+    join_signatures,
     open_envelope,
+    peek_payload,
     pre_authentication_encoding,
     read_envelope,
     read_statement,
@@ -182,3 +184,17 @@ def test_a_statement_of_another_form_is_refused(changes: dict[str, Any], said: s
 def test_a_statement_is_only_about_a_sha256_digest(digest: str) -> None:
     with pytest.raises(ValueError, match="sha256"):
         statement("x", digest, "urn:gonogo:test:v1", {})
+
+
+def test_signatures_over_the_same_are_put_together_and_over_anything_else_are_not(ana: FileSigner, ben: FileSigner) -> None:
+    one, two = (seal_envelope({"a": 1}, IN_TOTO, [signer]) for signer in (ana, ben))
+    both = join_signatures(one, two)
+    assert both == join_signatures(two, one) == join_signatures(both, one) == seal_envelope({"a": 1}, IN_TOTO, [ana, ben])
+    assert open_envelope(both, IN_TOTO, [ana.public, ben.public], threshold=2) == {"a": 1} == peek_payload(both)
+    for other in (seal_envelope({"a": 2}, IN_TOTO, [ben]), seal_envelope({"a": 1}, "text/plain", [ben])):
+        with pytest.raises(VerificationError, match="not about the same"):
+            join_signatures(one, other)
+    swapped = json.loads(one)
+    swapped["signatures"][0]["sig"] = base64.b64encode(ana.sign(b"x")).decode()
+    with pytest.raises(VerificationError, match="not about the same"):
+        join_signatures(one, canonical_bytes(swapped))

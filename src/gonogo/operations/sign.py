@@ -6,6 +6,7 @@ event of the log (see `registry/trust_log.py`).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,15 +27,18 @@ from gonogo.verdict.policy import Pinned, Policy, changes, sign_policy
 from gonogo.verdict.sign_off import SignOff, read_sign_off, sign_off
 
 UNMEASURED = frozenset({Outcome.STALE, Outcome.NOT_RUN})
+DECLARED = "gonogo.yaml "  #: before the name of a part of the project; no item has such a name
 MOST_TEXT = 200  #: so much of what was measured is remembered for "what changed since"
 
 
 @dataclass(frozen=True)
 class Signed:
-    """What was signed. `open_items` are the measured items that do not pass, `changes` what is otherwise than at the last sign-off of the
-    role (None: there was none): the signer has seen both. `pinned` is the policy's state when this signature was the one that pinned it."""
+    """What was signed. `outcomes` counts what was measured, `open_items` are the measured items that do not pass, `changes` what is
+    otherwise than at the last sign-off of the role (None: there was none): the signer has seen them all. `pinned` is the policy's state
+    when this signature was the one that pinned it."""
 
     sign_off: SignOff
+    outcomes: Mapping[str, int]
     open_items: tuple[str, ...]
     changes: tuple[str, ...] | None
     pinned: PolicyState | None = None
@@ -62,11 +66,12 @@ def sign(workspace: Workspace, role: str, *, key: Path | None = None, reject: st
     checked = check(workspace, judge_only=True)
     record = drafted(workspace, checked, role, (name, signer.key_id), reject)
     first = must_pin_first(checked.policy, role, rejecting=reject is not None)
-    said = changes_since(checked, role)
+    said = changes_since(workspace, checked, role)
     if first:
         pin_first(workspace, signer)
-    add_sign_off(workspace, record, sign_off(record, signer), seen(checked))
-    return Signed(record, open_items(checked), said, policy_state(workspace) if first else None)
+    add_sign_off(workspace, record, sign_off(record, signer), seen(workspace, checked))
+    outcomes = Counter(str(one.outcome) for one in checked.verdict.items if checked.checklist.item(one.item).check)
+    return Signed(record, outcomes, open_items(checked), said, policy_state(workspace) if first else None)
 
 
 def sign_changed_policy(workspace: Workspace, role: str, *, key: Path | None = None) -> SignedPolicy:
@@ -174,13 +179,15 @@ def open_items(checked: Checked) -> tuple[str, ...]:
     )
 
 
-def seen(checked: Checked) -> dict[str, str]:
-    """Of every item that is measured or answered, what its signer is shown: outcome and reason."""
+def seen(workspace: Workspace, checked: Checked) -> dict[str, str]:
+    """What a signer is shown: of every item that is measured its outcome and reason, and what gonogo.yaml declared, by digest."""
     asked = {item.id for item in checked.checklist.items if item.check}
-    return {one.item: f"{one.outcome}: {one.reason}"[:MOST_TEXT] for one in checked.verdict.items if one.item in asked}
+    items = {one.item: f"{one.outcome}: {one.reason}"[:MOST_TEXT] for one in checked.verdict.items if one.item in asked}
+    project = workspace.project
+    return items | {f"{DECLARED}{part}": project.digest(part) for part in project.to_json() if part not in ("format", "people", "items")}
 
 
-def changes_since(checked: Checked, role: str) -> tuple[str, ...] | None:
+def changes_since(workspace: Workspace, checked: Checked, role: str) -> tuple[str, ...] | None:
     """What is otherwise than when somebody last signed in this role; None when nobody has."""
     for recorded in reversed(checked.policy.log.sign_offs):
         if by_known_keys(recorded.envelope, checked.people) and read_sign_off(recorded.envelope, checked.people).role == role:
@@ -188,11 +195,13 @@ def changes_since(checked: Checked, role: str) -> tuple[str, ...] | None:
     else:
         return None
     last = read_sign_off(recorded.envelope, checked.people)
-    verdict, now, before = checked.verdict, seen(checked), recorded.seen
+    verdict, now, before = checked.verdict, seen(workspace, checked), recorded.seen
     found = ["the bundle is another one"] if last.subject != verdict.subject else []
     found += ["the checklist is another one"] if last.checklist_digest != verdict.checklist_digest else []
     for item in dict.fromkeys([*before, *now]):
-        if before.get(item) != now.get(item):
+        if before.get(item) != now.get(item) and item.startswith(DECLARED):
+            found.append(f"{workspace.project.file.name} declares another {item.removeprefix(DECLARED)}")
+        elif before.get(item) != now.get(item):
             found.append(f"{item}: {before.get(item, 'not there')} → {now.get(item, 'not there')}")
     if not found and last.evidence_digest != verdict.evidence_digest:
         found.append("it was measured again, with the same results")

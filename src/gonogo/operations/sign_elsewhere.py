@@ -137,7 +137,7 @@ def _import_sign_off(workspace: Workspace, state: PolicyState, data: bytes) -> s
             f"{record.person} signed as {record.role} on {record.time}, but bundle, evidence or checklist changed since.", hint="Ask again."
         )
     if data not in [recorded.envelope for recorded in state.log.sign_offs]:
-        add_sign_off(workspace, record, data, seen(checked))
+        add_sign_off(workspace, record, data, seen(workspace, checked))
     return f"{record.person} as {record.role}: {record.decision} {', '.join(record.items)}"
 
 
@@ -151,7 +151,7 @@ def _asked(workspace: Workspace, checked: Checked, role: str) -> dict[str, Any]:
     """All that a sign-off rests on. Whose it will be is open yet."""
     draft = drafted(workspace, checked, role, ("", ""), None)
     overrides = workspace.project.items.items()
-    said = changes_since(checked, role)
+    said = changes_since(workspace, checked, role)
     return {
         "items": list(draft.items),
         "subject": draft.subject,

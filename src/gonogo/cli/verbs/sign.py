@@ -81,6 +81,7 @@ def _show(signed: Signed, as_json: bool) -> None:
             "subject": record.subject,
             "evidence": record.evidence_digest,
             "checklist": record.checklist_digest,
+            "outcomes": dict(signed.outcomes),
             "open": list(signed.open_items),
             "changes": None if signed.changes is None else list(signed.changes),
             "pinned": signed.pinned.digest if signed.pinned else None,
@@ -89,6 +90,7 @@ def _show(signed: Signed, as_json: bool) -> None:
         return
     click.echo(f"{record.person} signs as {record.role}: {record.decision} {', '.join(record.items)}")
     click.echo(f"  subject    {record.subject}\n  evidence   {record.evidence_digest}\n  checklist  {record.checklist_digest}")
+    click.echo(f"  measured   {', '.join(f'{count} {outcome}' for outcome, count in signed.outcomes.items())}")
     if signed.changes is not None:
         _listed(f"since the last sign-off as {record.role}", signed.changes or ("nothing changed",))
     if signed.open_items:
