@@ -34,6 +34,14 @@ class Fact:
         }
 
 
+def share_of(count: int, n: int, level: float = 0.95) -> Fact:
+    """The share of `count` in `n` with Wilson's interval. Raises ValueError unless 0 <= count <= n and n > 0."""
+    from gonogo.stats.intervals import wilson  # needs NumPy, which whoever only reads records does without
+
+    low, high = wilson(count, n, level)
+    return Fact(count / n, n=n, low=low, high=high, level=level)
+
+
 def _finite(value: Any) -> Any:
     """JSON has no NaN or infinity; a record keeps them as the words "nan", "inf", "-inf", which meet no requirement."""
     if isinstance(value, float) and not math.isfinite(value):

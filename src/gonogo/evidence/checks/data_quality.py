@@ -10,7 +10,7 @@ from gonogo.base.table import TableFiles
 from gonogo.errors import DataError
 from gonogo.evidence.check import Check
 from gonogo.evidence.inputs import BundleView, ProjectView
-from gonogo.evidence.record import Fact, Measurement
+from gonogo.evidence.record import Fact, Measurement, share_of
 from gonogo.evidence.rows import row_key, same_kinds
 
 
@@ -54,7 +54,7 @@ class DataQuality(Check):
                 "non_finite": Fact(sum(column.infinite for column in columns)),
                 "out_of_range_share": Fact(max(column.unseen for column in columns), n=test),
                 "duplicate_rows": Fact(train - unique),
-                "duplicate_share": Fact((train - unique) / train, n=train),
+                "duplicate_share": share_of(train - unique, train),
             },
             tuple(findings),
             pictures={"missing": {"kind": "bars", "title": "missing", "items": [{"name": c.name, "value": c.missing} for c in columns]}},

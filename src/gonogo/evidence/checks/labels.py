@@ -9,7 +9,7 @@ from typing import ClassVar
 from gonogo.base.table import TableFiles
 from gonogo.evidence.check import Check
 from gonogo.evidence.inputs import BundleView, ProjectView
-from gonogo.evidence.record import Fact, Measurement
+from gonogo.evidence.record import Fact, Measurement, share_of
 from gonogo.model.rows import class_text
 
 NAMED = 20  #: unknown labels that findings name
@@ -35,7 +35,7 @@ class Labels(Check):
         findings: list[str] = []
         absent = unknown = 0
         present = set(known)
-        rarest: list[tuple[float, int]] = []
+        rarest: list[tuple[float, int, int]] = []
         ratios: list[float] = []
         bars: list[dict[str, object]] = []
         with TableFiles(train=train_file, validation=validation_file, test=test_file) as tables:
@@ -47,14 +47,14 @@ class Labels(Check):
                 findings += [f"{title}: {n} rows have the unknown label {label[:60]!r}" for label, n in strange.most_common(NAMED)]
                 findings += [f"{title}: the class {label!r} has no row" for label in known if not counts[label]]
                 present &= {label for label in known if counts[label]}
-                rarest += [(counts[label] / rows, counts[label]) for label in known]
+                rarest += [(counts[label] / rows, counts[label], rows) for label in known]
                 ratios.append(min(counts[label] for label in known) / (max(counts[label] for label in known) or 1))
                 bars += [{"name": f"{title}: {label}", "value": counts[label] / rows} for label in known]
-        share, rows = min(rarest)
+        _, rows, of = min(rarest)
         return Measurement(
             {
                 "classes": Fact(len(present)),
-                "minority_share": Fact(share),
+                "minority_share": share_of(rows, of),
                 "minority_rows": Fact(rows),
                 "balance_ratio": Fact(min(ratios)),
                 "missing_labels": Fact(absent),

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from gonogo.errors import DataError
 from gonogo.evidence.check import Check
-from gonogo.evidence.record import Fact, Measurement
+from gonogo.evidence.record import Fact, Measurement, share_of
 
 NUMBERS = ("requests", "concurrency", "errors", "p50_ms", "p95_ms", "p99_ms", "mean_ms", "max_ms", "throughput", "seconds")
 SAME = 1e-6  #: answers to one row may differ by this much (decision U08)
@@ -53,7 +53,7 @@ class Load(Check):
                 "requests": Fact(requests),
                 "concurrency": Fact(int(values["concurrency"])),
                 "errors": Fact(errors, n=requests),
-                "error_share": Fact(errors / requests, n=requests),
+                "error_share": share_of(errors, requests),
                 "timeouts": Fact(int(_number(kinds, "late")) if "late" in kinds else 0, n=requests),
                 **{name: Fact(values[f"{name}_ms"], "ms", n=requests) for name in ("p50", "p95", "p99", "mean", "max")},
                 "throughput": Fact(values["throughput"], "requests/s"),

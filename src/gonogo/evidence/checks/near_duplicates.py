@@ -9,7 +9,7 @@ from gonogo.base.table import ROW, TableFiles
 from gonogo.errors import DataError, UsageError
 from gonogo.evidence.check import Check
 from gonogo.evidence.inputs import BundleView
-from gonogo.evidence.record import Fact, Measurement
+from gonogo.evidence.record import Fact, Measurement, share_of
 from gonogo.evidence.rows import same_kinds
 
 GRIDS = 3
@@ -46,7 +46,7 @@ class NearDuplicates(Check):
             [(near,)] = tables.ask(f"SELECT count(DISTINCT row) FROM ({asked}) WHERE key IN ({' UNION ALL '.join(seen)})")  # noqa: S608
             rows = tables.rows["test"]
         return Measurement(
-            {"near_duplicates": Fact(near), "near_duplicate_share": Fact(near / rows, n=rows)},
+            {"near_duplicates": Fact(near), "near_duplicate_share": share_of(near, rows)},
             (f"{near} of {rows} test rows are nearly rows seen in training",) if near else (),
         )
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 from gonogo.base.table import TableFiles
 from gonogo.evidence.check import Check
 from gonogo.evidence.inputs import BundleView, ProjectView
-from gonogo.evidence.record import Fact, Measurement
+from gonogo.evidence.record import Fact, Measurement, share_of
 from gonogo.evidence.rows import row_key, same_kinds
 
 
@@ -41,7 +41,7 @@ class Overlap(Check):
         return Measurement(
             {
                 "shared_rows": Fact(shared),
-                "shared_share": Fact(shared / rows["test"], n=rows["test"]),
+                "shared_share": share_of(shared, rows["test"]),
                 "validation_shared_rows": Fact(selected),
             },
             tuple(findings),
