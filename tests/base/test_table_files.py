@@ -119,19 +119,23 @@ def test_a_column_of_many_values_is_nothing_to_sample_by(tmp_path: Path) -> None
         tables.sample("t", ["x"], 100, by="x")
 
 
-def test_a_column_with_the_name_of_a_row_number_stays_a_column(tmp_path: Path) -> None:
-    path = stored(tmp_path, "SELECT 7 AS file_row_number, 8 AS rowid FROM range(100)")
+@pytest.mark.parametrize("name", ["t.parquet", "t.csv"])
+def test_a_column_with_the_name_of_a_row_number_stays_a_column(tmp_path: Path, name: str) -> None:
+    path = stored(tmp_path, "SELECT 7 AS File_Row_Number, 8 AS ROWID, range AS x FROM range(1000)", name)
     with TableFiles(t=path) as tables:
-        assert tables.sample("t", ["file_row_number", "rowid"], 50).columns["file_row_number"].tolist()[:1] == [7.0]
+        taken = tables.sample("t", ["File_Row_Number", "ROWID", "x"], 500)
+        assert 400 < taken.rows < 600
+        assert set(taken.column("File_Row_Number")) == {7.0}
+        assert set(taken.column("ROWID")) == {8.0}
 
 
-def test_a_long_question_writes_nothing_to_standard_output(tmp_path: Path) -> None:
+def test_no_progress_bar_is_written_to_standard_output(tmp_path: Path) -> None:
     path = stored(tmp_path, "SELECT range AS a FROM range(100)")
     program = (
         "import sys; from pathlib import Path; from gonogo.base.table import TableFiles\n"
         "with TableFiles(t=Path(sys.argv[1])) as tables:\n"
         "    assert tables.ask(\"SELECT current_setting('enable_progress_bar')\") == [(False,)]\n"
-        "    tables.ask('SELECT count(*) FROM t a, t b, t c, range(10) d WHERE hash(a.a, b.a, c.a, d.range) > 5')\n"
+        "    tables.ask('SELECT count(*) FROM t')\n"
     )
     done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
     assert done.stdout == ""

@@ -110,9 +110,9 @@ class TableFiles:
     def __exit__(self, *_: object) -> None:
         self._open.close()
 
-    def ask(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows that answer a question. Raises DataError when the files cannot be read or the memory does not suffice."""
-        found: list[tuple[Any, ...]] = self._run(sql, parameters, "fetchall")
+        found: list[tuple[Any, ...]] = self._run(sql, "fetchall")
         return found
 
     def has(self, table: str, name: str) -> bool:
@@ -151,14 +151,14 @@ class TableFiles:
         return self._read(f"{query} WHERE {chance} < {most // len(groups)}")
 
     def _read(self, sql: str) -> Table:
-        columns = {name: _plain(column) for name, column in self._run(sql, (), "fetchnumpy").items()}
+        columns = {name: _plain(column) for name, column in self._run(sql, "fetchnumpy").items()}
         return Table(columns, len(next(iter(columns.values()))))
 
-    def _run(self, sql: str, parameters: Sequence[Any], fetch: str) -> Any:
+    def _run(self, sql: str, fetch: str) -> Any:
         import duckdb
 
         try:
-            return getattr(self._connection.execute(sql, parameters), fetch)()
+            return getattr(self._connection.execute(sql), fetch)()
         except duckdb.Error as error:
             paths = " and ".join(str(path) for path in self.files.values())
             raise DataError(f"{paths} cannot be read: {_reason(str(error))}") from error
@@ -176,12 +176,11 @@ class TableFiles:
         booleans = self._booleans(raw, types) if csv else frozenset()
         self.kinds[name] = {column: "number" if column in booleans else _kind(kind) for column, kind in types.items()}
         shown = [f"{_as_sql(column, kind, column in booleans)} AS {quoted(column)}" for column, kind in types.items()]
-        if csv:
-            number = "rowid"
-        elif "file_row_number" in types:
-            number = "row_number() OVER () - 1"
-        else:
-            number, raw = "file_row_number", f"read_parquet({place}, file_row_number = true)"
+        number = "rowid" if csv else "file_row_number"
+        if number in map(str.lower, types):
+            number = "row_number() OVER () - 1"  # slower, where the file has a column that is called like it
+        elif not csv:
+            raw = f"read_parquet({place}, file_row_number = true)"
         self.ask(f"CREATE TEMP VIEW {name} AS SELECT {', '.join(shown)}, {number} AS {ROW} FROM {raw}")  # noqa: S608 - names are quoted
         self.rows[name] = int(self.ask(f"SELECT count(*) FROM {name}")[0][0])  # noqa: S608
         self.files = alone
