@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -390,6 +391,51 @@ def test_one_person_in_two_roles_is_found_by_name_or_key(tmp_path: Path, name: s
     people = {"lead": [Someone("Ana", tmp_path / "one.pub")], "owner": [Someone(name, tmp_path / ("one.pub" if same_key else "two.pub"))]}
     facts = values(measure("people", people=people))
     assert (facts["same_person"], facts["same_key"]) == (1, int(same_key))
+
+
+@pytest.fixture
+def someone(tmp_path: Path) -> Callable[[str, str], Someone]:
+    """`someone("Ana", "a")`: a person with the key called a."""
+
+    def make(name: str, key: str) -> Someone:
+        if not (tmp_path / f"{key}.key").exists():
+            generate_key(tmp_path / f"{key}.key")
+        return Someone(name, tmp_path / f"{key}.pub")
+
+    return make
+
+
+def test_somebody_among_several_who_has_an_earlier_role_too_is_found(someone: Callable[[str, str], Someone]) -> None:
+    people = {
+        "lead": [someone("Ana", "a"), someone("Ben", "b")],
+        "owner": [someone("Cy", "c"), someone("Ben", "d")],
+        "ethics": [someone("Dan", "e")],
+    }
+    measured = measure("people", people=people)
+    facts = values(measured)
+    assert (facts["roles"], facts["same_person"], facts["same_key"]) == (3, 1, 0)
+    assert measured.findings == ("lead and owner are the same person: ben",)
+
+
+@pytest.mark.parametrize(("name", "key", "roles"), [("Eve", "e", 0), ("ana ", "e", 1), ("Eve", "a", 1), ("Ana", "", 1), ("Eve", "", 0)])
+def test_an_author_who_approves_is_found_by_name_or_key(someone: Callable[[str, str], Someone], name: str, key: str, roles: int) -> None:
+    author = someone(name, key) if key else SimpleNamespace(name=name, key=None)
+    people = {"lead": [someone("Ana", "a")], "owner": [someone("Ben", "b")]}
+    facts = values(measure("people", people=people, author=author))
+    assert (facts["author_approves"], facts["roles"], facts["same_person"]) == (roles, 2, 0)
+
+
+def test_only_the_named_groups_are_kept_apart(someone: Callable[[str, str], Someone]) -> None:
+    ana = someone("Ana", "a")
+    people = {"lead": [ana], "owner": [ana], "ethics": [someone("Ben", "b")]}
+    for groups, expected in (
+        (["lead, ethics"], (0, 0)),
+        (["lead, owner"], (1, 0)),
+        (["author, ethics"], (0, 0)),
+        (["author, lead"], (0, 1)),
+    ):
+        facts = values(measure("people", {"apart": groups}, people=people, author=ana))
+        assert (facts["same_person"], facts["author_approves"]) == expected, groups
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no key"])
