@@ -102,8 +102,8 @@ def test_the_forms_show_measured_figures_and_who_signed() -> None:
     assert [line(form, role) for role in ("Technical lead", "Product owner", "Compliance")] == [
         f"{person}, 2026-11-21" for person in ("Ana", "Ben", "Cleo")
     ]
-    missed = render_form(report(IMAGES, {"test-accuracy": Outcome.FAIL}), IMAGES.form, [])
-    assert line(missed, "Target met") == "No (FAIL)"
+    missed = render_form(report(IMAGES, {"test-accuracy": Outcome.FAIL, "compliance-approval": Outcome.NOT_APPLICABLE}), IMAGES.form, [])
+    assert (line(missed, "Target met"), line(missed, "Compliance")) == ("No (FAIL)", "does not apply")
     figures = {"macro_f1": Fact(0.71), "precision": Fact(0.8), "recall": Fact(0.69)}
     form = render_form(
         report(SEQUENCE, facts={"f1-measured": figures, "accuracy-measured": {"accuracy": share}}), SEQUENCE.form,
