@@ -22,6 +22,8 @@ from typing import Any
 
 import pytest
 
+from victim import Victim, make_approved
+
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEM = ROOT / "systems" / "late_arrivals"
 LEFT_OUT = shutil.ignore_patterns("data", "models", "late_30", ".gonogo", "__pycache__", "keys", "demo.py", ".pytest_cache", ".ruff_cache")
@@ -323,3 +325,19 @@ def service(request: pytest.FixtureRequest) -> Iterator[Service]:
     running = user.serve("late-arrivals@1.0.0")
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def approved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small project with a GO, its twin, and two people's keys."""
+    base = tmp_path_factory.mktemp("approved")
+    make_approved(base)
+    return base
+
+
+@pytest.fixture
+def victim(approved: Path, tmp_path: Path) -> Victim:
+    """A copy of it to attack."""
+    everything = tmp_path / "all"
+    shutil.copytree(approved, everything)
+    return Victim(everything / "project", everything / "other", everything / "people")

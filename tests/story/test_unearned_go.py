@@ -13,7 +13,7 @@ import socket
 import sqlite3
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,107 +26,20 @@ from gonogo.base.clock import FakeClock
 from gonogo.base.tree import read_tree
 from gonogo.errors import GonogoError, VerificationError
 from gonogo.operations.check import check
-from gonogo.operations.policy import policy_state
 from gonogo.operations.release import release
 from gonogo.operations.rollout import start
 from gonogo.operations.serve import serve
-from gonogo.operations.sign import sign
 from gonogo.operations.workspace import Workspace
 from gonogo.registry.trust_log import SIGN_OFF, record_envelope
 from gonogo.release.verify import PREDICATE, SEAL, verify
 from gonogo.trust.envelope import IN_TOTO, open_envelope, seal_envelope, statement
-from gonogo.trust.keys import PublicKey, generate_key
+from gonogo.trust.keys import PublicKey
 from gonogo.trust.signers.file import FileSigner
 from gonogo.verdict.outcome import Decision, Outcome
 from gonogo.verdict.sign_off import read_sign_off, sign_off
+from victim import LOG, Victim, remove
 
 pytestmark = [pytest.mark.xdist_group("unearned")]
-
-MORE = """
-people:
-  technical-lead: {name: ana, key: keys/ana.pub}
-items:
-  no-overlap: {require: shared_share <= 50%}
-"""
-
-
-LOG = ("gonogo.db", "gonogo.db-wal", "gonogo.db-shm", "anchor.json", "keys")
-
-
-@dataclass
-class Victim:
-    """A project with a GO (`folder`), the same project with another candidate that has one too (`other`), and the keys of two people."""
-
-    folder: Path
-    other: Path
-    keys: Path
-
-    @property
-    def store(self) -> Path:
-        return self.folder / ".gonogo"
-
-    def edit(self, old: str, new: str) -> None:
-        file = self.folder / "gonogo.yaml"
-        text = file.read_text()
-        assert old in text
-        file.write_text(text.replace(old, new))
-
-    def sign_off(self) -> bytes:
-        """What ana signed, as the log holds it."""
-        [*_, recorded] = policy_state(Workspace.open(self.folder)).log.sign_offs
-        return recorded.envelope
-
-    def sql(self, *statements: str) -> None:
-        """Past the store's own guards."""
-        connection = sqlite3.connect(self.store / "gonogo.db")
-        connection.execute("DROP TRIGGER event_is_never_changed")
-        connection.execute("DROP TRIGGER event_is_never_deleted")
-        for one in statements:
-            connection.execute(one)
-        connection.commit()
-        connection.close()
-
-    def load_test(self) -> Path:
-        [path] = (self.store / "load_tests").glob("*.json")
-        return path
-
-
-@pytest.fixture(scope="session")
-def approved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    base = tmp_path_factory.mktemp("approved")
-    sample.write_project(base / "project", more=MORE)
-    for name in ("ana", "eve"):
-        generate_key(_made(base / "people") / f"{name}.key")
-    shutil.copy(base / "people" / "ana.pub", _made(base / "project" / "keys"))
-    _approve(base / "project", base / "people")
-    shutil.copytree(base / "project", base / "other")
-    for name in LOG:
-        _remove(base / "other" / ".gonogo" / name)
-    (base / "other" / "model.onnx").write_bytes(sample.model_bytes(1.3))
-    _approve(base / "other", base / "people")
-    return base
-
-
-def _remove(path: Path) -> None:
-    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(exist_ok=True)
-    return folder
-
-
-def _approve(folder: Path, people: Path) -> None:
-    check(Workspace.open(folder))
-    sign(Workspace.open(folder), "technical-lead", key=people / "ana.key")
-    assert check(Workspace.open(folder), judge_only=True).verdict.decision is Decision.GO
-
-
-@pytest.fixture
-def victim(approved: Path, tmp_path: Path) -> Victim:
-    shutil.copytree(approved, tmp_path / "all")
-    all_of_it = tmp_path / "all"
-    return Victim(all_of_it / "project", all_of_it / "other", all_of_it / "people")
 
 
 def change_json(path: Path, change: Callable[[Any], None]) -> None:
@@ -245,7 +158,7 @@ def sign_off_edited(victim: Victim) -> None:
 def sign_off_of_another_candidate(victim: Victim) -> None:
     """The other candidate's store, with its key, so that nothing in its log is wrong."""
     for name in LOG:
-        _remove(victim.store / name)
+        remove(victim.store / name)
         source = victim.other / ".gonogo" / name
         if source.exists():
             (shutil.copytree if source.is_dir() else shutil.copy)(source, victim.store / name)
