@@ -25,6 +25,13 @@ def test_an_item_is_told_with_its_facts_isolation_digests_and_every_finding(repo
         assert expected in text
 
 
+def test_each_offender_is_told_so_that_it_can_be_waived(report):
+    entry = replace(report.entries[1], result=replace(report.entries[1].result, offenders=("row 3 is odd", "row 7 is odd")))
+    text = render_explanation(Explanation(entry))
+    assert "offender    row 3 is odd" in text
+    assert "offender    row 7 is odd" in text
+
+
 def test_the_question_and_the_meaning_of_a_fact_are_told(report):
     text = render_explanation(explained(report, question="Does it tell late from punctual?", meanings={"roc_auc": "area under the curve"}))
     assert "question    Does it tell late from punctual?" in text

@@ -67,6 +67,8 @@ def _lines(explanation: Explanation, paint: Paint) -> Iterator[str]:
         yield from labelled("phase", item.phase, paint)
     if item.sign_off:
         yield from labelled("signed by", item.sign_off, paint)
+    for offender in entry.result.offenders:
+        yield from labelled("offender", offender, paint)
     if explanation.runbook:
         yield from _runbook(explanation.runbook, paint)
     if entry.evidence:

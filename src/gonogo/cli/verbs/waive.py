@@ -9,7 +9,10 @@ import click
 from gonogo.cli.door import JSON, PROJECT, show_json, verb
 
 
-@click.command("waive", epilog='Example: gonogo waive card --offender "words >= 200" --until 2026-12-31 --reason "in review" --role owner')
+@click.command(
+    "waive",
+    epilog='Example: gonogo waive model-card --offender "no section: limitation" --until 2026-12-31 --reason review --role owner',
+)
 @click.argument("item")
 @click.option("--offender", required=True, help="the finding, or the requirement, that is excused: a line of `gonogo explain ITEM`")
 @click.option("--until", required=True, metavar="DATE", help="the last day on which it counts")
