@@ -344,8 +344,8 @@ def test_three_gigabytes_are_told_in_half_a_gigabyte_of_memory(head: bytes, said
     assert done.stdout.splitlines()[: len(said)] == said
 
 
-def test_a_gigabyte_is_hashed_in_half_a_gigabyte_of_memory(tmp_path: Path) -> None:
-    path = sparse(tmp_path / "model.onnx", b"\0", 1_000_000_000)
+def test_a_file_larger_than_memory_is_hashed(tmp_path: Path) -> None:
+    path = sparse(tmp_path / "model.onnx", b"\0", 600_000_000)
     done = subprocess.run([sys.executable, "-c", SPARSE, str(path), "hash"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

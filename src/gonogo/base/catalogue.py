@@ -63,6 +63,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "memory": "gonogo.evidence.checks.memory:Memory",
         "metadata": "gonogo.evidence.checks.metadata:Metadata",
         "metadata_file": "gonogo.evidence.checks.metadata_file:MetadataFile",
+        "metric_claims": "gonogo.evidence.checks.metric_claims:MetricClaims",
         "metrics": "gonogo.evidence.checks.metrics:Metrics",
         "model_card": "gonogo.evidence.checks.model_card:ModelCard",
         "model_format": "gonogo.evidence.checks.model_format:ModelFormat",
