@@ -70,3 +70,14 @@ def test_a_project_without_git_and_without_known_failures_has_neither(tmp_path: 
         for name in ("repository", "history", "known_failures"):
             with pytest.raises(NotFoundError):
                 found.digest(name)
+
+
+def test_a_changed_test_is_a_changed_source_even_where_the_paths_leave_the_tests_out(tmp_path: Path) -> None:
+    sample.write_project(tmp_path, more="code: {paths: [src]}\n")
+    for name in ("src", "tests"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "test_it.py").write_text("def test_it(): pass\n")
+    with inputs(tmp_path) as found:
+        before = found.digest("source")
+        (tmp_path / "tests" / "test_it.py").write_text("def test_it(): assert 0\n")
+        assert found.digest("source") != before

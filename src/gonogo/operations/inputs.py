@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from gonogo.service.trial import TrialServer
 
 LOAD_REQUESTS = 1000
+#: Sources whether or not `code.paths` names them: a changed test is another test, and makes what the old one said stale.
+TESTED_BY = ("tests", "test", "conftest.py", "pytest.ini", "tox.ini", "setup.cfg", "pyproject.toml")
 LOAD_CONCURRENCY = 100
 
 
@@ -232,7 +234,9 @@ class ProjectInputs:
         return self._get_source().digest(self._files)
 
     def _get_source(self) -> SourceTree:
-        return SourceTree.read(self.project.root, self.project.code.paths)
+        root = self.project.root
+        beside = [Path(name) for name in TESTED_BY if (root / name).exists()]
+        return SourceTree.read(root, [*self.project.code.paths, *beside])
 
     def _digest_repository(self) -> str:
         return self._get_repository().digest
