@@ -78,6 +78,7 @@ def test_a_command_changes_no_file_of_the_project(tmp_path: Path) -> None:
             assert (tmp_path / "kept.txt").read_text() == "kept"
 
 
+@LINUX
 def test_a_command_that_takes_too_long_or_too_much_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(tmp_path, "bytearray(8 << 30)")[0] == 1
     monkeypatch.setenv("GONOGO_CHECK_SECONDS", "1")
