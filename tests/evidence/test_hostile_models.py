@@ -253,11 +253,10 @@ def test_without_the_list_every_type_of_it_is_named(tmp_path: Path, forest: Any,
     assert found.findings == tuple(f"forest.skops would build {name}, which is not trusted" for name in sorted(TRUSTED))
 
 
-def skops_file(path: Path, node: dict[str, Any], **members: bytes) -> Path:
+def skops_file(path: Path, node: dict[str, Any], protocol: int = 2, **members: bytes) -> Path:
+    schema = {"__loader__": "ListNode", "__class__": "list", "__module__": "builtins", "content": [node], "protocol": protocol}
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(
-            "schema.json", json.dumps({"__loader__": "ListNode", "__class__": "list", "__module__": "builtins", "content": [node]})
-        )
+        archive.writestr("schema.json", json.dumps(schema))
         for name, data in members.items():
             archive.writestr(name, data)
     return path
@@ -269,6 +268,14 @@ def skops_file(path: Path, node: dict[str, Any], **members: bytes) -> Path:
 def test_a_loader_that_calls_is_never_trusted(loader: str | None, tmp_path: Path) -> None:
     path = skops_file(tmp_path / "m", {"__class__": "dict", "__module__": "builtins", "__loader__": loader, "content": {}})
     assert untrusted_types(path, ["builtins.dict"]) == (f"builtins.dict through {loader}",)
+
+
+def test_an_older_protocol_and_a_loader_that_is_no_word_are_not_trusted(tmp_path: Path) -> None:
+    plain = {"__class__": "dict", "__module__": "builtins", "__loader__": "DictNode", "content": {}}
+    assert untrusted_types(skops_file(tmp_path / "m", plain), []) == ()
+    assert untrusted_types(skops_file(tmp_path / "m", plain, protocol=1), []) == ("whatever protocol 1 means by it",)
+    with pytest.raises(ModelError, match="no skops file"):
+        untrusted_types(skops_file(tmp_path / "m", {**plain, "__loader__": ["DictNode"]}), [])
 
 
 def test_a_pickle_among_the_arrays_of_a_skops_file_is_found(tmp_path: Path) -> None:

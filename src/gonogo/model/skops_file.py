@@ -2,7 +2,7 @@
 
 A skops file is a zip of arrays and a tree of nodes; each node names a class and how it is built (its loader). A file is trusted when every
 class is on a list that the reader wrote, and every loader is one that only builds. Loaders that call what the file names (methods, partial
-functions, operators, constructors from `__reduce__`) are never trusted: what they do depends on their arguments, too.
+functions, operators, random generators, constructors from `__reduce__`) are never trusted: what they do depends on their arguments, too.
 
 Source: skops 0.16 (`skops/io/_audit.py`, `_general.py`, `_numpy.py`), protocol 2.
 """
@@ -17,13 +17,14 @@ from typing import Any
 
 from gonogo.errors import ModelError
 
+PROTOCOL = 2  #: of skops 0.16; in older ones, loaders of the same names did other things
 MOST_SCHEMA = 64 << 20  #: bytes of schema.json
 MOST_NODES = 1_000_000
 
 _LOADERS = frozenset(
     {
         "DictNode", "DefaultDictNode", "ListNode", "SetNode", "TupleNode", "FunctionNode", "TypeNode", "SliceNode", "ObjectNode",
-        "JsonNode", "BytesNode", "BytearrayNode", "NdArrayNode", "MaskedArrayNode", "RandomStateNode", "RandomGeneratorNode", "DTypeNode",
+        "JsonNode", "BytesNode", "BytearrayNode", "NdArrayNode", "MaskedArrayNode", "RandomStateNode", "DTypeNode",
         "SparseMatrixNode", "TreeNode", "LossNode", "CachedNode",
     }
 )  # fmt: skip
@@ -50,8 +51,20 @@ def untrusted_types(path: Path, trusted: Collection[str]) -> tuple[str, ...]:
         tree = json.loads(text)
         if not isinstance(tree, dict) or "__loader__" not in tree:
             raise ValueError("its schema names no object")
-        return tuple(sorted(_untrusted(tree, frozenset(trusted) | _PLAIN)))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, KeyError, ValueError, EOFError, OSError) as error:
+        protocol = tree.get("protocol")
+        older = set() if protocol == PROTOCOL else {f"whatever protocol {protocol} means by it"}
+        return tuple(sorted(_untrusted(tree, frozenset(trusted) | _PLAIN) | older))
+    except (
+        zipfile.BadZipFile,
+        NotImplementedError,
+        RuntimeError,
+        KeyError,
+        ValueError,
+        TypeError,
+        RecursionError,
+        EOFError,
+        OSError,
+    ) as error:
         raise ModelError(f"{path} is no skops file that can be read: {error}.") from error
 
 
