@@ -69,6 +69,24 @@ def test_a_command_reaches_no_network_whatever_it_starts(tmp_path: Path) -> None
 
 
 @LINUX
+def test_of_sockets_only_local_ones_are_left(tmp_path: Path) -> None:
+    program = (
+        "import socket\n"
+        "socket.socket(socket.AF_UNIX).close(); [end.close() for end in socket.socketpair()]\n"
+        "for family in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK, socket.AF_PACKET):\n"
+        "    try:\n"
+        "        socket.socket(family, socket.SOCK_RAW if family == socket.AF_NETLINK else socket.SOCK_DGRAM).close()\n"
+        "        print('open', family)\n"
+        "    except PermissionError:\n"
+        "        print('refused')\n"
+    )
+    code, said, isolation = run(tmp_path, program)
+    assert code == 0, said
+    if "seccomp" in isolation:
+        assert said.split() == ["refused"] * 4
+
+
+@LINUX
 def test_a_command_changes_no_file_of_the_project(tmp_path: Path) -> None:
     (tmp_path / "kept.txt").write_text("kept")
     for change in (f"open({str(tmp_path / 'kept.txt')!r}, 'w')", f"__import__('os').remove({str(tmp_path / 'kept.txt')!r})"):
