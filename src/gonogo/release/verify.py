@@ -158,9 +158,9 @@ def _verify_folder(root: Path, shown: Path, key: PublicKey) -> VerifiedRelease:
     _check_sign_offs(statements, subject)  # 9
     _check_waivers(statements, subject)  # 9
     _check_policy(statements, people, system, key if predicate["format"] == FORMAT else None)  # 12
-    for kept in (statements.load_test, statements.negative_control):
+    for name, kept in (("load_test", statements.load_test), ("negative_control", statements.negative_control)):
         if kept is not None and kept.get("subject") != subject:  # 11
-            raise VerificationError(f"{FOLDER}: {kept.get('format')} is not of this bundle.")
+            raise VerificationError(f"{FOLDER}/{name}.json is not of this bundle.")
     return VerifiedRelease(
         system=system,
         version=version,
