@@ -84,7 +84,11 @@ def _with_person(file: Path, role: str, entry: str) -> str:
     lines = file.read_text(encoding="utf-8").splitlines()
     people = source.data.get("people") if isinstance(source.data, dict) else None
     if isinstance(people, dict) and role in people:
-        raise source.error(("people", role), f"the role {role!r} is already taken.", hint="Remove that line to give it to somebody else.")
+        raise source.error(
+            ("people", role),
+            f"the role {role!r} is already taken.",
+            hint="Several people stand in a list: `ROLE: [{name: …, key: …}, {name: …, key: …}]`; or remove the line.",
+        )
     if ("people",) not in source.positions:
         return "\n".join([*lines, "people:", f"  {entry}"]) + "\n"
     at = source.positions[("people",)][0] - 1
