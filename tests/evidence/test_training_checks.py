@@ -278,6 +278,14 @@ def test_a_model_that_overflows_is_found(tmp_path: Path) -> None:
     assert any(line.startswith("missing: ") for line in found.findings)
 
 
+def test_a_model_of_thousands_of_features_is_asked_about_some_of_them(tmp_path: Path) -> None:
+    made = linear(tmp_path, [0.0] * 1200)
+    wide = Table({f"x{i}": np.arange(5.0) for i in range(1200)}, 5)
+    facts = values(measure("numeric_inputs", bundle=made, test=wide, sandbox=SANDBOX))
+    assert facts["rows"] == 4 * 400 * 4  # four kinds, every third feature, four rows
+    assert facts["non_finite_scores"] == 0
+
+
 @pytest.mark.parametrize("where", ["tensor", "attribute"])
 def test_weights_that_are_nan_are_named(tmp_path: Path, where: str) -> None:
     if where == "tensor":

@@ -80,8 +80,9 @@ class Explanation(Check):
         self, bundle: BundleView, batch: Mapping[str, Numbers], taken: Numbers, sandbox: SandboxPort, generator: np.random.Generator
     ) -> tuple[Numbers, float, str]:
         """Values float64 [rows, features], the largest gap of their sums, and the isolation in force."""
-        schema, orders = bundle.schema, int(self.chosen["orders"])
-        d, values, gap, isolation = len(schema.features), [], 0.0, ""
+        schema, d = bundle.schema, len(bundle.schema.features)
+        orders = max(1, min(int(self.chosen["orders"]), MOST_CELLS // (d * (d + 1))))  # fewer where features are very many
+        values, gap, isolation = [], 0.0, ""
         at_once = max(1, MOST_CELLS // (orders * (d + 1) * d))
         for start in range(0, len(taken), at_once):
             rows = np.repeat(taken[start : start + at_once], orders)

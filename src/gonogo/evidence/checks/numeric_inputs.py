@@ -20,6 +20,9 @@ REMEDIES = ("look at the preprocessing first, then reload the weights from a bac
 
 Batch = Mapping[str, Numbers]
 
+MOST_FEATURES = 500  #: features that are changed
+MOST_CELLS = 20_000_000  #: values sent to the child at once
+
 #: Ordinary for a machine and rare in a table: far away, near zero, zero.
 EXTREME = {"very large": 1e30, "very small": -1e30, "nearly zero": 1e-30, "zero": 0.0}
 #: No numbers at all. The service refuses infinity, and NaN where a feature must be there; here the model alone is asked.
@@ -30,8 +33,9 @@ class NumericInputs(Check):
     """Does the model stay a model on extreme and missing values, and are its own weights numbers?
 
     Rows of the test table are taken, one feature at a time is set to an extreme value in all of them, or made missing where the schema
-    allows it; each of these rows must get finite scores. With NaN or infinity in a feature that must be there, a model that answers with
-    a finite score is only counted. Weights are all tensors and numbers that the model's graph holds.
+    allows it; each of these rows must get finite scores. Of very many features 500, evenly spread, are tried, on fewer rows. With NaN or
+    infinity in a feature that must be there, a model that answers with a finite score is only counted. Weights are all tensors and
+    numbers that the model's graph holds.
     """
 
     name = "numeric_inputs"
@@ -103,7 +107,10 @@ def _answers(
 
 
 def hard_rows_base(schema: Schema, test: Table, most: int) -> Batch:
-    """At most `most` rows of the table, evenly spread, as the model takes them."""
+    """At most `most` rows of the table, evenly spread, as the model takes them: fewer when all that is made from them would be too much."""
+    width = len(schema.features)
+    copies = 1 + (len(EXTREME) + len(NO_NUMBER)) * min(width, MOST_FEATURES)
+    most = min(most, max(1, MOST_CELLS // (copies * width)))
     return encode_table(schema, test.take(np.unique(np.linspace(0, test.rows - 1, num=min(test.rows, most), dtype=np.int64))))
 
 
@@ -111,6 +118,7 @@ def changed_batches(schema: Schema, batch: Batch) -> Iterator[tuple[str, bool, B
     """(what was done, whether scores must be finite, the rows): for each kind of value a copy of the rows for every feature it suits."""
     dtypes = {graph_input.name: graph_input.dtype for graph_input in schema.inputs}
     floats = [feature for feature in schema.features if dtypes[feature.input].startswith("float")]
+    floats = floats[:: 1 + (len(floats) - 1) // MOST_FEATURES]
 
     def with_value(value: float, features: list[Feature]) -> Batch:
         return _stacked(batch, features, lambda array: np.asarray(value, dtype=array.dtype))
