@@ -32,7 +32,7 @@ from gonogo.trust.signers.file import FileSigner
 from gonogo.verdict.outcome import Decision, Outcome
 from gonogo.verdict.policy import Pinned, sign_policy
 from gonogo.verdict.sign_off import SignOff, sign_off
-from team import Team, join_the_role, let_fewer_sign_policies, lower_the_threshold, swap_the_key
+from team import PACK, Team, join_the_role, let_fewer_sign_policies, lower_the_threshold, swap_the_key
 
 # -- what is written down takes no effect
 
@@ -368,6 +368,30 @@ def test_a_sign_off_by_the_wrong_person_or_role_counts_neither_in_the_log_nor_by
     with measured.workspace().store().transaction() as tx:
         record_envelope(tx, SIGN_OFF, "small", envelope, "eve")
     assert measured.decision() is Decision.NO_GO
+
+
+@pytest.mark.parametrize("author", ["{name: ana}", "{name: ' ANA '}", "{name: somebody, key: keys/ana.pub}"])
+def test_the_author_does_not_approve_under_another_name_or_with_the_same_key(team: Team, author: str) -> None:
+    (team.folder / "pack" / "pack.yaml").write_text(PACK + "apart: [[author, lead, owner]]\n")
+    team.edit("system: small", f"author: {author}\nsystem: small")
+    for role, name in (("lead", "ana"), ("owner", "ben")):
+        team.sign_policy(role, name)
+    check(team.workspace())
+    team.sign("owner", "ben")
+    with pytest.raises(RefusedError, match="must be different people"):
+        team.sign("lead", "ana")
+    by_hand = forged_sign_off(team, "ana")
+    with team.workspace().store().transaction() as tx:
+        record_envelope(tx, SIGN_OFF, "small", by_hand, "ana")
+    verdict = check(team.workspace(), judge_only=True).verdict
+    assert verdict.blocked == ()
+    assert verdict.decision is Decision.NO_GO
+    assert next(one.outcome for one in verdict.items if one.item == "technical") is not Outcome.PASS
+    team.edit(f"author: {author}", "author: {name: dora}")
+    check(team.workspace())
+    for role, name in (("lead", "ana"), ("owner", "ben")):
+        team.sign(role, name)
+    assert team.decision() is Decision.GO
 
 
 def test_a_rejection_of_a_key_that_was_revoked_blocks_until_the_policy_is_signed_without_it(team: Team) -> None:
