@@ -133,8 +133,11 @@ def test_what_the_author_waives_or_signs_does_not_count(project: Path) -> None:
     assert outcomes(judged(project))["classes"] == "FAIL"
     assert any("the waiver for classes by Dan excuses nothing" in note for note in judged(project).verdict.notes)
     excuse(project)
-    sign(Workspace.open(project), "lead", key=project / "private/dan.key")
-    assert outcomes(judged(project))["agreed"] == "NOT_RUN"
+    with pytest.raises(RefusedError, match="author and lead must be different people with different keys; as lead there is only Dan"):
+        sign(Workspace.open(project), "lead", key=project / "private/dan.key")
+    sign(Workspace.open(project), "lead", key=project / "private/dan.key", reject="not yet")
+    sign(Workspace.open(project), "lead", key=project / "private/ana.key")
+    assert outcomes(judged(project))["agreed"] == "FAIL"
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from gonogo.operations.workspace import Workspace
 from gonogo.registry.trust_log import SIGN_OFF, record_envelope
 from gonogo.trust.keys import Signer
 from gonogo.trust.signers.file import FileSigner
+from gonogo.verdict.apart import Someone, clashes
 from gonogo.verdict.outcome import GOOD, Outcome
 from gonogo.verdict.phases import open_before
 from gonogo.verdict.policy import Pinned, Policy, changes, sign_policy
@@ -129,6 +130,9 @@ def drafted(workspace: Workspace, checked: Checked, role: str, person: tuple[str
     unmeasured = [result.item for result in checked.verdict.items if result.item in asked and result.outcome in UNMEASURED]
     if unmeasured and not reject:
         raise RefusedError(f"{', '.join(unmeasured)}: not measured for the files as they are now.", hint="Run `gonogo check`, then sign.")
+    own_work = clashes(checked.checklist.apart, {role: [Someone(*person)]}, checked.verdict.author).get(role)
+    if own_work and not reject:
+        raise RefusedError(f"{own_work}.", hint="Let somebody else sign; docs/how-to-approve.md says who may.")
     waiting = open_before(checked.checklist, checked.verdict.items, role)
     if waiting and not reject:
         raise RefusedError(f"{', '.join(waiting)} must pass before {role} signs.", hint="`gonogo check` says what is open there.")

@@ -44,7 +44,7 @@ def clashes(apart: Sequence[Sequence[str]], approvals: Mapping[str, Sequence[Som
                 kept.append(role)
             elif role in approvals:
                 named = " and ".join(dict.fromkeys(one.name for one in approvals[role])) or "nobody for all its items"
-                found[role] = f"{others} must be different people with different keys, and as {role} {named} approved"
+                found[role] = f"{others} must be different people with different keys; as {role} there is only {named}"
     return found
 
 
