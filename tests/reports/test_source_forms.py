@@ -1,13 +1,15 @@
-"""The sign-off forms of the sequence model and of the image classifier, filled in from a verdict."""
+"""The sign-off forms of the packs, filled in from a verdict."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import pytest
 
+from gonogo.base import catalogue
 from gonogo.checklist.items import Pack
-from gonogo.checklist.load import load_pack
+from gonogo.checklist.load import PACKS, load_pack
 from gonogo.evidence.record import Evidence, Fact
 from gonogo.reports.form import BLANK, UNKNOWN, render_form
 from gonogo.reports.report import Report
@@ -17,6 +19,9 @@ from gonogo.verdict.sign_off import SignOff
 SUBJECT = "sha256:" + "5" * 64
 EVIDENCE = "sha256:" + "9" * 64
 SEQUENCE, IMAGES = load_pack("sequence-model"), load_pack("image-classifier")
+CERTIFIED, TABULAR, FOREST = load_pack("certified-model"), load_pack("tabular-service"), load_pack("random-forest-api")
+WITH_FORM = [load_pack(path.parent.name) for path in sorted(PACKS.glob("*/form.md"))]
+every_form = pytest.mark.parametrize("pack", WITH_FORM, ids=lambda pack: pack.name)
 
 
 def measured(pack: Pack, item: str, facts: Mapping[str, Fact]) -> Evidence:
@@ -57,7 +62,40 @@ def line(form: str, begin: str) -> str:
     return found.removeprefix(f"| {begin} |").strip(" |")
 
 
-@pytest.mark.parametrize("pack", [SEQUENCE, IMAGES], ids=lambda pack: pack.name)
+def test_each_of_the_five_sources_has_a_form() -> None:
+    assert {pack.name for pack in WITH_FORM} == {pack.name for pack in (SEQUENCE, IMAGES, CERTIFIED, TABULAR, FOREST)}
+
+
+@every_form
+def test_a_form_asks_only_for_facts_that_the_item_measures(pack: Pack) -> None:
+    """A fact that no check gives would read "not measured" for ever."""
+    asked = re.findall(r'fact\("([^"]+)", "([^"]+)"\)', pack.form)
+    assert asked
+    for item, fact in asked:
+        check = catalogue.load("checks", pack.gate.item(item).check or "")
+        assert fact in check.facts, f"{pack.name}: {item} does not measure {fact}"
+
+
+@every_form
+def test_one_refusal_rejects_every_form(pack: Pack) -> None:
+    (role, *_) = pack.policy_roles or tuple(pack.roles)
+    refused = {item.id: Outcome.FAIL for item in pack.gate.items if item.sign_off == role and item.kind == "mandatory"}
+    assert refused
+    form = render_form(report(pack, refused), pack.form, [])
+    assert "Status: REJECTED" in form
+    assert "REFUSED" in form
+
+
+@every_form
+def test_every_role_of_a_form_is_signed_by_its_own_person(pack: Pack) -> None:
+    people = {role: f"Person{number}" for number, role in enumerate(pack.roles)}
+    form = render_form(report(pack), pack.form, signatures(pack, **{role.replace("-", "_"): name for role, name in people.items()}))
+    assert BLANK not in form
+    for name in people.values():
+        assert form.count(f"{name}, 2026-11-21") == 1
+
+
+@every_form
 def test_no_form_says_approved_before_everybody_has_signed(pack: Pack) -> None:
     nobody = dict.fromkeys((item.id for item in pack.gate.items), Outcome.NOT_RUN)
     form = render_form(report(pack, nobody), pack.form, [])
@@ -113,3 +151,35 @@ def test_the_forms_show_measured_figures_and_who_signed() -> None:
     assert [line(form, name) for name in ("Deployed by", "Reviewed by", "Signature and date")] == [
         f"{person}, 2026-11-21" for person in ("Dana", "Ravi", "Ana")
     ]
+
+
+def test_the_form_of_the_certified_model_says_how_far_each_section_is_and_what_it_scores() -> None:
+    outcomes = {
+        "certification-series": Outcome.NOT_RUN, "data-expansion": Outcome.NOT_APPLICABLE, "owner-approval": Outcome.NOT_RUN,
+    }  # fmt: skip
+    form = render_form(report(CERTIFIED, outcomes, {"load-percentiles": {"p95": Fact(0.0354, "s")}}), CERTIFIED.form, [])
+    assert line(form, "Certification") == "pending"
+    assert line(form, "Model certification") == "4 of 5 | open"
+    assert line(form, "Model artifacts") == "5 of 5 | passed"
+    assert line(form, "Approval") == "2 of 3 | waits"
+    assert line(form, "Synthetic rows for each real one") == "does not apply"
+    assert line(form, "Load test: P50, P95, P99") == f"{UNKNOWN}, 0.0354 s, {UNKNOWN}"
+    assert "60 of 100" in form
+
+
+def test_the_form_of_the_tabular_service_names_the_commit_and_the_stage_that_is_open() -> None:
+    facts = {"on-main": {"commit": Fact("4f2a91c")}, "tagged": {"tag": Fact("v2.1.0")}, "calibration": {"ece": Fact(0.031)}}
+    form = render_form(report(TABULAR, {"response-time": Outcome.FAIL, "branch-rule": Outcome.NOT_APPLICABLE}, facts), TABULAR.form, [])
+    assert (line(form, "Branch"), line(form, "Commit"), line(form, "Version tag")) == ("main", "4f2a91c", "v2.1.0")
+    assert line(form, "Calibration error") == "0.031"
+    assert line(form, "Service") == "4 of 5 | open"
+    assert line(form, "Reviewer of the branch rule") == "does not apply"
+
+
+def test_the_form_of_the_forest_has_a_line_for_each_section_and_says_what_does_not_apply() -> None:
+    outcomes = {"quality": Outcome.FAIL, "rate-limit": Outcome.NOT_APPLICABLE}
+    form = render_form(report(FOREST, outcomes), FOREST.form, [])
+    for section in {item.section for item in FOREST.gate.items}:
+        assert line(form, section.replace("&", "&amp;"))
+    assert line(form, "Target met") == "No (FAIL)"
+    assert (line(form, "Rate limit"), line(form, "Authentication")) == ("does not apply", "PASS")
