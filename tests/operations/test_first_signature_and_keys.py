@@ -126,3 +126,14 @@ def test_a_revocation_voids_what_the_key_has_signed_of_a_policy_that_is_not_in_f
         key_revoke("ana", team.workspace(), "again")
     with pytest.raises(UsageError, match="reason"):
         key_revoke("ben", team.workspace(), " ")
+
+
+def test_a_key_is_replaced_where_the_projects_file_says_whatever_a_person_is_called(team: Team, own_keys: Path) -> None:
+    victim = own_keys.parent / "victim.key"
+    victim.write_text("precious")
+    team.edit("name: ana", "name: ../victim")
+    made = key_replace("../victim", team.workspace())
+    assert made.private == own_keys / "ana.key"
+    assert victim.read_text() == "precious"
+    with pytest.raises(NotFoundError, match="names nobody"):
+        key_replace("nobody", team.workspace())

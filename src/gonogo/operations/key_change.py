@@ -50,20 +50,30 @@ def key_replace(name: str, workspace: Workspace) -> ReplacedKey:
     places = tuple(dict.fromkeys(person.key for person in people))
     if not places:
         raise NotFoundError(f"{workspace.project.file.name} names nobody {name!r}.", hint=f"gonogo key new {name} --role ROLE")
-    if not policy_state(workspace).intact:
-        raise VerificationError(policy_state(workspace).problem)
-    private, kept = private_path(name), None
-    if private.exists():
-        kept = private.with_name(f"{name}-until-{FileSigner(private).key_id[:8]}.key")
-        with storage(private, "rename"):
-            private.rename(kept)
-            private.with_suffix(".pub").rename(kept.with_suffix(".pub"))
+    state = policy_state(workspace)
+    if not state.intact:
+        raise VerificationError(state.problem)
+    private = private_path(places[0].stem)  # a file's stem leads nowhere else, whatever the person is called
+    kept = _set_aside(private)
     with storage(private, "create"):
         private.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     key = generate_key(private)
     for public in places:
         write_atomic(public, key.pem.encode())
     return ReplacedKey(name, private, places, key.key_id, kept, _signed_by_the_old_key(workspace))
+
+
+def _set_aside(private: Path) -> Path | None:
+    """Rename the private key that lies there, and its public half with it; where it is now."""
+    if not private.exists():
+        return None
+    old = FileSigner(private)
+    kept = private.with_name(f"{private.stem}-until-{old.key_id[:8]}.key")
+    write_atomic(kept.with_suffix(".pub"), old.public.pem.encode())
+    with storage(private, "rename"):
+        private.rename(kept)
+        private.with_suffix(".pub").unlink(missing_ok=True)
+    return kept
 
 
 def key_revoke(name: str, workspace: Workspace, reason: str) -> RevokedKey:

@@ -127,18 +127,22 @@ def _show_answer(answered: dict[str, Any], as_json: bool) -> None:
     if as_json:
         show_json(answered)
         return
-    click.echo(f"{answered['person']} signs as {answered['role']} for {answered['system']}: {answered['decision']}")
+    from gonogo.reports.report import printable
+
+    click.echo(printable(f"{answered['person']} signs as {answered['role']} for {answered['system']}: {answered['decision']}"))
     for name in ("subject", "evidence", "checklist", "policy"):
         if answered[name]:
-            click.echo(f"  {name:<10} {answered[name]}")
+            click.echo(f"  {name:<10} {printable(answered[name])}")
     for title, lines in answered["shown"].items():
         _listed(title, lines)
     click.echo(f"  send back  {answered['file']}")
 
 
 def _listed(title: str, lines: tuple[str, ...] | list[str]) -> None:
+    from gonogo.reports.report import printable  # what a request says is a stranger's word
+
     click.echo(f"  {title}:")
     for line in lines[:MOST_LINES]:
-        click.echo(f"    {line}")
+        click.echo(f"    {printable(line)}")
     if len(lines) > MOST_LINES:
         click.echo(f"    … and {len(lines) - MOST_LINES} more (--json shows all)")
