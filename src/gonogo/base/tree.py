@@ -66,7 +66,7 @@ def file_digest(path: Path) -> str:
 
 def _sha256(path: Path) -> str:
     state = hashlib.sha256()
-    with open(path, "rb") as file:
+    with path.open("rb") as file:  # open() would take a number for one of our own files, and close it
         while block := file.read(BLOCK):
             state.update(block)
     return state.hexdigest()
