@@ -138,6 +138,16 @@ def test_bytes_are_compared_not_what_git_remembers_of_them(git: GitFolder, commi
     assert values(committed())["differing_sources"] == 1
 
 
+def test_what_an_attribute_rewrites_is_no_hiding_place(git: GitFolder, committed: Any) -> None:
+    """`ident` takes whatever stands in `$Id: … $` for `$Id$`, and may be switched on where nothing is committed."""
+    git.commit({"src/a.py": 'V = "$Id$"\n'})
+    git.write({".git/info/attributes": "*.py ident\n", "src/a.py": 'V = "$Id: "; import os; os.abort(); W = "$"\n'})
+    git("add", "src/a.py")
+    assert git("status", "--porcelain") == ""
+    assert [(one.kind, one.path) for one in Repository.read(git.path).changes] == [("HH", "src/a.py")]
+    assert values(committed())["differing_sources"] == 1
+
+
 def test_line_ends_that_git_is_told_to_convert_are_no_difference(git: GitFolder, committed: Any) -> None:
     git.commit({".gitattributes": "*.py text eol=crlf\n"})
     git.write({"src/a.py": b"x = 1\r\n"})

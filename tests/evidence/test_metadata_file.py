@@ -69,6 +69,10 @@ def test_a_whole_file_that_says_the_truth(check: Callable[..., Measurement]) -> 
     assert found.findings == ()
 
 
+def test_without_a_run_record_nothing_is_said_about_agreeing_with_it(check: Callable[..., Measurement]) -> None:
+    assert "run_mismatches" not in values(check(WHOLE, run_record=None))
+
+
 @pytest.mark.parametrize(
     ("path", "value", "fact", "expected"),
     [

@@ -111,7 +111,7 @@ def test_nothing_that_a_repository_configures_is_run(git: GitFolder, tmp_path: P
     os.utime(git.path / "data" / "rows.csv", (1, 1))  # git must look at the bytes
     found = Repository.read(git.path)
     history = History.read(git.path)
-    history.blob_ids(["src/a.py", "data/rows.csv"])
+    history.git.blob_ids(["src/a.py", "data/rows.csv"])
     for _, _, stream, size in history.objects():
         stream.read(size)
     assert history.commit(history.head).author == "ana@example.org"

@@ -4,7 +4,8 @@ Rules:
 1. Only the `git` program is called, with lists of words, and only commands that read. Nothing that the repository configures is run: no
    fsmonitor, no hook, no filter of `.gitattributes`, no pager, no signature program, no fetching of missing objects.
 2. Nothing that the repository configures hides a change: excludes of its private folder do not count, only those of `.gitignore`; a work
-   tree that lies elsewhere is an error; files marked "assume unchanged" are listed as hidden; replaced commits are not followed.
+   tree that lies elsewhere is an error; files marked "assume unchanged" are listed as hidden; replaced commits are not followed; the
+   attributes `ident` and `working-tree-encoding`, under which other bytes are the same blob, do not count.
 3. gonogo's own store is left out: the gate writes there while it measures.
 
     repository = Repository.read(Path("."), leave_out=(Path(".gonogo"),))
@@ -42,7 +43,7 @@ _QUIET = {
 }
 #: The user's own configuration stays in force: it says what line ends are, and whose folders are safe.
 _KEPT = ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_CEILING_DIRECTORIES")
-_GITLINK = "160000"
+_FILE, _GITLINK = "100", "160000"
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,22 @@ class Git:
         """The same without the line's end."""
         return self.ask(*words, accepts=accepts).strip()
 
+    def blob_ids(self, paths: Sequence[str]) -> dict[str, str]:
+        """The blob id that each file of the work tree (path from the root) would have. Raises ChildError when one cannot be read."""
+        rewritten = self.rewritten(paths)
+        plain = [path for path in paths if path not in rewritten]
+        ids: dict[str, str] = {}
+        for chosen, how in ((plain, ()), (sorted(rewritten), ("--no-filters",))):
+            said = self.ask("hash-object", "--stdin-paths", *how, given="".join(f"{path}\n" for path in chosen).encode()).split()
+            ids |= dict(zip(chosen, said, strict=True))
+        return ids
+
+    def rewritten(self, paths: Sequence[str]) -> set[str]:
+        """Those of the paths whose attributes let other bytes pass for the committed ones (`$Id: anything $` for `$Id$`)."""
+        given = "".join(f"{path}\0" for path in paths).encode()
+        said = self.ask("check-attr", "-z", "--stdin", "ident", "working-tree-encoding", given=given).split("\0")
+        return {path for path, value in zip(said[::3], said[2::3], strict=False) if value not in ("unspecified", "unset")}
+
     def head(self) -> str:
         """The id of the head commit. Raises NotFoundError when nothing is committed."""
         head = self.line("rev-parse", "-q", "--verify", "HEAD^{commit}", accepts=(0, 1))
@@ -190,10 +207,6 @@ class History:
         entries = self.git.ask("ls-tree", "-r", "-z", "--full-tree", self.head).split("\0")
         parts = [entry.split("\t", 1) for entry in entries if entry]
         return {path: words.split(" ")[2] for words, path in parts}
-
-    def blob_ids(self, paths: Sequence[str]) -> list[str]:
-        """The blob id that each file of the work tree (path from the root) would have. Raises ChildError when one cannot be read."""
-        return self.git.ask("hash-object", "--stdin-paths", given="".join(f"{path}\n" for path in paths).encode()).split()
 
     def objects(self) -> Iterator[tuple[str, str, IO[bytes], int]]:
         """Every commit and file that ever was: id, path ("" for commits), a stream that stands at its bytes, their number.
@@ -301,8 +314,12 @@ def _changes(git: Git, top: Path, leave_out: tuple[Path, ...]) -> Iterator[Chang
     for tag, path in ((entry[:1], entry[2:]) for entry in git.ask("ls-files", "-z", "-v").split("\0") if entry):
         if tag.islower() or (tag == "S" and (git.root / path).exists()):
             yield Change("HH", prefix + path)
-    for entry in git.ask("ls-files", "-z", "--stage").split("\0"):
-        path = entry.partition("\t")[2]
+    staged = [entry.partition("\t") for entry in git.ask("ls-files", "-z", "--stage").split("\0") if entry]
+    blobs = {path: words.split(" ")[1] for words, _, path in staged if words.startswith(_FILE) and (git.root / path).is_file()}
+    for path, blob in git.blob_ids(sorted(git.rewritten(list(blobs)))).items():
+        if blob != blobs[path]:
+            yield Change("HH", prefix + path)
+    for entry, _, path in staged:
         if entry.startswith(_GITLINK) and (git.root / path / ".git").exists():
             yield from _changes(Git.at(git.root / path), top, leave_out)
 

@@ -41,7 +41,7 @@ class Committed(Check):
             raise DataError("a source file has a line break in its name.")
         kept = history.files()
         tracked = [name for name, path in here.items() if name in kept and not path.is_symlink()]
-        now = dict(zip(tracked, history.blob_ids(tracked), strict=True))
+        now = history.git.blob_ids(tracked)
         untracked = sorted(here.keys() - kept.keys())
         differing = sorted(name for name in tracked if now[name] != kept[name])
         gone = sorted(name for name in kept if name not in here and _below(top / name, places) and not (top / name).exists())

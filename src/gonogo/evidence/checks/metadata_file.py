@@ -39,7 +39,7 @@ class MetadataFile(Check):
         "date_valid": "whether it has a date, and all its dates are dates and not to come",
         "metrics": "figures of the model that it states",
         "metrics_unmatched": "those that are not what is measured",
-        "run_mismatches": "values that are others in the run record",
+        "run_mismatches": "values that are others in the run record; only when there is one",
         "names_training_data": "whether some value holds the name or the digest of the training table; only when one is declared",
     }
     options: ClassVar = {"file": "metadata", "keys": [], "tolerance": 1e-6}
@@ -85,7 +85,7 @@ class MetadataFile(Check):
                 "date_valid": Fact(bool(dates) and not undated),
                 "metrics": Fact(len(stated)),
                 "metrics_unmatched": Fact(len(wrong)),
-                "run_mismatches": Fact(len(others)),
+                **({} if run_record is None else {"run_mismatches": Fact(len(others))}),
                 **named,
             },
             tuple(findings),

@@ -22,7 +22,7 @@ class Overlap(Check):
     facts: ClassVar = {
         "shared_rows": "test rows that also stand in the training (or validation) table",
         "shared_share": "share of such rows among the test rows",
-        "validation_shared_rows": "validation rows that also stand in the training table; 0 without a validation table",
+        "validation_shared_rows": "validation rows that also stand in the training table; only with a validation table",
     }
 
     def measure(
@@ -34,7 +34,7 @@ class Overlap(Check):
             keys = {table: f"SELECT {row_key(tables, table, names)} AS key FROM {table}" for table in tables.files}  # noqa: S608 - quoted
             seen = [keys[table] for table in ("train", "validation") if table in keys]
             shared = _shared(tables, keys["test"], seen)
-            selected = _shared(tables, keys["validation"], seen[:1]) if "validation" in keys else 0
+            selected = _shared(tables, keys["validation"], seen[:1]) if "validation" in keys else None
             rows = tables.rows
         findings = [f"{shared} of {rows['test']} test rows were seen in training"] if shared else []
         findings += [f"{selected} of {rows['validation']} validation rows were seen in training"] if selected else []
@@ -42,7 +42,7 @@ class Overlap(Check):
             {
                 "shared_rows": Fact(shared),
                 "shared_share": share_of(shared, rows["test"]),
-                "validation_shared_rows": Fact(selected),
+                **({} if selected is None else {"validation_shared_rows": Fact(selected)}),
             },
             tuple(findings),
         )

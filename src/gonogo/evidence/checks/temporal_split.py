@@ -35,7 +35,7 @@ class TemporalSplit(Check):
         "missing_times": "rows without a time in any of the tables",
         "n": "test and validation rows",
         "in_order": "whether the ends of training, validation and test follow each other: those of the split file, or the last rows",
-        "rows_after_end": "rows that lie after their table's end in the split file; 0 without such a file",
+        "rows_after_end": "rows that lie after their table's end in the split file; only with such a file",
         "embargo_seconds": "the declared embargo; 0 when none is declared",
         "embargo_violations": "test and validation rows that are not later than the tables before theirs by at least the embargo",
     }
@@ -70,7 +70,7 @@ class TemporalSplit(Check):
                 "missing_times": Fact(sum(gone.values())),
                 "n": Fact(rows),
                 "in_order": Fact(all(a < b for a, b in pairwise(ends))),
-                "rows_after_end": Fact(sum(late.values())),
+                **({"rows_after_end": Fact(sum(late.values()))} if declared else {}),
                 "embargo_seconds": Fact(embargo, "s"),
                 "embargo_violations": Fact(sum(hasty.values())),
             },
