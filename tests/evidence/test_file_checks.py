@@ -11,6 +11,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from gonogo.checklist.evaluate import evaluate
+from gonogo.checklist.expression import parse
 from gonogo.errors import DataError, UsageError
 from gonogo.evidence.memory import measure
 from gonogo.evidence.record import Measurement
@@ -95,6 +97,11 @@ def test_an_undeclared_name_and_an_unknown_format_are_errors(tmp_path: Path) -> 
         measure("file", {"name": "history"}, files={})
     with pytest.raises(UsageError, match="no file format"):
         measure("file", {"name": "it", "format": "xml"}, files={"it": tmp_path})
+
+
+@pytest.mark.parametrize("words", ["abs(bytes - 3 B) <= 1 B", "bytes < 1 KB", "bytes > 0", "age_days <= 90", "parses == true"])
+def test_size_is_demanded_in_bytes_and_age_in_days(tmp_path: Path, words: str) -> None:
+    assert evaluate(parse(words), found(tmp_path / "x", "[1]", "json").facts).met
 
 
 # -- feature_list -------------------------------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ class File(Check):
         path = files[name]
         if not path.is_file():
             parses = {"parses": Fact(False)} if form else {}
-            return Measurement({"exists": Fact(False), "bytes": Fact(0), **parses}, (f"{name}: there is no file {path.name}",))
+            return Measurement({"exists": Fact(False), "bytes": Fact(0, "B"), **parses}, (f"{name}: there is no file {path.name}",))
         status = path.stat()
         age = datetime.now(UTC) - datetime.fromtimestamp(status.st_mtime, UTC)
         if age < -AHEAD:
@@ -61,7 +61,7 @@ class File(Check):
             "exists": Fact(True),
             "bytes": Fact(status.st_size, "B"),
             "sha256": Fact(sha256),
-            "age_days": Fact(max(0.0, age / timedelta(days=1)), "d"),
+            "age_days": Fact(max(0.0, age / timedelta(days=1))),
         }
         problem = _problem(path, form) if form else ""
         if form:
