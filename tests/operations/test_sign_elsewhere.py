@@ -12,7 +12,7 @@ from gonogo.errors import KeyFileError, RefusedError, VerificationError
 from gonogo.operations.check import check
 from gonogo.operations.policy import policy_state
 from gonogo.operations.sign import sign
-from gonogo.operations.sign_elsewhere import answer_request, import_answer, write_request
+from gonogo.operations.sign_elsewhere import answer_request, import_answer, read_request, write_request
 from gonogo.verdict.outcome import Decision
 from team import Team, lower_the_threshold
 
@@ -22,9 +22,9 @@ def test_a_reviewer_signs_elsewhere_with_a_key_that_never_travels(measured: Team
         request, answer = tmp_path / f"{role}.json", tmp_path / f"{role}.answer.json"
         asked = write_request(measured.workspace(), role, request)
         assert asked == (["policy", "sign-off"] if role == "lead" else ["sign-off"])
-        shown = answer_request(request, key=measured.keys / f"{name}.key", out=answer)
-        assert shown["person"] == name
-        assert any("quality" in line and "PASS" in line for line in shown["shown"]["measured"])
+        shown = read_request(request).shown
+        assert any("quality" in line and "PASS" in line for line in shown["measured"])
+        assert answer_request(request, key=measured.keys / f"{name}.key", out=answer)[0] == name
         import_answer(measured.workspace(), answer)
         import_answer(measured.workspace(), answer)  # twice is once
     assert measured.decision() is Decision.GO
@@ -34,8 +34,8 @@ def test_a_changed_policy_is_signed_elsewhere_and_its_changes_are_shown_there(te
     lower_the_threshold(team)
     for role, name in (("lead", "ana"), ("owner", "ben")):
         write_request(team.workspace(), role, tmp_path / "request.json", policy=True)
-        shown = answer_request(tmp_path / "request.json", key=team.keys / f"{name}.key", out=tmp_path / "answer.json")
-        assert shown["shown"]["the policy says"] == ["quality: require roc_auc > 0.5 → roc_auc > 0.1"]
+        _, asked = answer_request(tmp_path / "request.json", key=team.keys / f"{name}.key", out=tmp_path / "answer.json")
+        assert asked.shown["the policy says"] == ["quality: require roc_auc > 0.5 → roc_auc > 0.1"]
         import_answer(team.workspace(), tmp_path / "answer.json")
     assert policy_state(team.workspace()).problem == ""
 

@@ -8,6 +8,7 @@ what they cannot see is whether the files of the project are still those that we
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from gonogo.trust.signers.file import FileSigner
 from gonogo.verdict.judge import Answer, judge
 from gonogo.verdict.outcome import Outcome, Verdict
 from gonogo.verdict.policy import PREDICATE as POLICY_PREDICATE
-from gonogo.verdict.policy import Policy, demands, follow_all, sign_policy
+from gonogo.verdict.policy import Pinned, Policy, demands, follow_all, sign_policy
 from gonogo.verdict.sign_off import SignOff, read_sign_off, sign_off
 from gonogo.verdict.waiver import read_waiver
 
@@ -53,52 +54,79 @@ def write_request(workspace: Workspace, role: str, file: Path, *, policy: bool =
     return [name.replace("_", "-") for name in ("policy", "sign_off") if document[name]]
 
 
-def answer_request(file: Path, *, key: Path, out: Path, reject: str | None = None, clock: Clock | None = None) -> dict[str, Any]:
-    """Judge a request again, sign it and write the signature to `out`. What it gives back is what the signer is shown.
+@dataclass(frozen=True)
+class Asked:
+    """A request, judged again. `policy` names the people who are asked, `proposed` is a policy to sign, `draft` the sign-off without its
+    signer; `shown` says in words what a signature agrees to, by what it is about."""
 
-    Raises KeyFileError when the key is none that the request's policy names for the role, VerificationError when the request contradicts
-    itself: then somebody wants a signature for something else than is shown.
+    system: str
+    role: str
+    policy: Policy
+    pinned: Pinned | None
+    proposed: Policy | None
+    draft: SignOff | None
+    shown: Mapping[str, list[str]]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "system": self.system,
+            "role": self.role,
+            "people": [name for name, _ in self.policy.people.get(self.role, ())],
+            "subject": self.draft.subject if self.draft else None,
+            "evidence": self.draft.evidence_digest if self.draft else None,
+            "checklist": self.draft.checklist_digest if self.draft else None,
+            "policy": (self.proposed or self.policy).digest,
+            "shown": dict(self.shown),
+        }
+
+
+def read_request(file: Path) -> Asked:
+    """Judge a request again, to look at it before signing.
+
+    Raises VerificationError when the request contradicts itself: then somebody wants a signature for something else than is shown.
     """
     request = _read(file, REQUEST, ("system", "role", "policy", "policies", "sign_off"))
-    signer = FileSigner(key)
     try:
         pinned = follow_all([str(text).encode() for text in request["policies"]])
         proposed = None if request["policy"] is None else Policy.from_json(request["policy"])
         policy = pinned.policy if pinned else proposed
-        if policy is None or policy.system != request["system"] or (proposed and proposed.system != policy.system):
+        if policy is None or {policy.system, (proposed or policy).system} != {request["system"]}:
             raise VerificationError("the request does not say under which policy it is to be signed.")
-        name = _member(policy, str(request["role"]), signer)
-        if reject and request["sign_off"] is None:
-            raise UsageError("a policy is not rejected: it stays out of force until it is signed.")
-        shown: dict[str, list[str]] = {}
-        envelopes = []
-        if proposed is not None:
-            shown["the policy says"] = list(what_is_new(proposed, pinned))
-            if not reject:
-                envelopes.append(sign_policy(proposed, pinned, signer))
-        record = None
+        shown = {"the policy says": list(what_is_new(proposed, pinned))} if proposed else {}
+        draft = None
         if request["sign_off"] is not None:
-            record, said = _judged_again(request, policy, (name, signer.key_id), reject, clock or SystemClock())
+            draft, said = _judged_again(request, policy)
             shown.update(said)
-            envelopes.append(sign_off(record, signer))
+        return Asked(request["system"], str(request["role"]), policy, pinned, proposed, draft, shown)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise VerificationError(
             f"{file} is no whole request: {error!r}.", hint="Ask for it again: gonogo sign ROLE --request FILE"
         ) from error
-    answer = {"format": ANSWER, "system": request["system"], "envelopes": [data.decode() for data in envelopes]}
+
+
+def answer_request(file: Path, *, key: Path, out: Path, reject: str | None = None, clock: Clock | None = None) -> tuple[str, Asked]:
+    """Sign a request that was judged again, and write the signature to `out`. Who signed, and what they were shown.
+
+    Raises as `read_request`, and KeyFileError when the key is none that the request's policy names for the role.
+    """
+    asked, signer = read_request(file), FileSigner(key)
+    name = _member(asked.policy, asked.role, signer)
+    if reject and asked.draft is None:
+        raise UsageError("a policy is not rejected: it stays out of force until it is signed.")
+    envelopes = [sign_policy(asked.proposed, asked.pinned, signer)] if asked.proposed and not reject else []
+    if asked.draft:
+        decided = replace(
+            asked.draft,
+            person=name,
+            key_id=signer.key_id,
+            decision="reject" if reject else "approve",
+            reason=reject or "",
+            time=stamp((clock or SystemClock()).now()),
+        )
+        envelopes.append(sign_off(decided, signer))
+    answer = {"format": ANSWER, "system": asked.system, "envelopes": [data.decode() for data in envelopes]}
     write_atomic(out.resolve(), canonical_bytes(answer))
-    return {
-        "person": name,
-        "role": request["role"],
-        "system": request["system"],
-        "decision": record.decision if record else "approve",
-        "subject": record.subject if record else None,
-        "evidence": record.evidence_digest if record else None,
-        "checklist": record.checklist_digest if record else None,
-        "policy": (proposed or policy).digest,
-        "shown": shown,
-        "file": str(out),
-    }
+    return name, asked
 
 
 def import_answer(workspace: Workspace, file: Path) -> list[str]:
@@ -165,10 +193,8 @@ def _asked(workspace: Workspace, checked: Checked, role: str) -> dict[str, Any]:
     }
 
 
-def _judged_again(
-    request: Mapping[str, Any], policy: Policy, person: tuple[str, str], reject: str | None, clock: Clock
-) -> tuple[SignOff, dict[str, list[str]]]:
-    """The sign-off, and what is shown for it, from the evidence in the request alone."""
+def _judged_again(request: Mapping[str, Any], policy: Policy) -> tuple[SignOff, dict[str, list[str]]]:
+    """The sign-off without its signer, and what is shown for it, from the evidence in the request alone."""
     asked = request["sign_off"]
     checklist = checklist_from_json(asked["checklist"])
     evidence = {item: Evidence.from_json(data) for item, data in asked["evidence"].items()}
@@ -188,22 +214,22 @@ def _judged_again(
         raise VerificationError("the checklist in the request is not the one of its policy.")
     if verdict.evidence_digest != asked["evidence_digest"]:
         raise VerificationError("the evidence in the request is not what it asks a signature for.")
-    record = SignOff(
+    draft = SignOff(
         role=request["role"],
-        person=person[0],
-        key_id=person[1],
+        person="",
+        key_id="",
         items=items,
         subject=asked["subject"],
         evidence_digest=asked["evidence_digest"],
         checklist_digest=checklist.digest,
-        decision="reject" if reject else "approve",
-        reason=reject or "",
-        time=stamp(clock.now()),
+        decision="approve",
+        reason="",
+        time=asked["time"],
     )
     shown = {"measured": _results(verdict, {item.id for item in checklist.items if item.check})}
     if asked["changes"] is not None:
         shown["since the last sign-off in this role, as the project says"] = [str(line) for line in asked["changes"]]
-    return record, shown
+    return draft, shown
 
 
 def _results(verdict: Verdict, measured: set[str]) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any
 from gonogo.errors import GonogoError, VerificationError
 from gonogo.registry.event import Event
 from gonogo.registry.store import Transaction
-from gonogo.trust.envelope import join_signatures, peek_payload
+from gonogo.trust.envelope import claimed_key_ids, join_signatures, peek_payload
 from gonogo.verdict.policy import Pinned, follow, lacking, read_policy
 
 POLICY, SIGN_OFF, WAIVER, KEY_REVOKED = "policy", "sign_off", "waiver", "key_revoked"
@@ -83,6 +83,8 @@ def told(event: Event) -> dict[str, Any]:
     try:
         payload = peek_payload(event.body["envelope"].encode())
         said = {key: payload["predicate"].get(key) for key in SAID if payload["predicate"].get(key)}
+        if event.kind == POLICY:
+            said["keys"] = [key_id[:16] for key_id in claimed_key_ids(event.body["envelope"].encode())]
         return {**said, "subject": "sha256:" + payload["subject"][0]["digest"]["sha256"][:16]}
     except (GonogoError, LookupError, TypeError, AttributeError):
         return {"envelope": "unreadable"}

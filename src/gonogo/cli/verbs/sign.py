@@ -12,9 +12,10 @@ from gonogo.cli.door import JSON, PROJECT, show_json, verb
 if TYPE_CHECKING:
     from gonogo.operations.policy import PolicyState
     from gonogo.operations.sign import Signed, SignedPolicy
+    from gonogo.operations.sign_elsewhere import Asked
 
 FILE = click.Path(path_type=Path)
-MOST_LINES = 12  #: of changes that are shown without --json
+MOST_PASSING = 12  #: items that pass and are shown one by one; whatever does not pass, and every change, always is
 
 
 @click.command("sign", epilog="Example: gonogo sign technical-lead")
@@ -23,7 +24,9 @@ MOST_LINES = 12  #: of changes that are shown without --json
 @click.option("--reject", metavar="REASON", help="say no, with a reason")
 @click.option("--policy", is_flag=True, help="sign changed people, keys or demands, so that they come into force")
 @click.option("--request", type=FILE, metavar="FILE", help="write what is to be signed, for a person on another machine")
-@click.option("--answer", type=FILE, metavar="FILE", help="show a request, check it and sign it; needs no project")
+@click.option(
+    "--answer", type=FILE, metavar="FILE", help="judge a request again and show it; with --key and --out also sign it. Needs no project"
+)
 @click.option("--out", type=FILE, metavar="FILE", help="where the signature goes, with --answer")
 @click.option("--import", "imported", type=FILE, metavar="FILE", help="verify the signature that came back, and record it")
 @PROJECT
@@ -44,15 +47,19 @@ def command(
     """Sign, in a ROLE, for exactly what was measured; a later change of anything voids the signature."""
     from gonogo.errors import UsageError
     from gonogo.operations.sign import sign, sign_changed_policy
-    from gonogo.operations.sign_elsewhere import answer_request, import_answer, write_request
+    from gonogo.operations.sign_elsewhere import answer_request, import_answer, read_request, write_request
     from gonogo.operations.workspace import Workspace
 
     if sum(one is not None for one in (request, answer, imported)) > 1 or (policy and reject):
         raise UsageError("these options exclude each other.", hint="See `gonogo sign --help`.")
     if answer is not None:
+        if (out is None) != (key is None):
+            raise UsageError("to sign, --answer needs --key, your private key, and --out, where the signature goes; to look, neither.")
         if out is None or key is None:
-            raise UsageError("--answer needs --key, your private key, and --out, where the signature goes.")
-        _show_answer(answer_request(answer, key=key, out=out, reject=reject), as_json)
+            _show_asked(read_request(answer), None, as_json)
+        else:
+            name, asked = answer_request(answer, key=key, out=out, reject=reject)
+            _show_asked(asked, f"{name} signs{f' that they reject it: {reject}' if reject else ''}; send back {out}", as_json)
         return
     workspace = Workspace.open(project)
     if imported is not None:
@@ -62,8 +69,8 @@ def command(
     if role is None:
         raise UsageError("which role?", hint="For example: gonogo sign technical-lead")
     if request is not None:
-        asked = write_request(workspace, role, request, policy=policy)
-        show_json({"file": str(request), "asks": asked}) if as_json else click.echo(f"{request} asks a {role} for: {', '.join(asked)}")
+        wanted = write_request(workspace, role, request, policy=policy)
+        show_json({"file": str(request), "asks": wanted}) if as_json else click.echo(f"{request} asks a {role} for: {', '.join(wanted)}")
     elif policy:
         _show_policy(sign_changed_policy(workspace, role, key=key), role, as_json)
     else:
@@ -123,26 +130,29 @@ def _show_policy(signed: SignedPolicy, role: str, as_json: bool) -> None:
     click.echo(f"  it still needs: {', '.join(signed.lacking)}" if signed.lacking else "  it is in force now")
 
 
-def _show_answer(answered: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        show_json(answered)
-        return
-    from gonogo.reports.report import printable
+def _show_asked(asked: Asked, done: str | None, as_json: bool) -> None:
+    from gonogo.reports.report import printable  # what a request says is a stranger's word
 
-    click.echo(printable(f"{answered['person']} signs as {answered['role']} for {answered['system']}: {answered['decision']}"))
+    said = asked.to_json()
+    if as_json:
+        show_json(said | {"signed": done is not None})
+        return
+    click.echo(printable(f"{asked.system} asks {' or '.join(said['people'])} to sign as {asked.role}"))
     for name in ("subject", "evidence", "checklist", "policy"):
-        if answered[name]:
-            click.echo(f"  {name:<10} {printable(answered[name])}")
-    for title, lines in answered["shown"].items():
+        if said[name]:
+            click.echo(f"  {name:<10} {printable(said[name])}")
+    for title, lines in asked.shown.items():
         _listed(title, lines)
-    click.echo(f"  send back  {answered['file']}")
+    click.echo(f"  {done or 'nothing is signed: add --key and --out'}")
 
 
 def _listed(title: str, lines: tuple[str, ...] | list[str]) -> None:
     from gonogo.reports.report import printable  # what a request says is a stranger's word
 
     click.echo(f"  {title}:")
-    for line in lines[:MOST_LINES]:
-        click.echo(f"    {printable(line)}")
-    if len(lines) > MOST_LINES:
-        click.echo(f"    … and {len(lines) - MOST_LINES} more (--json shows all)")
+    passing = [line for line in lines if line.startswith("PASS ")]
+    for line in lines:
+        if line not in passing[MOST_PASSING:]:
+            click.echo(f"    {printable(line)}")
+    if len(passing) > MOST_PASSING:
+        click.echo(f"    … and {len(passing) - MOST_PASSING} more that pass (--json shows all)")
