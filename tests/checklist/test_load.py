@@ -112,6 +112,7 @@ def test_a_pack_of_ones_own_lies_beside_the_project(write_project: Write, tmp_pa
         ("  - {id: a, statement: A., check: labels, require: clases > 1}\n", 9, 43, "no 'clases'. Did you mean 'classes'?"),
         ("  - {id: a, statement: A., check: labels, require: classes > 1, options: {a: 1}}\n", 9, 75, "has no option 'a'"),
         ("  - {id: a, statement: A., check: document, require: words > 1, options: {name: 7}}\n", 9, 75, "is 7, not a str"),
+        ("  - {id: a, statement: A., check: metadata, require: age_days <= 90}\n", 9, 45, "nothing measures it again. Add `max_age"),
         ("  - {id: a, statement: A., sign_off: lead, ml_test: [29]}\n", 9, 54, "at most 28"),
         ("  - {id: a, statement: A., sign_off: lead, words: {GOOD: x}}\n", 9, 52, "unknown key 'GOOD'"),
         (GOOD + GOOD, 10, 6, "two items are called 'labels'"),
@@ -127,6 +128,14 @@ def test_a_mistake_in_a_pack_is_named_with_line_and_column(tmp_path: Path, items
     assert said in str(caught)
     assert (caught.line, caught.column) == (line, column), str(caught)
     assert "gate.yaml" in caught.file
+
+
+def test_a_project_cannot_ask_for_an_age_that_stays_what_it_was(write_project: Write, tmp_path: Path) -> None:
+    items = "  - {id: trained, statement: Trained., check: metadata, require: has_seed == true}\n"
+    write_pack(tmp_path / "mine", items)
+    project = load_project(write_project("items:\n  trained: {require: age_days <= 9}\n"))
+    with pytest.raises(ProjectFileError, match="nothing measures it again"):
+        load_pack("mine", project)
 
 
 def test_a_date_that_yaml_takes_for_a_date_must_be_quoted(tmp_path: Path) -> None:

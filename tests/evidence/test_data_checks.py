@@ -184,7 +184,8 @@ def test_text_in_one_table_and_numbers_in_the_other_is_an_error(check: Any, tabl
 def test_a_later_test_table_has_a_positive_gap_and_no_overlap(check: Any, table: Any, project: Any) -> None:
     facts = values(check("temporal_split", project=project(), train=table(when=days(0, 1)), test=table(when=days(3, 2))))
     assert facts == {
-        "gap_seconds": 86400.0, "overlap_rows": 0, "missing_times": 0, "n": 2, "in_order": True, "embargo_seconds": 0, "embargo_violations": 0,
+        "gap_seconds": 86400.0, "overlap_rows": 0, "missing_times": 0, "n": 2, "in_order": True, "embargo_seconds": 0,
+        "embargo_violations": 0,
     }  # fmt: skip
 
 

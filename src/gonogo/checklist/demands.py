@@ -15,6 +15,8 @@ from gonogo.base.yaml_source import Path_, YamlSource
 from gonogo.checklist.expression import ExpressionError, parse
 from gonogo.errors import UsageError
 
+AGE = "age_days"  #: the fact of every check that measures an age
+
 
 class CheckClass(Protocol):
     """What is asked of a check's class: the facts it documents, and that it refuses options that are not its own with a UsageError."""
@@ -68,6 +70,12 @@ def check_requirements(
         for name in requirement.names:
             if kind is not None and name not in kind.facts:
                 raise source.error(where, f"{item}: the check measures no {name!r}.", hint=did_you_mean(name, list(kind.facts)))
+
+
+def check_ages(source: YamlSource, at: Path_, item: str, require: tuple[str, ...], max_age: float | None) -> None:
+    """Raises ProjectFileError when an age is required of evidence that may itself grow old: what was young then is not young for ever."""
+    if max_age is None and any(AGE in parse(text).names for text in require):
+        raise source.error(at, f"{item}: {AGE} is the age on the day of measuring, and nothing measures it again.", hint="Add `max_age: 1 d`.")
 
 
 def did_you_mean(word: str, known: list[str]) -> str:

@@ -6,7 +6,7 @@ pack that `extends` another starts from its items, roles, phases and form; `chan
 Rules, each an error with file, line and column:
   - an item is satisfied by a check or by a sign-off, by exactly one of them;
   - a check's item has at least one requirement, every requirement parses and speaks of facts that the check measures, and none is an
-    equality when a confidence is demanded; every option is one that the check knows (`demands.py`);
+    equality when a confidence is demanded; every option is one that the check knows; a required age has a `max_age` (`demands.py`);
   - ids are unique, checks, roles and phases are known, the checklist is not empty, no pack extends itself;
   - with phases every section has one, without phases none has;
   - an override names an item of the pack, and a mandatory item cannot be declared not applicable.
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from gonogo.base.yaml_source import Path_, YamlSource, load_yaml
-from gonogo.checklist.demands import check_options, check_requirements, did_you_mean, find_check
+from gonogo.checklist.demands import check_ages, check_options, check_requirements, did_you_mean, find_check
 from gonogo.checklist.items import AUTHOR, SIGN_OFF_DAYS, Checklist, Item, Pack, Phase
 from gonogo.checklist.pack_schema import GATE, PACK
 from gonogo.checklist.project import ItemOverride, Project, duration, read_override, share
@@ -191,9 +191,11 @@ def _item(gate: YamlSource, at: Path_, section: Mapping[str, Any], entry: Mappin
             raise gate.error((*at, key), f"{name}: `{key}` belongs to items with a check.", hint="Remove it.")
     require = _listed(entry.get("require", ()))
     confidence = share(entry["confidence"]) if "confidence" in entry else None
+    max_age = duration(entry["max_age"]) if "max_age" in entry else None
     if check is not None:
         kind = find_check(gate, (*at, "check"), name, check)
         check_requirements(gate, (*at, "require"), name, require, confidence, kind)
+        check_ages(gate, (*at, "require"), name, require, max_age)
         check_options(gate, (*at, "options"), name, entry.get("options", {}), kind)
     return Item(
         id=name,
@@ -204,7 +206,7 @@ def _item(gate: YamlSource, at: Path_, section: Mapping[str, Any], entry: Mappin
         options=dict(entry.get("options", {})),
         require=require,
         confidence=confidence,
-        max_age=duration(entry["max_age"]) if "max_age" in entry else None,
+        max_age=max_age,
         sign_off=role,
         why=entry.get("why", ""),
         remedy=entry.get("remedy", ""),
@@ -255,15 +257,17 @@ def _overridden(item: Item, override: ItemOverride, source: YamlSource, at: Path
         raise source.error((*at, override.keys[0]), f"{item.id} is a sign-off; `{override.keys[0]}` belongs to checks.", hint="Remove it.")
     require = item.require if override.require is None else override.require
     confidence = item.confidence if override.confidence is None else override.confidence
+    max_age = item.max_age if override.max_age is None else override.max_age
     if override.keys:
         place = (*at, "require") if override.require is not None else (*at, "confidence")
         kind = find_check(source, at, item.id, str(item.check))
         check_requirements(source, place, item.id, require, confidence, kind)
+        check_ages(source, place, item.id, require, max_age)
         check_options(source, (*at, "options"), item.id, override.options, kind)
     return replace(
         item,
         require=require,
         confidence=confidence,
-        max_age=item.max_age if override.max_age is None else override.max_age,
+        max_age=max_age,
         options={**item.options, **override.options},
     )
