@@ -75,7 +75,9 @@ def check_requirements(
 def check_ages(source: YamlSource, at: Path_, item: str, require: tuple[str, ...], max_age: float | None) -> None:
     """Raises ProjectFileError when an age is required of evidence that may itself grow old: what was young then is not young for ever."""
     if max_age is None and any(AGE in parse(text).names for text in require):
-        raise source.error(at, f"{item}: {AGE} is the age on the day of measuring, and nothing measures it again.", hint="Add `max_age: 1 d`.")
+        raise source.error(
+            at, f"{item}: {AGE} is the age on the day of measuring, and nothing measures it again.", hint="Add `max_age: 1 d`."
+        )
 
 
 def did_you_mean(word: str, known: list[str]) -> str:
