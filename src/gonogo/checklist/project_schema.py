@@ -114,7 +114,7 @@ def _code() -> dict[str, Any]:
                 "items": _path("a file or folder", "src"),
                 "minItems": 1,
                 "uniqueItems": True,
-                "description": "sources to digest and to scan for secrets, tests and their settings always among them; default: the whole project",
+                "description": "sources to digest and to scan for secrets; tests and their settings are always among them; default: all",
             },
             "tests": _text("runs the tests; no shell", examples=["python -m pytest tests"]),
             "lint": _text("prints one finding a line and exits 0 without findings; no shell", examples=["ruff check src"]),
