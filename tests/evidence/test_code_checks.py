@@ -384,7 +384,9 @@ def test_every_role_with_a_person_of_their_own_is_counted(tmp_path: Path) -> Non
     assert facts == {"roles": 2, "roles_missing": 0, "unusable_keys": 0, "same_person": 0, "same_key": 0, "author_approves": 0}
 
 
-@pytest.mark.parametrize(("name", "same_key"), [("Ana", False), (" ana  ", False), ("Ben", True)])
+@pytest.mark.parametrize(
+    ("name", "same_key"), [("Ana", False), (" ana  ", False), ("An\u200ba", False), ("\u0410na", False), ("Ben", True)]
+)
 def test_one_person_in_two_roles_is_found_by_name_or_key(tmp_path: Path, name: str, same_key: bool) -> None:
     generate_key(tmp_path / "one.key")
     generate_key(tmp_path / "two.key")

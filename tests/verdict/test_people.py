@@ -75,6 +75,15 @@ def approve(case: Case, role: str, person: dict[str, str]) -> SignOff:
     return case.sign(role=role, items=("lead", "owner"), **person)
 
 
+LOOKS_LIKE_ANA = ("An\u200ba", "\u0410na", "\uff21na", "A\u00adna", "An\u03b1", "\u202eAna", "A\u200dn\ufeffa\u00a0")
+
+
+@pytest.mark.parametrize("name", LOOKS_LIKE_ANA)
+def test_a_name_that_only_looks_like_another_is_no_other_person(name: str) -> None:
+    assert Someone("Ana", "aa").is_also(Someone(name, "bb"))
+    assert not Someone("Anna", "aa").is_also(Someone(name, "bb"))
+
+
 @pytest.mark.parametrize("ben", [BEN, {"person": " ANA ", "key_id": "bb"}, {"person": "Ben", "key_id": "aa"}])
 def test_two_roles_kept_apart_need_two_names_and_two_keys(ben: dict[str, str]) -> None:
     case = apart(("technical-lead", "product-owner"))

@@ -1,8 +1,9 @@
-"""Names of things: systems, semantic versions, references such as `credit-risk@1.2.0` and `credit-risk@production`."""
+"""Names of things: systems, semantic versions, references such as `credit-risk@1.2.0` and `credit-risk@production`; and of people."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,12 @@ from gonogo.errors import UsageError
 
 SYSTEM = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 POINTERS = ("staging", "production")
+#: Cyrillic and Greek letters that look like a Latin one, small or capital, and that one.
+LOOKALIKES = str.maketrans(
+    "\u0430\u0432\u0435\u043a\u043c\u043d\u043e\u0440\u0441\u0442\u0443\u0445\u0456\u0458\u0455\u0501\u04bb\u04cf\u051b\u051d"
+    "\u03b1\u03b2\u03b5\u03b6\u03b7\u03b9\u03ba\u03bc\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7",
+    "abekmhopctyxijsdhlqwabezhikmnoptyx",
+)
 Level = Literal["major", "minor", "patch"]
 
 
@@ -67,3 +74,11 @@ def check_system_name(name: str) -> str:
     if not SYSTEM.fullmatch(name):
         raise UsageError(f"{name!r} cannot name a system.", hint="Use lower-case letters, digits and hyphens, 63 at most.")
     return name
+
+
+def plain_person(name: str) -> str:
+    """A person's name without what makes one name look like another: case, blanks, width, characters that are not seen, and letters of
+    another script. Two people whose names are told apart by nothing else are taken for one."""
+    told_apart = unicodedata.normalize("NFKC", name)
+    seen = "".join(one for one in told_apart if one.isspace() or unicodedata.category(one)[0] != "C")
+    return unicodedata.normalize("NFKC", " ".join(seen.split()).casefold().translate(LOOKALIKES))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from gonogo.base.names import plain_person
 from gonogo.checklist.items import AUTHOR
 
 
@@ -23,9 +24,8 @@ class Someone:
         return asdict(self)
 
     def is_also(self, other: Someone) -> bool:
-        """The same person by name, whatever the case and blanks, or by key."""
-        same_name = " ".join(self.name.split()).casefold() == " ".join(other.name.split()).casefold()
-        return same_name or (self.key_id is not None and self.key_id == other.key_id)
+        """The same person by name, however it is written, or by key."""
+        return plain_person(self.name) == plain_person(other.name) or (self.key_id is not None and self.key_id == other.key_id)
 
 
 def clashes(apart: Sequence[Sequence[str]], approvals: Mapping[str, Sequence[Someone]], author: Someone | None) -> dict[str, str]:

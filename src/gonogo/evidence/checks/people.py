@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
+from gonogo.base.names import plain_person
 from gonogo.errors import KeyFileError
 from gonogo.evidence.check import Check
 from gonogo.evidence.inputs import AuthorView, PersonView
@@ -38,12 +39,12 @@ class People(Check):
                 try:
                     key_id = PublicKey.load(person.key).key_id
                     keys.setdefault(role, set()).add(key_id)
-                    names.setdefault(role, set()).add(_plain(person.name))
+                    names.setdefault(role, set()).add(plain_person(person.name))
                 except KeyFileError as error:
                     findings.append(f"{role}: {error}")
         unusable, roles = len(findings), list(keys)
         if author is not None:
-            names[AUTHOR] = {_plain(author.name)}
+            names[AUTHOR] = {plain_person(author.name)}
             keys[AUTHOR] = {PublicKey.load(author.key).key_id} if author.key else set()
         lacking = [role for role in self.chosen["roles"] if role not in roles]
         findings += [f"nobody with a usable key is {role}" for role in lacking]
@@ -72,8 +73,3 @@ def _pairs(roles: Iterable[str]) -> list[tuple[str, str]]:
     """Every two, the author last."""
     ordered = sorted(dict.fromkeys(roles), key=lambda role: role == AUTHOR)
     return [(one, other) for index, one in enumerate(ordered) for other in ordered[index + 1 :]]
-
-
-def _plain(name: str) -> str:
-    """A name without what writing makes of it: case and blanks."""
-    return " ".join(name.split()).casefold()
