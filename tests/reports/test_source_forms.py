@@ -163,7 +163,7 @@ def test_the_form_of_the_certified_model_says_how_far_each_section_is_and_what_i
     assert line(form, "Model artifacts") == "5 of 5 | passed"
     assert line(form, "Approval") == "2 of 3 | waits"
     assert line(form, "Synthetic rows for each real one") == "does not apply"
-    assert line(form, "Load test: P50, P95, P99") == f"{UNKNOWN}, 0.0354 s, {UNKNOWN}"
+    assert [line(form, f"Load test, {name}") for name in ("P50", "P95")] == [UNKNOWN, "0.0354 s"]
     assert "60 of 100" in form
 
 

@@ -55,6 +55,14 @@ def test_a_newcomer_who_types_the_readme_gets_a_service_a_second_release_and_the
             continue
         user.gonogo(*words[1:], expect=1 if words[1] == "check" else 0)
     user.gonogo("verify", ".gonogo/releases/my-model-1.0.0.tar.gz", "--key", ".gonogo/keys/store.pub")
+    (gate,) = commands("The gate")
+    for program, *words in gate:
+        if program == "pytest":
+            assert "16 passed" in user.python("-m", "pytest", *words).stdout
+            continue
+        user.gonogo(*[str(user.keys / word) if word == "ana.key" else word for word in words])
+    assert user.json("check")["verdict"] == "GO", "what the README tells to type voids nothing"
+    assert "<html" in (tmp_path / "report.html").read_text()
     running = user.serve(*first[-1][2:])
     try:
         status, answer = running.predict({"tenure": 1.5, "calls": 0.0, "bill": 0.2, "age": -1.0})
