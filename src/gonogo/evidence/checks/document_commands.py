@@ -22,7 +22,8 @@ class DocumentCommands(Check):
 
     Every ```python block is run, unless it says `no-run` after the language; a ```bash block only when it says `run`. A Python block sees
     what the blocks before it in its section have made, as its reader does. All blocks share one copy of the project, without a network.
-    `sections` limits the run to the sections whose heading matches one of these regular expressions.
+    `sections` limits the run to the sections whose heading matches one of these regular expressions. The model is asked for because the
+    blocks read it.
     """
 
     name = "document_commands"
@@ -34,7 +35,9 @@ class DocumentCommands(Check):
     }
     options: ClassVar = {"name": "", "sections": []}
 
-    def measure(self, project: ProjectView, documents: Mapping[str, Path], source: SourceTree, sandbox: SandboxPort) -> Measurement:
+    def measure(
+        self, project: ProjectView, documents: Mapping[str, Path], source: SourceTree, sandbox: SandboxPort, model_file: Path | None = None
+    ) -> Measurement:
         sections = self.chosen["sections"]
         place = declared_document(documents, self.chosen["name"])
         if isinstance(place, str):

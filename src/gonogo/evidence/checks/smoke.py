@@ -18,6 +18,7 @@ class Smoke(Check):
     """Does a declared program, such as a sample of the inference code, run to its end on a fresh copy of the project and say something?
 
     `file` is its name below `files` in gonogo.yaml: a Python file, run with the words of `arguments`, without a network.
+    The model is asked for because such a program reads it.
     """
 
     name = "smoke"
@@ -28,7 +29,9 @@ class Smoke(Check):
     }
     options: ClassVar = {"file": "inference", "arguments": []}
 
-    def measure(self, project: ProjectView, files: Mapping[str, Path], source: SourceTree, sandbox: SandboxPort) -> Measurement:
+    def measure(
+        self, project: ProjectView, files: Mapping[str, Path], source: SourceTree, sandbox: SandboxPort, model_file: Path | None = None
+    ) -> Measurement:
         program = declared_file(files, self.chosen["file"])
         if not program.is_relative_to(project.root):
             raise UsageError(f"files.{self.chosen['file']} lies outside the project.", hint="Move it below gonogo.yaml.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -42,6 +42,7 @@ class Tests(Check):
     the closing line of pytest or unittest is read. A run that does not say how many tests it ran, that ran none, or whose exit code says
     other than its counts is an error. `files.known_failures` lists what may fail, with owner, reason and last day.
     The option `names` lists tests, classes or files of which at least one test must have been run and none may have failed.
+    Model, tables and declared files are asked for because tests read them: with another model, nothing says that they still pass.
     """
 
     name = "tests"
@@ -59,7 +60,17 @@ class Tests(Check):
     }
     options: ClassVar = {"names": []}
 
-    def measure(self, project: ProjectView, source: SourceTree, known_failures: Sequence[KnownFailure] = ()) -> Measurement:
+    def measure(
+        self,
+        project: ProjectView,
+        source: SourceTree,
+        known_failures: Sequence[KnownFailure] = (),
+        model_file: Path | None = None,
+        train_file: Path | None = None,
+        validation_file: Path | None = None,
+        test_file: Path | None = None,
+        files: Mapping[str, Path] | None = None,
+    ) -> Measurement:
         command = project.code.tests
         if not command:
             raise UsageError("the project declares no tests.", hint="Add `code: {tests: pytest}` to gonogo.yaml.")

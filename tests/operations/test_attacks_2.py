@@ -1,0 +1,79 @@
+"""Ways to a PASS that was not earned, through what a measurement did not ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import sample
+from gonogo.operations.check import check
+from gonogo.operations.workspace import Workspace
+from gonogo.verdict.outcome import Outcome
+
+TESTED = """
+code: {paths: [src], tests: python -m pytest -q -p no:cacheprovider}
+files: {limits: limits.json}
+"""
+PACK = "name: small\ntitle: Small\nroles: {lead: leads}\n"
+GATE = """
+id: small
+title: Small
+version: 1.0.0
+date: "2026-01-01"
+status: ready
+sections:
+- title: All
+  items:
+  - {id: tests-pass, statement: Tests pass., check: tests, require: [passed > 0, failed == 0]}
+  - {id: agreed, statement: Yes., sign_off: lead}
+"""
+TEST = """
+import pathlib
+
+def test_the_limits_are_those_of_the_model():
+    assert len(pathlib.Path("model.onnx").read_bytes()) < 5000
+    assert pathlib.Path("limits.json").read_text() == "{}"
+    assert pathlib.Path("test.csv").read_text().count("oslo") < 100
+"""
+
+
+@pytest.fixture
+def tested(tmp_path: Path) -> Path:
+    """A project whose tests read model, table and a declared file, none of which lies below `code.paths`."""
+    sample.write_project(tmp_path, more=TESTED)
+    for name in ("src", "tests", "pack"):
+        (tmp_path / name).mkdir()
+    text = (tmp_path / "gonogo.yaml").read_text().replace("pack: starter", "pack: ./pack")
+    (tmp_path / "gonogo.yaml").write_text(text)
+    (tmp_path / "pack" / "pack.yaml").write_text(PACK)
+    (tmp_path / "pack" / "gate.yaml").write_text(GATE)
+    (tmp_path / "src" / "a.py").write_text("x = 1\n")
+    (tmp_path / "tests" / "test_model.py").write_text(TEST)
+    (tmp_path / "limits.json").write_text("{}")
+    assert outcome(tmp_path) is Outcome.PASS
+    return tmp_path
+
+
+def outcome(project: Path, *, judge_only: bool = False) -> Outcome:
+    return check(Workspace.open(project), judge_only=judge_only).verdict.items[0].outcome
+
+
+def a_model_that_fails_its_test(project: Path) -> None:
+    """The old one, with a text in it that nobody reads."""
+    (project / "model.onnx").write_bytes(sample.model_bytes() + b"\x32" + b"\x90\x4e" + b"x" * 10000)
+
+
+def a_table_that_fails_its_test(project: Path) -> None:
+    sample.write_table(project / "test.csv", 2, rows=600)
+
+
+def a_declared_file_that_fails_its_test(project: Path) -> None:
+    (project / "limits.json").write_text("[]")
+
+
+@pytest.mark.parametrize("attack", [a_model_that_fails_its_test, a_table_that_fails_its_test, a_declared_file_that_fails_its_test])
+def test_tests_that_passed_with_other_files_have_not_passed(tested: Path, attack) -> None:  # type: ignore[no-untyped-def]
+    attack(tested)
+    assert outcome(tested, judge_only=True) is Outcome.STALE
+    assert outcome(tested) is Outcome.FAIL
