@@ -39,7 +39,7 @@ ROOMS: tuple[Room, ...] = (
     Room("service", "What does it answer?", "verified releases, requests", "predictions, counters", stage=True),
     Room("rollout", "How does traffic move?", "a plan, counters", "routes, a decision", stage=True),
     Room("monitor", "Is it still good?", "counters, a baseline", "signals, alarms", stage=True),
-    Room("reports", "How is it shown?", "records", "text, JSON, HTML"),
+    Room("reports", "How is it shown?", "records", "text, JSON, Markdown, HTML, JUnit, SARIF"),
     Room("operations", "What can be done?", "a verb and its arguments", "records"),
     Room("web", "What does a person look at?", "records", "pages"),
     Room("http", "How do programs ask?", "requests", "operations"),

@@ -34,6 +34,13 @@ def test_every_item_has_its_line_and_failures_stand_before_the_list(report):
     assert text.index("FAIL  model-quality") < text.index("\nCode\n")
 
 
+def test_an_item_that_does_not_apply_says_why(report):
+    """Nothing was judged, so there is nothing measured to show."""
+    text = render_text(report, color=False)
+    assert re.search(r"^  NOT_APPLICABLE +rate-limit +the service is reachable from this machine only$", text, re.MULTILINE)
+    assert "not judged" not in text[text.index("\nCode\n") :]
+
+
 def test_without_colour_there_is_no_escape_and_with_colour_the_words_are_the_same(report):
     plain, colored = render_text(report, color=False), render_text(report, color=True)
     assert "\033" not in plain

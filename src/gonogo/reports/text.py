@@ -101,8 +101,10 @@ def titled(entry: Entry, paint: Paint) -> Iterator[str]:
 
 
 def _in_short(entry: Entry, room: int) -> str:
-    """The rest of an item's line: what was measured, else its statement."""
+    """The rest of an item's line: what was measured, or why it does not apply, else its statement."""
     measured = "; ".join(measured for _, measured, _ in requirement_lines(entry)) if entry.good else ""
+    if entry.result.outcome is Outcome.NOT_APPLICABLE:
+        measured = entry.result.reason
     return textwrap.shorten(printable(measured or entry.item.statement), max(room, 16), placeholder=" …")
 
 
