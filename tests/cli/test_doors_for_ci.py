@@ -124,11 +124,15 @@ def test_the_action_installs_gonogo_whole_and_reports_what_it_said(project: Path
     (result,) = json.loads((project / "out put" / "report.sarif").read_text())["runs"][0]["results"]
     assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "gonogo.yaml"
 
+    for shadow in ("gonogo.py", "click.py"):  # what is judged has no say in who judges
+        (project / shadow).write_text("raise SystemExit(0)\n")
+    assert in_action(check, project, given, PYTHONPATH=str(target)).returncode == 1
+    assert (project / "github_output").read_text() == "verdict=NO-GO\n" * 2
     leave_out(project)
     assert in_action(check, project, given, PYTHONPATH=str(target)).returncode == 0
     (project / "gonogo.yaml").write_text("system: [\n")
     assert in_action(check, project, given, PYTHONPATH=str(target)).returncode == 2
-    assert (project / "github_output").read_text() == "verdict=NO-GO\nverdict=GO\nverdict=ERROR\n"
+    assert (project / "github_output").read_text() == "verdict=NO-GO\nverdict=NO-GO\nverdict=GO\nverdict=ERROR\n"
 
 
 def test_the_guide_names_real_inputs_hooks_and_options() -> None:

@@ -194,6 +194,12 @@ def test_pip_is_asked_for_what_is_not_here_and_finds_it_or_not(declare: Any, tmp
     assert any(finding.startswith("pip: ") for finding in found.findings)
 
 
+def test_what_lies_beside_the_lock_is_not_asked_for_pip(declare: Any) -> None:
+    (path,) = declare("r.lock", "--no-index\nno-such-thing==1.0\n").values()
+    path.with_name("pip.py").write_text("")
+    assert values(measure("installable", environment=path))["installable"] is False
+
+
 @pytest.mark.parametrize(("name", "content"), [("r.lock", "numpy>=1\n"), ("e.yml", "dependencies: [no-such-thing=1.0]")])
 def test_a_lock_with_ranges_or_one_that_pip_does_not_read_is_not_installable(declare: Any, name: str, content: str) -> None:
     (path,) = declare(name, content).values()

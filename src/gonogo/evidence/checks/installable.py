@@ -58,5 +58,8 @@ def _resolves(lock: Path) -> tuple[bool, str]:
     if lock.suffix in (".yaml", ".yml"):
         return False, "an environment of conda cannot be resolved here"
     words = ["install", "--dry-run", "--ignore-installed", "--only-binary", ":all:", "--no-input", "--disable-pip-version-check", "-r"]
-    finished = run_command([sys.executable, "-m", "pip", *words, lock.name], folder=lock.parent, seconds=settings.number("check_seconds"))
+    # -P: a pip.py beside the lock is not pip.
+    finished = run_command(
+        [sys.executable, "-P", "-m", "pip", *words, lock.name], folder=lock.parent, seconds=settings.number("check_seconds")
+    )
     return finished.exit_code == 0, finished.last_words
