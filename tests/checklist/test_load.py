@@ -138,6 +138,11 @@ def test_a_project_cannot_ask_for_an_age_that_stays_what_it_was(write_project: W
         load_pack("mine", project)
 
 
+def test_an_approval_for_ever_is_none(tmp_path: Path) -> None:
+    caught = error(write_pack(tmp_path / "mine", head=HEAD.replace("status: ready", "status: ready\nsign_off_days: 1.0e+12")))
+    assert "sign_off_days must be at most 3660" in caught.message
+
+
 def test_a_date_that_yaml_takes_for_a_date_must_be_quoted(tmp_path: Path) -> None:
     caught = error(write_pack(tmp_path / "mine", head=HEAD.replace("'", "")))
     assert "date must be text" in caught.message

@@ -97,7 +97,7 @@ GATE: dict[str, Any] = {
         "date": _DATE,
         "claims": CLAIMS,
         "status": {"type": "string", "enum": ["draft", "ready"]},
-        "sign_off_days": {"type": "number", "exclusiveMinimum": 0},
+        "sign_off_days": {"type": "number", "exclusiveMinimum": 0, "maximum": 3660},
         "phases": {"type": "array", "items": PHASE},
         "change": {"type": "object", "properties": {}, "additionalProperties": CHANGE},
         "sections": {

@@ -112,7 +112,7 @@ def is_fresh(evidence: Evidence, item: Item, now: Mapping[str, str], moment: dat
         and not any(value.startswith(MISSING) for value in now.values())
         and dict(evidence.tools) == tools()
         and age >= timedelta(0)
-        and (item.max_age is None or age <= timedelta(seconds=item.max_age))
+        and (item.max_age is None or age.total_seconds() <= item.max_age)
     )
 
 

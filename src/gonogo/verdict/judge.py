@@ -208,7 +208,7 @@ def _stale(item: Item, subject: str | None, found: Evidence, current: Mapping[st
         yield "it was measured on another bundle"
     if finished > now:
         yield f"it was measured in the future ({found.finished})"
-    if item.max_age is not None and now - started > timedelta(seconds=item.max_age):
+    if item.max_age is not None and (now - started).total_seconds() > item.max_age:
         yield f"it is older than {timedelta(seconds=item.max_age)} (measured {found.started})"
 
 
