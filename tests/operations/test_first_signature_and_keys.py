@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from gonogo.cli import main
 from gonogo.errors import KeyFileError, NotFoundError, RefusedError, UsageError
 from gonogo.operations.check import check
 from gonogo.operations.key_change import key_replace, key_revoke
@@ -137,3 +139,43 @@ def test_a_key_is_replaced_where_the_projects_file_says_whatever_a_person_is_cal
     assert victim.read_text() == "precious"
     with pytest.raises(NotFoundError, match="names nobody"):
         key_replace("nobody", team.workspace())
+
+
+# -- what a terminal shows
+
+
+def typed(team: Team, *words: str, expect: int = 0) -> str:
+    done = CliRunner().invoke(main, [*words, "--project", str(team.folder)])
+    assert done.exit_code == expect, done.output
+    return done.output
+
+
+def test_the_first_signer_reads_whom_and_what_they_pin(measured: Team) -> None:
+    assert "the first signature as lead or owner pins" in typed(measured, "policy", expect=1)
+    shown = typed(measured, "sign", "lead", "--key", str(measured.keys / "ana.key"))
+    assert "measured   1 PASS" in shown
+    assert "pinned by this signature" in shown
+    for name in ("ana", "ben"):
+        assert PublicKey.load(measured.keys / f"{name}.pub").key_id[:16] in shown
+    assert "pinned by this signature" not in typed(measured, "sign", "owner", "--key", str(measured.keys / "ben.key"))
+
+
+def test_policy_says_what_is_pinned_what_differs_who_signed_and_who_is_revoked(team: Team) -> None:
+    assert "one person alone is lead and owner" in typed(team, "policy")
+    lower_the_threshold(team)
+    typed(team, "sign", "lead", "--policy", "--key", str(team.keys / "ana.key"))
+    typed(team, "key", "revoke", "ben", "--reason", "left")
+    shown = typed(team, "policy", expect=1)
+    assert "declared otherwise: quality: require roc_auc > 0.5 → roc_auc > 0.1" in shown
+    assert "revoked:" in shown
+    assert "ben: left" in shown
+    assert "signed already" not in shown, "a revocation voids what is pending"
+    typed(team, "sign", "lead", "--policy", "--key", str(team.keys / "ana.key"))
+    assert "signed already by ana" in typed(team, "policy", expect=1)
+
+
+@pytest.mark.parametrize(
+    "words", [("--answer", "a", "--import", "b"), ("--answer", "a", "--key", "k"), (), ("lead", "--policy", "--reject", "no")]
+)
+def test_words_that_do_not_go_together_are_wrong_use(team: Team, words: tuple[str, ...]) -> None:
+    typed(team, "sign", *words, expect=2)

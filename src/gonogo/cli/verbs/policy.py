@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gonogo.cli.door import JSON, PROJECT, show_json, verb
+from gonogo.cli.door import JSON, PROJECT, show_json, verb, words
 
 if TYPE_CHECKING:
     from gonogo.operations.policy import PolicyState
@@ -50,21 +50,25 @@ def _show(state: PolicyState) -> None:
     pinned = state.log.pinned
     if pinned:
         click.echo(f"policy {pinned.number} of {pinned.policy.system}  {pinned.policy.digest}")
-        click.echo(f"  pack {pinned.policy.pack}, {len(pinned.policy.items)} items; signed as {' and '.join(pinned.policy.policy_roles)}")
+        roles = " and ".join(pinned.policy.policy_roles)
+        click.echo(words(f"  pack {pinned.policy.pack}, {len(pinned.policy.items)} items; signed as {roles}"))
         _people(pinned.policy.people)
+        alone = [role for role in pinned.policy.policy_roles if len(pinned.policy.people.get(role, ())) < 2]
+        if alone:
+            click.echo(f"  one person alone is {' and '.join(alone)}: a lost key ends this store, see docs/how-to-keys.md")
     for key_id, why in state.log.revoked.items():
-        click.echo(f"  revoked: {key_id[:16]}  {why}")
+        click.echo(words(f"  revoked: {key_id[:16]}  {why}"))
     for change in state.changes:
-        click.secho(f"  ! declared otherwise: {change}", fg="yellow")
+        click.secho(words(f"  ! declared otherwise: {change}"), fg="yellow")
     for name, key_id in _signers(state):
-        click.echo(f"  signed already by {name} (key {key_id[:16]})")
+        click.echo(words(f"  signed already by {name} (key {key_id[:16]})"))
     if state.problem:
-        click.secho(f"  ! {state.problem}", fg="red")
+        click.secho(words(f"  ! {state.problem}"), fg="red")
 
 
 def _people(people: People) -> None:
     for role, members in people.items():
-        click.echo(f"  {role}: " + (", ".join(f"{name} (key {key.key_id[:16]})" for name, key in members) or "nobody"))
+        click.echo(words(f"  {role}: " + (", ".join(f"{name} (key {key.key_id[:16]})" for name, key in members) or "nobody")))
 
 
 def _signers(state: PolicyState) -> list[tuple[str, str]]:
