@@ -1,0 +1,33 @@
+"""The page on the run record is true: its example runs, and its table names every key."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from gonogo.base.canonical import digest
+from gonogo.candidate.run_record import FORMAT, KEYS, LATER, LEDGER, read_run
+
+PAGE = (Path(__file__).parents[2] / "docs" / "formats" / "run-record.md").read_text(encoding="utf-8")
+
+
+def test_the_table_names_every_key_and_no_other() -> None:
+    cells = re.findall(r"^\| (`[^|]+) \|", PAGE, re.MULTILINE)
+    assert {name for cell in cells for name in re.findall(r"`(\w+)`", cell)} == KEYS | LATER
+    assert f"`{FORMAT}`" in PAGE
+
+
+def test_the_example_writes_a_record_and_a_line_of_the_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("data/train.csv", "models/forest.onnx"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    (block,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    exec(compile(block, "run-record.md", "exec"), {})
+    record = read_run(tmp_path / "models" / "run.json")
+    assert record["data"]["train"]["path"] == "../data/train.csv"
+    (line,) = (tmp_path / "models" / LEDGER).read_text().splitlines()
+    assert json.loads(line) == {"digest": digest(record), "run": record}
