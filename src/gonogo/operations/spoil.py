@@ -10,13 +10,14 @@ A column is permuted by a fixed seed, so the same candidate is spoiled in the sa
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from gonogo.base.table import CSV
+from gonogo.base.table import READERS, literal, quoted
 from gonogo.checklist.project import Project
 from gonogo.errors import DataError, ModelError
 from gonogo.model.onnx_wire import WireError, weight_spans
@@ -46,7 +47,7 @@ def spoilings(project: Project, feature: str) -> tuple[Spoiling, ...]:
 
 def _permuted(project: Project, column: str, into: Path) -> Project:
     """Judged tables only: what was trained on stays, as it would if the world had changed."""
-    name = _quoted(column)
+    name = quoted(column)
 
     def query(table: str) -> str:
         return (
@@ -63,7 +64,7 @@ def _permuted(project: Project, column: str, into: Path) -> Project:
 
 def _leaked(project: Project, feature: str, into: Path) -> Project:
     data = project.data
-    name, target, kind = _quoted(feature), _quoted(data.target), _type(data.test, feature)
+    name, target, kind = quoted(feature), quoted(data.target), _type(data.test, feature)
     tables = {"train": data.train, "test": data.test, "validation": data.validation}
     told = f"CAST(dense_rank() OVER (ORDER BY {target}) AS {kind})"
     return _with_tables(project, tables, lambda table: f"SELECT * REPLACE ({told} AS {name}) FROM {table}", into)  # noqa: S608 - quoted
@@ -77,13 +78,12 @@ def _with_tables(project: Project, tables: Mapping[str, Path | None], query: Cal
     for role, path in tables.items():
         if path is None:
             continue
-        csv = path.suffix.lower() == ".csv"
-        reader = CSV if csv else "read_parquet(?)"
-        out = into / f"{role}{path.suffix.lower()}"
-        format_ = "FORMAT csv, HEADER" if csv else "FORMAT parquet"
+        suffix = path.suffix.lower()
+        out = into / f"{role}{suffix}"
+        format_ = "FORMAT csv, HEADER" if suffix == ".csv" else "FORMAT parquet"
         try:
             with duckdb.connect(config={"threads": 1}) as connection:
-                connection.execute(f"COPY ({query(reader)}) TO '{_text(out)}' ({format_})", [str(path)])
+                connection.execute(f"COPY ({query(_reader(path))}) TO {literal(str(out))} ({format_})")
         except duckdb.Error as error:
             raise DataError(f"no spoiled copy of {path.name} could be made: {str(error).splitlines()[0]}") from error
         written[role] = out
@@ -110,15 +110,11 @@ def _corrupted(project: Project, into: Path) -> Project:
 def _type(path: Path, column: str) -> str:
     import duckdb
 
-    reader = CSV if path.suffix.lower() == ".csv" else "read_parquet(?)"
     with duckdb.connect(config={"threads": 1}) as connection:
-        rows = connection.execute(f"DESCRIBE SELECT {_quoted(column)} FROM {reader}", [str(path)]).fetchall()  # noqa: S608 - quoted
+        rows = connection.execute(f"DESCRIBE SELECT {quoted(column)} FROM {_reader(path)}").fetchall()
     return str(rows[0][1])
 
 
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text(path: Path) -> str:
-    return str(path).replace("'", "''")
+def _reader(path: Path) -> str:
+    """What to write after FROM: the file by its very name, not as a pattern."""
+    return READERS[path.suffix.lower()].replace("?", literal(glob.escape(str(path))), 1)

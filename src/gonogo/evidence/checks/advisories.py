@@ -34,7 +34,7 @@ class Advisories(Check):
         "vulnerable": "packages of the lock that at least one advisory warns of",
         "high": "packages that one of high or unknown severity warns of",
         "unpinned": "packages of the lock without one exact version, which nobody can judge",
-        "age_days": "age of the list, when it says how old it is",
+        "age_days": "days since the list was updated, when it says how old it is",
     }
 
     def measure(self, environment: Path, files: Mapping[str, Path]) -> Measurement:
@@ -51,7 +51,7 @@ class Advisories(Check):
             "unpinned": Fact(len(lock.loose)),
         }
         if isinstance(document, Mapping) and document.get("updated"):
-            facts["age_days"] = Fact((datetime.now(UTC).date() - _day(document["updated"], path)).days, "d")
+            facts["age_days"] = Fact((datetime.now(UTC).date() - _day(document["updated"], path)).days)
         findings = [f"{pin.name}=={pin.version}: {id_}{' (high)' if high else ''}" for pin, id_, high in hits]
         return Measurement(facts, (*findings, *(f"not pinned: {line[:100]}" for line in lock.loose)))
 
