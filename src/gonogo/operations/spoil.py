@@ -111,7 +111,7 @@ def _type(path: Path, column: str) -> str:
     import duckdb
 
     with duckdb.connect(config={"threads": 1}) as connection:
-        rows = connection.execute(f"DESCRIBE SELECT {quoted(column)} FROM {_reader(path)}").fetchall()
+        rows = connection.execute(f"DESCRIBE SELECT {quoted(column)} FROM {_reader(path)}").fetchall()  # noqa: S608 - quoted
     return str(rows[0][1])
 
 
