@@ -1,7 +1,10 @@
-"""Ways to a PASS that was not earned, through what a measurement did not ask for."""
+"""Ways to a PASS that was not earned, through what a measurement did not ask for; and to a signature, through what a signer is shown."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ import sample
 from gonogo.operations.check import check
 from gonogo.operations.workspace import Workspace
 from gonogo.verdict.outcome import Outcome
+from team import Team
 
 TESTED = """
 code: {paths: [src], tests: python -m pytest -q -p no:cacheprovider}
@@ -77,3 +81,14 @@ def test_tests_that_passed_with_other_files_have_not_passed(tested: Path, attack
     attack(tested)
     assert outcome(tested, judge_only=True) is Outcome.STALE
     assert outcome(tested) is Outcome.FAIL
+
+
+@pytest.mark.parametrize("verb", [("policy",), ("check", "--judge-only"), ("sign", "lead"), ("log",)])
+def test_no_text_of_the_project_moves_the_cursor_of_whoever_looks(team: Team, own_keys: Path, verb: tuple[str, ...]) -> None:
+    """A name that erases the line above and writes another in its place."""
+    team.edit("name: ben", 'name: "\\e[1A\\e[2Kpolicy in force\\r\\u202e"')
+    program = [sys.executable, "-P", "-m", "gonogo", *verb, "--project", str(team.folder)]
+    done = subprocess.run(program, capture_output=True, check=False, env={**os.environ, "GONOGO_ACTOR": "eve\x1b[2K"})
+    said = (done.stdout + done.stderr).decode()
+    assert said.strip()
+    assert not any(character in said for character in "\x1b\r\u202e")

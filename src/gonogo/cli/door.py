@@ -39,9 +39,9 @@ def verb(function: F) -> F:
             if kwargs.get("as_json"):
                 show_json({"error": {"kind": type(error).__name__, "message": error.message, "hint": error.hint}})
             else:
-                click.secho(f"gonogo: {error.message}", fg="red", err=True)
+                click.secho(f"gonogo: {_lines(error.message)}", fg="red", err=True)
                 if error.hint:
-                    click.echo(f"        {error.hint}", err=True)
+                    click.echo(f"        {_lines(error.hint)}", err=True)
             sys.exit(error.exit_code)
         except BrokenPipeError:
             # The reader went away (`gonogo log | head`); that is not our failure.
@@ -49,6 +49,17 @@ def verb(function: F) -> F:
             sys.exit(0)
 
     return called  # type: ignore[return-value]
+
+
+def words(text: str) -> str:
+    """A line with others' words in it, for a terminal: nothing in it moves the cursor, adds a line or turns the direction of reading."""
+    from gonogo.reports.report import printable  # only when something is said
+
+    return printable(text)
+
+
+def _lines(text: str) -> str:
+    return "\n".join(words(line) for line in text.split("\n"))
 
 
 def show_json(document: Any) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from gonogo.cli.door import JSON, PROJECT, show_json, verb
+from gonogo.cli.door import JSON, PROJECT, show_json, verb, words
 
 
 @click.command("log", epilog="Example: gonogo log --verify")
@@ -34,9 +34,8 @@ def command(verified: bool, anchor: Path | None, last: int | None, project: Path
         )
     else:
         for event in log.events:
-            click.echo(
-                f"{event.seq:>5}  {event.time}  {event.actor:<14} {event.kind:<22} {json.dumps(told(event), ensure_ascii=False)[:150]}"
-            )
+            said = json.dumps(told(event), ensure_ascii=False)[:150]
+            click.echo(words(f"{event.seq:>5}  {event.time}  {event.actor:<14} {event.kind:<22} {said}"))
         if log.problems is not None:
             ok = f"chain intact: {log.total} events, every hash, signature and the anchor agree"
             click.echo(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gonogo.cli.door import JSON, PROJECT, show_json, verb
+from gonogo.cli.door import JSON, PROJECT, show_json, verb, words
 
 if TYPE_CHECKING:
     from gonogo.operations.policy import PolicyState
@@ -95,7 +95,7 @@ def _show(signed: Signed, as_json: bool) -> None:
         }
         show_json(document)
         return
-    click.echo(f"{record.person} signs as {record.role}: {record.decision} {', '.join(record.items)}")
+    click.echo(words(f"{record.person} signs as {record.role}: {record.decision} {', '.join(record.items)}"))
     click.echo(f"  subject    {record.subject}\n  evidence   {record.evidence_digest}\n  checklist  {record.checklist_digest}")
     click.echo(f"  measured   {', '.join(f'{count} {outcome}' for outcome, count in signed.outcomes.items())}")
     if signed.changes is not None:
@@ -110,7 +110,7 @@ def _show_pinned(state: PolicyState) -> None:
     click.echo(f"  policy     {state.digest}")
     click.echo("    pinned by this signature, the first one here: from now on only these people count, and only these demands hold")
     for role, members in state.people.items():
-        click.echo(f"    {role}: {', '.join(f'{name} (key {key.key_id[:16]})' for name, key in members)}")
+        click.echo(words(f"    {role}: {', '.join(f'{name} (key {key.key_id[:16]})' for name, key in members)}"))
 
 
 def _show_policy(signed: SignedPolicy, role: str, as_json: bool) -> None:
@@ -131,28 +131,24 @@ def _show_policy(signed: SignedPolicy, role: str, as_json: bool) -> None:
 
 
 def _show_asked(asked: Asked, done: str | None, as_json: bool) -> None:
-    from gonogo.reports.report import printable  # what a request says is a stranger's word
-
     said = asked.to_json()
     if as_json:
         show_json(said | {"signed": done is not None})
         return
-    click.echo(printable(f"{asked.system} asks {' or '.join(said['people'])} to sign as {asked.role}"))
+    click.echo(words(f"{asked.system} asks {' or '.join(said['people'])} to sign as {asked.role}"))
     for name in ("subject", "evidence", "checklist", "policy"):
         if said[name]:
-            click.echo(f"  {name:<10} {printable(said[name])}")
+            click.echo(f"  {name:<10} {words(said[name])}")
     for title, lines in asked.shown.items():
         _listed(title, lines)
     click.echo(f"  {done or 'nothing is signed: add --key and --out'}")
 
 
 def _listed(title: str, lines: tuple[str, ...] | list[str]) -> None:
-    from gonogo.reports.report import printable  # what a request says is a stranger's word
-
     click.echo(f"  {title}:")
     passing = [line for line in lines if line.startswith("PASS ")]
     for line in lines:
         if line not in passing[MOST_PASSING:]:
-            click.echo(f"    {printable(line)}")
+            click.echo(f"    {words(line)}")
     if len(passing) > MOST_PASSING:
         click.echo(f"    … and {len(passing) - MOST_PASSING} more that pass (--json shows all)")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gonogo.cli.door import JSON, PROJECT, show_json, verb
+from gonogo.cli.door import JSON, PROJECT, show_json, verb, words
 
 
 @click.command(
@@ -31,5 +31,6 @@ def command(item: str, offender: str, until: str, reason: str, role: str, key: P
     if as_json:
         show_json(record.to_json())
         return
-    click.echo(f"{record.person} ({record.role}) waives {record.item} until {record.until}: {record.offender}")
-    click.echo(f"  subject  {record.subject}\n  reason   {record.reason}")
+    click.echo(words(f"{record.person} ({record.role}) waives {record.item} until {record.until}: {record.offender}"))
+    click.echo(f"  subject  {record.subject}")
+    click.echo(words(f"  reason   {record.reason}"))
