@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -92,3 +93,41 @@ def test_no_text_of_the_project_moves_the_cursor_of_whoever_looks(team: Team, ow
     said = (done.stdout + done.stderr).decode()
     assert said.strip()
     assert not any(character in said for character in "\x1b\r\u202e")
+
+
+PLUGIN = '''
+from gonogo.evidence.check import Check
+from gonogo.evidence.record import Fact, Measurement
+
+class Own(Check):
+    """Are there rows?"""
+    name = "own"
+    facts = {"rows": "rows of the test table"}
+
+    def measure(self, test):
+        return Measurement({"rows": Fact(test.rows)})
+'''
+
+
+def test_what_a_check_said_before_somebody_edited_it_does_not_count(tmp_path: Path) -> None:
+    plugins, project = tmp_path / "plugins", tmp_path / "project"
+    (plugins / "own-1.0.dist-info").mkdir(parents=True)
+    (plugins / "own-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: own\nVersion: 1.0\n")
+    (plugins / "own-1.0.dist-info" / "entry_points.txt").write_text("[gonogo.checks]\nown = own_check:Own\n")
+    (plugins / "own_check.py").write_text(PLUGIN)
+    sample.write_project(project)
+    (project / "gonogo.yaml").write_text((project / "gonogo.yaml").read_text().replace("pack: starter", "pack: ./pack"))
+    (project / "pack").mkdir()
+    (project / "pack" / "pack.yaml").write_text(PACK)
+    item = "{id: rows, statement: Rows., check: own, require: rows > 0}"
+    (project / "pack" / "gate.yaml").write_text(GATE.replace(GATE[GATE.index("{id: tests-pass") : GATE.index("\n  - {id: agreed")], item))
+
+    def said(*more: str) -> str:
+        program = [sys.executable, "-P", "-m", "gonogo", "check", "--json", *more, "--project", str(project)]
+        done = subprocess.run(program, capture_output=True, check=False, env={**os.environ, "PYTHONPATH": str(plugins)})
+        return str(json.loads(done.stdout)["items"][0]["outcome"])
+
+    assert said() == "PASS"
+    (plugins / "own_check.py").write_text(PLUGIN.replace("test.rows", "test.rows - 1000"))
+    assert said("--judge-only") == "STALE"
+    assert said() == "FAIL"

@@ -6,13 +6,15 @@ Rules:
 2. Whatever goes wrong in a check, `sys.exit`, a hang and want of memory included (see `bounds.py`), becomes evidence of status "error"
    that says what. So does a measurement that is malformed, has no facts, gives a fact that the check does not document, or whose inputs
    changed while it ran.
-3. An input that cannot be had has the digest "missing:<why>" and the check is not run; an optional one that is not declared "absent".
-4. With nothing to measure the cost is hashing the inputs, once per file and run (see `digests.py`). Items that put the same question
+3. A check that somebody else wrote is itself an input, `check`: the digest of its file.
+4. An input that cannot be had has the digest "missing:<why>" and the check is not run; an optional one that is not declared "absent".
+5. With nothing to measure the cost is hashing the inputs, once per file and run (see `digests.py`). Items that put the same question
    (check, options, inputs) share one measurement in a run.
 """
 
 from __future__ import annotations
 
+import inspect
 import io
 import platform
 import traceback
@@ -23,14 +25,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from gonogo import settings
 from gonogo.base.canonical import canonical_bytes, digest
-from gonogo.base.catalogue import load
+from gonogo.base.catalogue import CATALOGUE, load
 from gonogo.base.clock import Clock, parse_stamp, stamp
+from gonogo.base.tree import file_digest
 from gonogo.checklist.items import Checklist, Item
 from gonogo.errors import GonogoError, NotFoundError
 from gonogo.evidence.bounds import OutOfTimeError, bounded
@@ -184,11 +188,14 @@ def _plain_fact(name: str, fact: Any) -> Fact:
 
 
 def _item_inputs(item: Item, inputs: Inputs, known: dict[str, str]) -> dict[str, str]:
+    digests = {}
     try:
-        asked = asked_inputs(load("checks", str(item.check)))
+        kind = load("checks", str(item.check))
+        asked = asked_inputs(kind)
+        if str(item.check) not in CATALOGUE["checks"]:  # of our own checks `tools` says the version
+            digests["check"] = file_digest(Path(inspect.getfile(kind)))
     except Exception as error:  # a third party's check may fail to import in any way; that is this item's error
         return {"check": MISSING + _explain(error)}
-    digests = {}
     for one in asked:
         key = f"{one.name}?" if one.optional else one.name
         if key not in known:
