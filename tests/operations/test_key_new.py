@@ -62,3 +62,22 @@ def test_a_key_or_a_role_that_is_taken_is_never_overwritten(project: Path) -> No
     assert (project / "gonogo.yaml").read_text() == before
     assert not (project / "keys" / "eve.pub").exists()
     key_new(project, "../eve", expect=2)
+
+
+def test_a_role_that_the_pack_does_not_have_is_refused_before_anything_is_written(project: Path) -> None:
+    """Otherwise the project file would be broken by our own hand."""
+    refused = key_new(project, "zoe", "--role", "technical-leader", expect=2)
+    assert "the pack starter has no role 'technical-leader'" in refused.stderr
+    assert "Roles: technical-lead." in refused.stderr
+    assert sorted(path.name for path in project.parent.rglob("*") if path.is_file()) == ["gonogo.yaml"]
+
+
+def test_the_roles_of_a_pack_of_ones_own_are_known(project: Path) -> None:
+    pack = project / "gate" / "own"
+    pack.mkdir(parents=True)
+    (pack / "pack.yaml").write_text("name: own\ntitle: Our own\nextends: starter\nroles: {owner: answers for it}\n")
+    (pack / "gate.yaml").write_text('id: own\ntitle: Own\nversion: 1.0.0\ndate: "2026-01-01"\nstatus: ready\nsections: []\n')
+    (project / "gonogo.yaml").write_text(PROJECT.replace("pack: starter", "pack: gate/own"))
+    key_new(project, "ana", "--role", "owner")
+    key_new(project, "ben", "--role", "technical-lead")
+    assert "owner: {name: ana, key: keys/ana.pub}" in (project / "gonogo.yaml").read_text()

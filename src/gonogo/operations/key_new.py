@@ -10,6 +10,7 @@ from pathlib import Path
 from gonogo import settings
 from gonogo.base.files import storage, write_atomic
 from gonogo.base.yaml_source import load_yaml
+from gonogo.checklist.load import PACKS, load_pack
 from gonogo.errors import ConflictError, KeyFileError, UsageError
 from gonogo.trust.keys import PublicKey, generate_key
 from gonogo.trust.signers.file import FileSigner
@@ -52,8 +53,8 @@ def private_keys(key_ids: Container[str]) -> list[Path]:
 def key_new(name: str, project_file: Path, *, role: str | None = None) -> NewKey:
     """Make `name`'s key pair, or take the one there is: private in the user's own folder, public in `keys/NAME.pub` of the project.
 
-    With `role`, the person is entered under `people:` of the project file. Raises UsageError for a bad name, ConflictError when the key
-    or the role is already there.
+    With `role`, the person is entered under `people:` of the project file. Raises UsageError for a bad name or a role that the pack does
+    not have, ConflictError when the key or the role is already there.
     """
     if not NAME.fullmatch(name):
         raise UsageError(f"{name!r} cannot name a key.", hint="Use letters, digits, dots and hyphens.")
@@ -82,7 +83,11 @@ def _with_person(file: Path, role: str, entry: str) -> str:
     """The project file's text with the person added; comments and order stay as they are."""
     source = load_yaml(file)
     lines = file.read_text(encoding="utf-8").splitlines()
-    people = source.data.get("people") if isinstance(source.data, dict) else None
+    data = source.data if isinstance(source.data, dict) else {}
+    people, named = data.get("people"), str(data.get("pack", "starter"))
+    pack = load_pack(named if "/" not in named and (PACKS / named).is_dir() else file.resolve().parent / named)
+    if role not in pack.roles:
+        raise UsageError(f"the pack {pack.name} has no role {role!r}.", hint=f"Roles: {', '.join(pack.roles)}.")
     if isinstance(people, dict) and role in people:
         raise source.error(
             ("people", role),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FORMATS = ("html", "json", "text", "markdown", "junit", "sarif", "form")
 
 
-@click.command("check", epilog="Example: gonogo check --report html=report.html")
+@click.command("check", epilog="Example: gonogo check --report html=../report.html")
 @PROJECT
 @click.option("--checklist", type=click.Choice(["gate"]), default="gate", show_default=True, help="which checklist of the pack")
 @click.option("--only", multiple=True, metavar="ITEM", help="measure only this item (repeatable); all are judged")
