@@ -196,10 +196,6 @@ def a_secret_in_the_sources(victim: Victim) -> None:
     (victim.folder / "settings.py").write_text('PASSWORD = "' + "hunter2-hunter2-" + '9f8e7d6c"\n')
 
 
-def no_alarm_rules(victim: Victim) -> None:
-    victim.edit("items:", "monitor: {rules: []}\nitems:")
-
-
 NO_BUNDLE = (Outcome.ERROR, Outcome.NOT_RUN, Outcome.STALE)
 MEASURED: list[tuple[Attack, str, tuple[Outcome, ...], str]] = [
     (labels_of_one_class, "labels-sound", (Outcome.FAIL, Outcome.ERROR), "class"),
@@ -230,7 +226,6 @@ MEASURED: list[tuple[Attack, str, tuple[Outcome, ...], str]] = [
     (a_pickle_as_model, "safe-model-format", NO_BUNDLE, "pickle"),
     (a_pickle_behind_the_model, "safe-model-format", (Outcome.FAIL, *NO_BUNDLE), ""),
     (a_secret_in_the_sources, "no-secrets", (Outcome.FAIL,), "hits"),
-    (no_alarm_rules, "alarms", (Outcome.FAIL,), "rules"),
 ]
 
 
