@@ -67,3 +67,15 @@ def test_a_runbook_that_is_not_there_is_said(project: Path) -> None:
     assert "RUNBOOK.md has no section #few-classes" in " ".join(gonogo(project, "explain", "many-classes").stdout.split())
     (project / "RUNBOOK.md").unlink()
     assert "RUNBOOK.md is not there" in " ".join(gonogo(project, "explain", "many-classes").stdout.split())
+
+
+def test_a_report_among_the_sources_is_noted_and_one_in_the_store_is_not(project: Path) -> None:
+    assert "note: report.html lies among the project's sources" in gonogo(project, "check", "--report", "html=report.html").stderr
+    assert "lies among" not in gonogo(project, "check", "--report", "html=.gonogo/report.html").stderr
+    assert "lies among" not in gonogo(project, "check", "--report", "html=../report.html").stderr
+
+
+def test_judging_alone_and_proving_do_not_go_together(project: Path) -> None:
+    done = gonogo(project, "check", "--judge-only", "--prove")
+    assert done.returncode == 2
+    assert "--prove does not go with it" in done.stderr

@@ -67,6 +67,7 @@ def test_a_stale_measurement_is_not_printed_as_a_number(make_report):
         "{{ nothing }}",
         "{{ signed('chef') }}",
         "{{ outcome('no-item') }}",
+        "{{ fact('quality', 'no_fact') }}",
         "{{ phase('no-phase') }}",
         "{{ section('no section') }}",
         "{{ status",

@@ -31,4 +31,6 @@ def read_facts(file: Path) -> tuple[str | None, dict[str, Evidence]]:
                 evidence[entry["item"]] = Evidence.from_json(entry["measurement"])
         return subject, evidence
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise DataError(f"{file} holds no facts: {error}.", hint="Write them with `gonogo check --json > FILE`.") from error
+        raise DataError(
+            f"{file} holds no facts: {error}.", hint="Write them with `gonogo check --report json=.gonogo/facts.json`."
+        ) from error

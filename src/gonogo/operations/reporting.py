@@ -9,6 +9,7 @@ from typing import Any
 
 from gonogo.base.files import write_atomic
 from gonogo.checklist.load import load_pack
+from gonogo.evidence.inputs import NOT_SOURCE
 from gonogo.operations.check import Checked
 from gonogo.operations.workspace import Workspace
 from gonogo.reports.form import render_form
@@ -20,12 +21,18 @@ from gonogo.reports.sarif import render_sarif
 from gonogo.reports.text import render_text
 
 
-def write_report(workspace: Workspace, name: str, file: Path, checked: Checked) -> None:
-    """`name` is html, json, text, markdown, junit, sarif or form.
+def write_report(workspace: Workspace, name: str, file: Path, checked: Checked) -> bool:
+    """`name` is html, json, text, markdown, junit, sarif or form. Says whether the file now lies among the project's sources: then what
+    reads them (the search for secrets, say) is measured again at the next check, and what was signed over it is void.
 
     Raises StorageError, and UsageError for a pack whose form cannot be filled in.
     """
     write_atomic(file.resolve(), FORMATS[name](workspace, checked).encode())
+    return any(_below(file.resolve(), (workspace.project.root / path).resolve()) for path in workspace.project.code.paths)
+
+
+def _below(file: Path, place: Path) -> bool:
+    return file.is_relative_to(place) and not NOT_SOURCE & set(file.relative_to(place).parts)
 
 
 def _form(workspace: Workspace, checked: Checked) -> str:

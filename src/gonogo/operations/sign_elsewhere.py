@@ -15,7 +15,7 @@ from typing import Any
 from gonogo.base.canonical import canonical_bytes, parse_json
 from gonogo.base.clock import Clock, SystemClock, parse_stamp, stamp
 from gonogo.base.files import storage, write_atomic
-from gonogo.errors import KeyFileError, RefusedError, UsageError, VerificationError
+from gonogo.errors import KeyFileError, NotFoundError, RefusedError, UsageError, VerificationError
 from gonogo.evidence.record import Evidence
 from gonogo.operations.check import Checked, check
 from gonogo.operations.policy import PolicyState, add_policy_signature, policy_state
@@ -248,6 +248,8 @@ def _member(policy: Policy, role: str, signer: FileSigner) -> str:
 
 
 def _read(file: Path, form: str, keys: tuple[str, ...]) -> dict[str, Any]:
+    if not file.is_file():
+        raise NotFoundError(f"there is no file {file}.", hint="gonogo sign --request writes it, gonogo sign --answer answers it.")
     with storage(file, "read"):
         data = file.read_bytes()
     try:

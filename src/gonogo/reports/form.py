@@ -23,6 +23,7 @@ from typing import Any
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from gonogo.base.catalogue import load
 from gonogo.errors import UsageError
 from gonogo.reports.markdown import prose
 from gonogo.reports.report import Entry, Report, fact_text
@@ -108,6 +109,8 @@ def _status(report: Report) -> str:
 
 
 def _fact(entry: Entry, name: str) -> str:
+    if entry.item.check and name not in load("checks", entry.item.check).facts:
+        raise KeyError(name)
     found = entry.evidence.facts.get(name) if entry.evidence and entry.result.outcome in JUDGED else None
     return UNKNOWN if found is None else fact_text(found)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FORMATS = ("html", "json", "text", "markdown", "junit", "sarif", "form")
 
 
-@click.command("check", epilog="Example: gonogo check --report html=../report.html")
+@click.command("check", epilog="Example: gonogo check --report html=.gonogo/report.html")
 @PROJECT
 @click.option("--checklist", type=click.Choice(["gate"]), default="gate", show_default=True, help="which checklist of the pack")
 @click.option("--only", multiple=True, metavar="ITEM", help="measure only this item (repeatable); all are judged")
@@ -52,6 +52,8 @@ def command(
     workspace = Workspace.open(project)
     if facts and (only or judge_only or with_proof):
         raise UsageError("--facts measures nothing, so --only, --judge-only and --prove do not go with it.")
+    if judge_only and with_proof:
+        raise UsageError("--judge-only measures nothing, so --prove does not go with it.")
     if facts:
         checked = check_facts(workspace, facts)
     else:
@@ -79,4 +81,8 @@ def _wanted(text: str) -> tuple[str, Path]:
 def _write(workspace: Workspace, name: str, file: Path, checked: Checked) -> None:
     from gonogo.operations.reporting import write_report
 
-    write_report(workspace, name, file, checked)
+    if write_report(workspace, name, file, checked):
+        instead = workspace.project.shown(workspace.path / file.name)
+        click.echo(
+            f"note: {file} lies among the project's sources, and what reads them is to be measured again. {instead} would not.", err=True
+        )
