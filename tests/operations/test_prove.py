@@ -65,6 +65,13 @@ def test_a_gate_that_demands_nothing_of_the_model_misses_them_and_says_so(tmp_pa
     assert "the gate did not notice a spoiled copy: labels beside other rows" in again.verdict.notes
 
 
+def test_a_copy_that_could_not_be_measured_was_not_refused(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked = judged(workspace)
+    monkeypatch.setenv("GONOGO_MEASURE_SECONDS", "0.05")
+    found = {one["name"]: one["by"] for one in prove(workspace, checked)["spoilings"]}
+    assert found["shuffled-labels"] == found["permuted-feature"] == []
+
+
 def test_a_control_counts_for_its_own_bundle_and_checklist_only(workspace: Workspace) -> None:
     checked = judged(workspace)
     subject = checked.verdict.subject

@@ -1,7 +1,8 @@
 """`gonogo check --prove`: the negative control. Spoiled copies of the candidate are judged by the same checklist; each must be refused.
 
 Rules:
-1. A spoiling counts as caught by an item only when that item passes for the candidate and not for the copy.
+1. A spoiling counts as caught by an item only when that item passes for the candidate and fails for the copy, by measurement. What
+   could not be measured has caught nothing; a copy whose model or tables no bundle can be built from is refused by every item.
 2. Items that compare with the run record, or that boot the service, take no part: a changed byte alone would make them fail, and the
    question is whether what is *measured* can fail. What remains are the items that read tables or scores.
 3. The result is kept, sealed, under the bundle and the checklist that it is about. Without a passing item there is nothing to prove with.
@@ -21,7 +22,7 @@ from gonogo.base import catalogue
 from gonogo.base.clock import stamp
 from gonogo.base.table import read_table
 from gonogo.checklist.items import Checklist
-from gonogo.errors import RefusedError
+from gonogo.errors import DataError, ModelError, RefusedError
 from gonogo.evidence.check import asked_inputs
 from gonogo.evidence.collect import collect, current_inputs
 from gonogo.model.encode import encode_table
@@ -88,9 +89,13 @@ def _measuring(checklist: Checklist, passing: set[str]) -> Checklist:
 
 
 def _refused_by(workspace: Workspace, way: Spoiling, checklist: Checklist, folder: Path) -> list[str]:
-    """The items that do not pass for the spoiled copy, in the checklist's order."""
+    """The items that fail for the spoiled copy, in the checklist's order: rule 1."""
     spoiled = Workspace(way.make(folder), workspace.clock)
     with ProjectInputs(spoiled, build=True, progress=silent) as inputs:
+        try:
+            inputs.digest("bundle")
+        except (ModelError, DataError):
+            return [item.id for item in checklist.items]
         evidence = collect(checklist, inputs, clock=workspace.clock, previous={})
         verdict = judge(
             checklist,
@@ -102,7 +107,7 @@ def _refused_by(workspace: Workspace, way: Spoiling, checklist: Checklist, folde
             answers={item.id: Answer(True, "spoiled copy") for item in checklist.items},
             now=workspace.clock.now(),
         )
-    return [result.item for result in verdict.items if result.outcome is not Outcome.PASS]
+    return [result.item for result in verdict.items if result.outcome is Outcome.FAIL]
 
 
 def _most_important(workspace: Workspace) -> str:
