@@ -46,3 +46,14 @@ def test_without_a_standard_output_checks_are_measured_as_ever() -> None:
         "raise SystemExit(0 if done else 1)\n"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=120, check=False).returncode == 0
+
+
+def test_the_shortest_time_ends_too() -> None:
+    code = (
+        "from gonogo.evidence.bounds import OutOfTimeError, bounded\n"
+        "try:\n"
+        "    with bounded(seconds=1e-6, memory_mib=8192):\n"
+        "        while True: pass\n"
+        "except OutOfTimeError: raise SystemExit(7)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=120, check=False).returncode == 7

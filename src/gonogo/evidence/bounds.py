@@ -78,7 +78,8 @@ def _time(seconds: float) -> Iterator[None]:
 
     started = time.monotonic()
     handler = signal.signal(signal.SIGALRM, late)
-    before, interval = signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
+    # Again every second: more often would leave no time to end in.
+    before, interval = signal.setitimer(signal.ITIMER_REAL, seconds, max(seconds, 1.0))
     try:
         yield
     finally:
