@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 import sample
+from gonogo.errors import VerificationError
 from gonogo.operations.check import check
+from gonogo.operations.sign_elsewhere import answer_request, import_answer, write_request
 from gonogo.operations.workspace import Workspace
 from gonogo.verdict.outcome import Outcome
 from team import Team
@@ -131,3 +133,15 @@ def test_what_a_check_said_before_somebody_edited_it_does_not_count(tmp_path: Pa
     (plugins / "own_check.py").write_text(PLUGIN.replace("test.rows", "test.rows - 1000"))
     assert said("--judge-only") == "STALE"
     assert said() == "FAIL"
+
+
+def test_whose_work_it_is_is_part_of_what_is_signed_elsewhere(team: Team, tmp_path: Path) -> None:
+    team.edit("people:\n", "author: {name: dan}\npeople:\n")
+    write_request(team.workspace(), "owner", tmp_path / "request.json")
+    answer_request(tmp_path / "request.json", key=team.keys / "ben.key", out=tmp_path / "answer.json")
+    assert import_answer(team.workspace(), tmp_path / "answer.json") == ["ben as owner: approve legal, business"]
+    document = json.loads((tmp_path / "request.json").read_bytes())
+    document["sign_off"]["author"] = {"name": "somebody", "key_id": None}
+    (tmp_path / "request.json").write_text(json.dumps(document))
+    with pytest.raises(VerificationError, match="not what it asks a signature for"):
+        answer_request(tmp_path / "request.json", key=team.keys / "ben.key", out=tmp_path / "other.json")

@@ -24,6 +24,7 @@ from gonogo.operations.workspace import Workspace
 from gonogo.release.statements import checklist_from_json
 from gonogo.trust.envelope import peek_payload
 from gonogo.trust.signers.file import FileSigner
+from gonogo.verdict.apart import Someone
 from gonogo.verdict.judge import Answer, judge
 from gonogo.verdict.outcome import Outcome, Verdict
 from gonogo.verdict.policy import PREDICATE as POLICY_PREDICATE
@@ -190,6 +191,7 @@ def _asked(workspace: Workspace, checked: Checked, role: str) -> dict[str, Any]:
         "waivers": [data.decode() for data in checked.waivers.values()],
         "answers": {item: {"applies": one.applies, "reason": one.reason} for item, one in overrides if one.applies is not None},
         "changes": None if said is None else list(said),
+        "author": checked.verdict.author.to_json() if checked.verdict.author else None,
     }
 
 
@@ -207,6 +209,7 @@ def _judged_again(request: Mapping[str, Any], policy: Policy) -> tuple[SignOff, 
         sign_offs=(),
         answers={item: Answer(one["applies"], one["reason"]) for item, one in asked["answers"].items()},
         waivers=[read_waiver(text.encode(), policy.people) for text in asked["waivers"]],
+        author=Someone(**asked["author"]) if asked["author"] else None,
         now=parse_stamp(asked["time"]),
     )
     items = tuple(item.id for item in checklist.items if item.sign_off == request["role"])
