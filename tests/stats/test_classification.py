@@ -16,6 +16,7 @@ from gonogo.stats.classification import (
     f1,
     log_loss,
     macro_roc_auc,
+    overall_roc_auc,
     precision,
     recall,
     roc_auc,
@@ -126,6 +127,7 @@ def test_three_classes() -> None:
     scores[np.arange(600), y] += 0.4
     scores /= scores.sum(axis=1, keepdims=True)
     assert macro_roc_auc(y, scores) == pytest.approx(metrics.roc_auc_score(y, scores, multi_class="ovr"))
+    assert overall_roc_auc(y, scores) == macro_roc_auc(y, scores)
     assert log_loss(y, scores) == pytest.approx(metrics.log_loss(y, scores))
     with pytest.raises(ValueError, match="only one class"):
         macro_roc_auc(np.array([0, 1]), scores[:2])

@@ -112,7 +112,7 @@ def measured_figures(test: Scores, validation: Scores | None = None) -> dict[tup
         bins = reliability(y, p[:, 1]) if binary else reliability((usable.predicted == y).astype(np.int64), p.max(axis=1))
         whole = {
             "accuracy": classification.accuracy(matrix),
-            "roc_auc": classification.roc_auc(y, p[:, 1]) if binary else classification.macro_roc_auc(y, p),
+            "roc_auc": classification.overall_roc_auc(y, p),
             "pr_auc": classification.pr_auc(y, p[:, 1]) if binary else classification.macro_pr_auc(y, p),
             "log_loss": classification.log_loss(y, p),
             "brier": classification.brier(y, p),

@@ -152,6 +152,11 @@ def macro_roc_auc(y: Array, scores: Array) -> float:
     return float(np.mean([roc_auc((np.asarray(y) == index).astype(np.int64), scores[:, index]) for index in range(scores.shape[1])]))
 
 
+def overall_roc_auc(y: Array, scores: Array) -> float:
+    """The one ROC-AUC of a score matrix [n, classes]: of the second class where there are two, else the mean over the classes."""
+    return roc_auc(y, scores[:, 1]) if scores.shape[1] == 2 else macro_roc_auc(y, scores)
+
+
 def log_losses(y: Array, scores: Array) -> Array:
     """-ln of the score of the true class of each row, scores kept within [1e-15, 1 - 1e-15]. `scores` is [rows, classes]."""
     scores = _matrix(y, scores)

@@ -14,7 +14,7 @@ from gonogo.evidence.inputs import BundleView, Numbers, ProjectView, Scores
 from gonogo.evidence.record import Fact, Measurement
 from gonogo.evidence.rows import missing
 from gonogo.model.rows import class_indices
-from gonogo.stats.classification import macro_roc_auc, roc_auc, roc_auc_gain
+from gonogo.stats.classification import macro_roc_auc, overall_roc_auc, roc_auc_gain
 from gonogo.stats.intervals import bootstrap, paired_gain
 from gonogo.stats.simple_models import logistic, majority, one_rule
 
@@ -54,13 +54,13 @@ class BaselineComparison(Check):
         x, unseen = (np.column_stack([pair[side] for pair in columns]) for side in (0, 1))
         k = len(usable.classes)
         rivals = {name: fit(x, y, k)(unseen) for name, fit in SIMPLE.items()}
-        areas = {name: _area(usable.y, scores) for name, scores in rivals.items()}
+        areas = {name: overall_roc_auc(usable.y, scores) for name, scores in rivals.items()}
         best = max(areas, key=lambda name: areas[name])
         theirs = Scores(usable.y, rivals[best], usable.classes, "", 0.5)
         mine_right, their_right = usable.predicted == usable.y, theirs.predicted == usable.y
         gain = paired_gain(int((mine_right & ~their_right).sum()), int((their_right & ~mine_right).sum()), len(usable.y), level)
         area = _gain(usable, rivals[best], level)
-        mine = _area(usable.y, usable.scores)
+        mine = overall_roc_auc(usable.y, usable.scores)
         bars = [("the model", mine), *sorted(areas.items(), key=lambda pair: -pair[1])]
         return Measurement(
             {
@@ -78,10 +78,6 @@ class BaselineComparison(Check):
             },
             isolation=usable.isolation,
         )
-
-
-def _area(y: Numbers, scores: Numbers) -> float:
-    return roc_auc(y, scores[:, 1]) if scores.shape[1] == 2 else macro_roc_auc(y, scores)
 
 
 def _gain(usable: Scores, other: Numbers, level: float) -> tuple[float, float, float]:

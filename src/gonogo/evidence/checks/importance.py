@@ -15,7 +15,7 @@ from gonogo.evidence.record import Fact, Measurement
 from gonogo.model.encode import encode_table
 from gonogo.model.rows import class_indices
 from gonogo.model.schema import Feature
-from gonogo.stats.classification import macro_roc_auc, roc_auc
+from gonogo.stats.classification import overall_roc_auc
 
 MOST_CELLS = 20_000_000  #: values sent to the child at once
 Batch = dict[str, Numbers]
@@ -51,14 +51,14 @@ class Importance(Check):
         base, isolation = sandbox.scores(bundle.schema, bundle.model_path, batch)
         if not np.isfinite(base).all():
             raise DataError("the model gives scores that are NaN or infinite.")
-        before = _area(y, base)
+        before = overall_roc_auc(y, base)
         drops = dict.fromkeys(bundle.schema.feature_names, 0.0)
         unused = set(bundle.schema.feature_names)
         for names, shuffled in self._groups(batch, bundle.schema.features, taken.rows):
             scores, _ = sandbox.scores(bundle.schema, bundle.model_path, shuffled)
             for position, name in enumerate(names):
                 part = scores[position * taken.rows : (position + 1) * taken.rows]
-                drops[name] += (before - _area(y, part)) / self.chosen["repeats"]
+                drops[name] += (before - overall_roc_auc(y, part)) / self.chosen["repeats"]
                 if not np.array_equal(part, base):
                     unused.discard(name)
         ranked = sorted(drops.items(), key=lambda pair: (-pair[1], pair[0]))
@@ -107,7 +107,3 @@ def _shuffled(batch: Batch, feature: Feature, generator: np.random.Generator) ->
     changed: np.ndarray[Any, Any] = batch[feature.input].copy()
     changed[:, feature.column] = changed[generator.permutation(len(changed)), feature.column]
     return {**batch, feature.input: changed}
-
-
-def _area(y: Numbers, scores: Numbers) -> float:
-    return roc_auc(y, scores[:, 1]) if scores.shape[1] == 2 else macro_roc_auc(y, scores)

@@ -12,7 +12,7 @@ from gonogo.evidence.check import Check
 from gonogo.evidence.checks.numeric_inputs import Batch, changed_batches, hard_rows_base
 from gonogo.evidence.inputs import BundleView, Numbers, SandboxPort, Scores
 from gonogo.evidence.record import Fact, Measurement
-from gonogo.stats.classification import macro_roc_auc, roc_auc
+from gonogo.stats.classification import overall_roc_auc
 
 HARD_ROWS = 8  #: rows that are changed in every way and scored alone
 TOLERANCE = 1e-6  #: batch sizes change the order of additions
@@ -90,13 +90,9 @@ def compare(scores: Scores, rows: Numbers, said: Numbers, ours: Numbers, margin:
         "accuracy_delta": Fact(abs(float((theirs == y).mean() - (mine == y).mean())), n=n),
     }
     if len(np.unique(y)) == len(scores.classes):
-        facts["metric_delta"] = Fact(abs(_area(y, said) - _area(y, ours)), n=n)
+        facts["metric_delta"] = Fact(abs(overall_roc_auc(y, said) - overall_roc_auc(y, ours)), n=n)
     worst = int(differences.argmax())
     return facts, f"the largest difference, {differences[worst]:.3g}, is in test row {rows[worst]}"
-
-
-def _area(y: Numbers, scores: Numbers) -> float:
-    return roc_auc(y, scores[:, 1]) if scores.shape[1] == 2 else macro_roc_auc(y, scores)
 
 
 def _batches(bundle: BundleView, test: Table, sandbox: SandboxPort) -> tuple[int, int]:

@@ -11,11 +11,11 @@ from gonogo.base.table import Table
 from gonogo.base.tree import file_digest
 from gonogo.errors import ChildError, UsageError
 from gonogo.evidence.check import Check
-from gonogo.evidence.inputs import BundleView, Numbers, ProjectView, SandboxPort, Scores, SourceTree
+from gonogo.evidence.inputs import BundleView, ProjectView, SandboxPort, Scores, SourceTree
 from gonogo.evidence.record import Fact, Measurement
 from gonogo.evidence.scratch import run_shielded, scratch_copy
 from gonogo.model.encode import encode_table
-from gonogo.stats import classification
+from gonogo.stats.classification import overall_roc_auc
 
 
 class Reproduction(Check):
@@ -76,7 +76,7 @@ class Reproduction(Check):
                 "max_abs_diff": Fact(float(differences.max()), n=n),
                 "p99_abs_diff": Fact(float(np.quantile(differences, 0.99, method="higher")), n=n),
                 "label_flips": Fact(flips, n=n),
-                "metric_delta": Fact(abs(_roc_auc(new.y, new.scores) - _roc_auc(old.y, old.scores)), n=n),
+                "metric_delta": Fact(abs(overall_roc_auc(new.y, new.scores) - overall_roc_auc(old.y, old.scores)), n=n),
                 "bytes_equal": Fact(same_bytes),
                 "seconds": Fact(round(finished.seconds, 3), "s"),
             },
@@ -90,7 +90,3 @@ def _inside(model_file: Path, root: Path) -> Path:
     if not model_file.is_relative_to(root):
         raise UsageError("the model lies outside the project, so training on a copy cannot write it.", hint="Move it below gonogo.yaml.")
     return model_file.relative_to(root)
-
-
-def _roc_auc(y: Numbers, scores: Numbers) -> float:
-    return classification.roc_auc(y, scores[:, 1]) if scores.shape[1] == 2 else classification.macro_roc_auc(y, scores)
