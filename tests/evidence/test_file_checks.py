@@ -163,5 +163,5 @@ def test_a_file_that_lists_nothing_is_an_error(tmp_path: Path, bundle: Any, name
 def test_a_list_that_is_not_declared_or_not_there_is_an_error(tmp_path: Path, bundle: Any) -> None:
     with pytest.raises(UsageError, match="declares no file"):
         measure("feature_list", bundle=bundle(x="float"), files={})
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="is not at"):
         measure("feature_list", bundle=bundle(x="float"), files={"feature_list": tmp_path / "none.json"})

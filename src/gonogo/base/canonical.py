@@ -26,7 +26,7 @@ def digest(value: Any) -> str:
     return "sha256:" + hashlib.sha256(canonical_bytes(value)).hexdigest()
 
 
-def parse_json(data: bytes) -> Any:
+def parse_json(data: bytes | str) -> Any:
     """Strict JSON: refuses duplicate keys, NaN and nesting too deep to read. Raises ValueError."""
 
     def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,15 +16,21 @@ from gonogo.errors import DataError, UsageError
 LARGEST = 64 << 20
 
 
-def declared_file(files: Mapping[str, Path], name: str) -> Path:
-    """The file that the project declares under a name. Raises UsageError when it declares none, DataError when it is not there."""
+def declared_path(files: Mapping[str, Path], name: str) -> Path:
+    """Where the file lies that the project declares under a name, there or not. Raises UsageError when it declares none."""
     if not isinstance(files, Mapping):
         raise DataError("the declared files are no map of names to paths.")
     if name not in files:
         raise UsageError(f"the project declares no file {name!r}.", hint=f"Add `files: {{{name}: PATH}}` to gonogo.yaml.")
-    if not files[name].is_file():
-        raise DataError(f"the file {name!r} is not at {files[name].name}.", hint=f"Write it, or mend files.{name} in gonogo.yaml.")
     return files[name]
+
+
+def declared_file(files: Mapping[str, Path], name: str) -> Path:
+    """The file that the project declares under a name. Raises UsageError when it declares none, DataError when it is not there."""
+    path = declared_path(files, name)
+    if not path.is_file():
+        raise DataError(f"the file {name!r} is not at {path.name}.", hint=f"Write it, or mend files.{name} in gonogo.yaml.")
+    return path
 
 
 def read_structured(path: Path) -> Any:
@@ -40,6 +48,20 @@ def read_structured(path: Path) -> Any:
     if value is None or value == {}:
         raise DataError(f"{path.name} is empty.")
     return value
+
+
+def read_losses(path: Path) -> Any:
+    """The value of a JSON file of numbers that training wrote, or the rows of a CSV file. Raises DataError.
+
+    As json.dumps writes it: with NaN and Infinity, which are no JSON, but what a training that failed has to say.
+    """
+    try:
+        if path.stat().st_size > LARGEST:
+            raise DataError(f"{path.name} has more than {LARGEST >> 20} MiB.")
+        text = path.read_text(encoding="utf-8-sig")
+        return list(csv.DictReader(text.splitlines())) if path.suffix.lower() == ".csv" else json.loads(text)
+    except (OSError, ValueError, csv.Error, RecursionError) as error:
+        raise DataError(f"{path.name} cannot be read: {error}.") from error
 
 
 def _parse_text(path: Path, text: str) -> Any:

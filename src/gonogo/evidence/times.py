@@ -1,9 +1,12 @@
-"""The time column of tables, as seconds."""
+"""Times as seconds: those of a table's time column, and those that stand in a file."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
+from gonogo.base.numbers import is_finite_number
 from gonogo.base.table import TableFiles
 from gonogo.errors import DataError, UsageError
 from gonogo.evidence.inputs import ProjectView
@@ -17,6 +20,14 @@ class Times:
     missing: int
     first: float
     last: float
+
+
+def written_seconds(value: Any) -> float:
+    """A time of ISO 8601 as seconds since 1970, UTC where it names no zone; a finite number is taken as seconds. Raises ValueError."""
+    if is_finite_number(value):
+        return float(value)
+    moment = datetime.fromisoformat(str(value))
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def read_times(project: ProjectView, tables: TableFiles) -> dict[str, Times]:

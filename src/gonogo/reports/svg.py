@@ -6,12 +6,12 @@ by class: `axis`, `grid`, `mark`, `other`, `soft`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from markupsafe import Markup
 
+from gonogo.base.numbers import is_finite_number
 from gonogo.reports.report import printable
 
 WIDTH = 360
@@ -20,7 +20,7 @@ Anchor = Literal["start", "middle", "end"]
 
 def number(value: Any) -> float:
     """A finite number. Raises ValueError for everything else, so that a picture is never drawn from NaN."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not is_finite_number(value):
         raise ValueError(f"{value!r} is not a finite number")
     return float(value)
 

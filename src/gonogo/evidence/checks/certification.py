@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from gonogo.base.canonical import digest
+from gonogo.base.numbers import is_finite_number
 from gonogo.checklist.evaluate import evaluate
 from gonogo.checklist.expression import parse
 from gonogo.errors import DataError, UsageError
@@ -42,7 +43,7 @@ class Certification(Check):
         verdicts = [self._shortfalls(run) for run in series]
         in_a_row = next((count for count, short in enumerate(reversed(verdicts)) if short), len(verdicts))
         names = {name for text in self.chosen["green"] for name in parse(text).names} | set(self.chosen["stable"])
-        missing = sorted(name for name in names if not _is_number(_metrics(series[-1]).get(name)))
+        missing = sorted(name for name in names if not is_finite_number(_metrics(series[-1]).get(name)))
         facts = {
             "runs": Fact(len(series)),
             "copies": Fact(copies),
@@ -57,7 +58,7 @@ class Certification(Check):
         return Measurement(facts, tuple(findings), pictures=_pictures(series, sorted(names)))
 
     def _shortfalls(self, run: Mapping[str, Any]) -> list[str]:
-        facts = {name: Fact(float(value)) for name, value in _metrics(run).items() if _is_number(value)}
+        facts = {name: Fact(float(value)) for name, value in _metrics(run).items() if is_finite_number(value)}
         judged = [evaluate(parse(text), facts) for text in self.chosen["green"]]
         return [one.reason for one in judged if not one.met]
 
@@ -81,18 +82,14 @@ def _metrics(run: Mapping[str, Any]) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def _spread(runs: Sequence[Mapping[str, Any]], name: str) -> float:
     """NaN, which meets nothing, when a run lacks the metric."""
     values = [_metrics(run).get(name) for run in runs]
-    numbers = [float(value) for value in values if value is not None and _is_number(value)]
+    numbers = [float(value) for value in values if is_finite_number(value)]
     return max(numbers) - min(numbers) if len(numbers) == len(values) else math.nan
 
 
 def _pictures(series: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, Any]:
     newest = _metrics(series[-1])
-    bars = [{"name": name, "value": float(newest[name])} for name in names if _is_number(newest.get(name))]
+    bars = [{"name": name, "value": float(newest[name])} for name in names if is_finite_number(newest.get(name))]
     return {"metrics": {"kind": "bars", "title": "Metrics of the newest retrain", "items": bars}} if bars else {}

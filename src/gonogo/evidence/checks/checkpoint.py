@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from gonogo.errors import ModelError, UsageError
+from gonogo.errors import ModelError
 from gonogo.evidence.check import Check
+from gonogo.evidence.declared import declared_path
 from gonogo.evidence.inputs import SandboxPort
 from gonogo.evidence.record import Fact, Measurement
 
@@ -33,9 +34,7 @@ class Checkpoint(Check):
 
     def measure(self, files: Mapping[str, Path], sandbox: SandboxPort) -> Measurement:
         name, keys = self.chosen["name"], list(self.chosen["keys"])
-        if name not in files:
-            raise UsageError(f"the project declares no file {name!r}.", hint=f"Add `files: {{{name}: PATH}}` to gonogo.yaml.")
-        path = files[name]
+        path = declared_path(files, name)
         unread = {"exists": Fact(path.is_file()), "readable": Fact(False), "keys_missing": Fact(len(keys))}
         if not path.is_file():
             return Measurement(unread, (f"{name}: there is no file {path.name}",))

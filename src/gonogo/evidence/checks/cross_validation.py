@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
-from gonogo.errors import DataError, NotFoundError
+from gonogo.base.numbers import is_finite_number
+from gonogo.errors import DataError
 from gonogo.evidence.check import Check
+from gonogo.evidence.declared import declared_file, read_losses
 from gonogo.evidence.inputs import ProjectView
 from gonogo.evidence.record import Fact, Measurement
+from gonogo.evidence.times import written_seconds
 
 KEYS = ("train_start", "train_end", "test_start", "test_end", "score")
 HINT = "A list of folds, each with train_start, train_end, test_start, test_end (RFC 3339 or numbers) and score."
@@ -39,9 +40,7 @@ class CrossValidation(Check):
     }
 
     def measure(self, files: Mapping[str, Path], project: ProjectView) -> Measurement:
-        if "folds" not in files:
-            raise NotFoundError("no file is declared as `folds`.", hint="Add `files: {folds: PATH}` to gonogo.yaml. " + HINT)
-        folds = _read(files["folds"])
+        folds = _read(declared_file(files, "folds"))
         embargo = float(getattr(project.data, "embargo", None) or 0.0)
         times = [{key: _seconds(fold[key], index, key) for key in KEYS[:4]} for index, fold in enumerate(folds, 1)]
         scores = [_score(fold["score"]) for fold in folds]
@@ -77,12 +76,7 @@ class CrossValidation(Check):
 
 
 def _read(path: Path) -> list[Mapping[str, Any]]:
-    try:
-        data = json.loads(path.read_bytes())
-    except OSError as error:
-        raise DataError(f"the folds {path.name} cannot be read: {error.strerror}.", hint=HINT) from error
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"the folds {path.name} are no JSON: {error}.", hint=HINT) from error
+    data = read_losses(path)
     folds = data.get("folds") if isinstance(data, dict) else data
     if not isinstance(folds, list) or not folds:
         raise DataError(f"{path.name} holds no fold.", hint=HINT)
@@ -95,14 +89,11 @@ def _read(path: Path) -> list[Mapping[str, Any]]:
 
 def _seconds(value: Any, fold: int, key: str) -> float:
     """A time as a number: seconds since 1970, or the number itself when the series counts in steps of its own."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value)
     try:
-        moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        return written_seconds(value)
+    except ValueError:
         raise DataError(f"{key} of fold {fold} is no time: {value!r}.", hint=HINT) from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _score(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    return float(value) if is_finite_number(value) else math.nan

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
+from gonogo.base.numbers import is_finite_number
 from gonogo.base.table import Table
 from gonogo.errors import DataError
 from gonogo.evidence.check import Check
@@ -128,14 +128,10 @@ def _read(path: Path, names: tuple[str, ...]) -> Measurement:
     return Measurement(
         {
             "method": Fact(method),
-            "global_values": Fact(sum(_finite(overall.get(name)) for name in names)),
-            "local_values": Fact(sum(isinstance(one, Mapping) and all(_finite(one.get(name)) for name in names) for one in local)),
+            "global_values": Fact(sum(is_finite_number(overall.get(name)) for name in names)),
+            "local_values": Fact(sum(isinstance(one, Mapping) and all(is_finite_number(one.get(name)) for name in names) for one in local)),
             "features": Fact(len(names)),
         },
-        tuple(f"{name!r} has no value" for name in names if not _finite(overall.get(name)))
+        tuple(f"{name!r} has no value" for name in names if not is_finite_number(overall.get(name)))
         + tuple(f"{name!r} is no feature of the model" for name in overall if name not in names),
     )
-
-
-def _finite(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

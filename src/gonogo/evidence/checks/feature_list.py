@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from gonogo.base.yaml_source import load_yaml
-from gonogo.errors import DataError, UsageError
+from gonogo.errors import DataError
 from gonogo.evidence.check import Check
+from gonogo.evidence.declared import declared_file, read_structured
 from gonogo.evidence.inputs import BundleView
 from gonogo.evidence.record import Fact, Measurement
 
@@ -36,10 +35,7 @@ class FeatureList(Check):
     }
 
     def measure(self, bundle: BundleView, files: Mapping[str, Path]) -> Measurement:
-        name = self.chosen["file"]
-        if name not in files:
-            raise UsageError(f"the project declares no file {name!r}.", hint=f"Add `{name}: PATH` under `files:` in gonogo.yaml.")
-        listed, version = _listed(files[name], self.chosen["key"])
+        listed, version = _listed(declared_file(files, self.chosen["file"]), self.chosen["key"])
         wanted = list(bundle.schema.feature_names)
         twice = sorted({feature for feature in listed if listed.count(feature) > 1})
         findings = [f"{feature!r} is a feature of the model and not listed" for feature in wanted if feature not in listed]
@@ -58,12 +54,9 @@ def _listed(path: Path, key: str) -> tuple[list[str], str]:
     kind = path.suffix.lower()
     if kind not in (".csv", ".json", ".yaml", ".yml"):
         raise DataError(f"{path}: lists of features are .csv, .json, .yaml or .yml files.")
-    try:
-        if kind == ".csv":
-            return _from_csv(path), ""
-        document = json.loads(path.read_text(encoding="utf-8")) if kind == ".json" else load_yaml(path).data
-    except (OSError, ValueError, RecursionError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read: {error}.") from error
+    if kind == ".csv":
+        return _from_csv(path), ""
+    document = read_structured(path)
     if not isinstance(document, Mapping) or key not in document:
         raise DataError(f"{path} has no key {key!r}.", hint="The option `key` says under which key the features stand.")
     entries = document[key]
@@ -91,8 +84,12 @@ def _name(path: Path, entry: Any) -> str:
 
 
 def _from_csv(path: Path) -> list[str]:
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        lines = csv.DictReader(stream, strict=True)
-        header = list(lines.fieldnames or ())
-        column = next((name for name in NAMES if name in header), header[0] if header else "")
-        return _kept(path, [{"action": row.get("action"), NAMES[0]: row[column]} for row in lines])
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            lines = csv.DictReader(stream, strict=True)
+            header = list(lines.fieldnames or ())
+            column = next((name for name in NAMES if name in header), header[0] if header else "")
+            entries = [{"action": row.get("action"), NAMES[0]: row[column]} for row in lines]
+    except (OSError, ValueError, csv.Error) as error:
+        raise DataError(f"{path} cannot be read: {error}.") from error
+    return _kept(path, entries)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
-import json
 import zlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from gonogo.base.canonical import parse_json
 from gonogo.base.table import TableFiles
 from gonogo.base.yaml_source import load_yaml
 from gonogo.errors import DataError, GonogoError, UsageError
 from gonogo.evidence.check import Check
+from gonogo.evidence.declared import declared_path
 from gonogo.evidence.record import Fact, Measurement
 
 BLOCK = 1 << 20
@@ -43,9 +44,7 @@ class File(Check):
         name, form = self.chosen["name"], self.chosen["format"]
         if form and form not in READERS:
             raise UsageError(f"no file format is called {form!r}.", hint=f"Known: {', '.join(READERS)}.")
-        if name not in files:
-            raise UsageError(f"the project declares no file {name!r}.", hint=f"Add `{name or 'NAME'}: PATH` under `files:` in gonogo.yaml.")
-        path = files[name]
+        path = declared_path(files, name)
         if not path.is_file():
             parses = {"parses": Fact(False)} if form else {}
             return Measurement({"exists": Fact(False), "bytes": Fact(0, "B"), **parses}, (f"{name}: there is no file {path.name}",))
@@ -79,18 +78,7 @@ def _problem(path: Path, form: str) -> str:
 
 
 def _json(path: Path) -> None:
-    json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once, parse_constant=_no_number)
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key appears twice in one object")
-    return found
-
-
-def _no_number(word: str) -> None:
-    raise ValueError(f"JSON has no {word}")
+    parse_json(path.read_text(encoding="utf-8"))
 
 
 def _csv(path: Path) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from gonogo.base.canonical import digest
-from gonogo.base.yaml_source import load_yaml
-from gonogo.errors import DataError, NotFoundError
+from gonogo.base.numbers import is_finite_number
+from gonogo.errors import DataError
 from gonogo.evidence.check import Check
+from gonogo.evidence.declared import declared_file, read_structured
 from gonogo.evidence.record import Fact, Measurement
 
 STATUSES = ("CANDIDATE", "IN_PROGRESS", "REJECTED")
@@ -44,9 +44,7 @@ class Selection(Check):
     }
 
     def measure(self, files: Mapping[str, Path], ledger: Sequence[Mapping[str, Any]], run_record: Mapping[str, Any]) -> Measurement:
-        if "decision" not in files:
-            raise NotFoundError("no file is declared as `decision`.", hint="Add `files: {decision: PATH}` to gonogo.yaml. " + HINT)
-        record = _read(files["decision"])
+        record = _read(declared_file(files, "decision"))
         runs = {digest(dict(run)): run for run in ledger}
         candidates = {str(entry["name"]): entry for entry in record["candidates"]}
         if len(candidates) < len(record["candidates"]):
@@ -58,7 +56,7 @@ class Selection(Check):
         ready = {name for name, entry in candidates.items() if entry.get("status") == "CANDIDATE" and name not in unknown}
         of_chosen = candidates[chosen].get("run", "") if chosen in candidates else ""
         metrics = runs.get(of_chosen, {}).get("metrics", {})
-        measured = {name: Fact(float(metrics[name])) for name in METRICS if _is_number(metrics.get(name))}
+        measured = {name: Fact(float(metrics[name])) for name in METRICS if is_finite_number(metrics.get(name))}
         facts = {
             "candidates": Fact(len(candidates)),
             "unknown_runs": Fact(len(unknown)),
@@ -82,7 +80,7 @@ class Selection(Check):
 
 
 def _read(path: Path) -> dict[str, Any]:
-    data = load_yaml(path).data
+    data = read_structured(path)
     missing = sorted(KEYS - data.keys()) if isinstance(data, dict) else sorted(KEYS)
     if missing:
         raise DataError(f"the decision {path.name} lacks {', '.join(missing)}.", hint=HINT)
@@ -94,7 +92,3 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _text(value: Any) -> str:
     return value.strip() if isinstance(value, str) else ""
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

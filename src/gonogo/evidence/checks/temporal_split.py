@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,9 +10,10 @@ from typing import Any, ClassVar
 from gonogo.base.table import TableFiles
 from gonogo.errors import DataError
 from gonogo.evidence.check import Check
+from gonogo.evidence.declared import declared_file, read_structured
 from gonogo.evidence.inputs import ProjectView
 from gonogo.evidence.record import Fact, Measurement
-from gonogo.evidence.times import Times, read_times
+from gonogo.evidence.times import Times, read_times, written_seconds
 
 ENDS = {"train": "train_end", "validation": "val_end", "test": "test_end"}  #: what the split file calls each table's end
 
@@ -24,7 +23,7 @@ class TemporalSplit(Check):
 
     Times are dates or timestamps, or numbers of seconds. A row without a time cannot be shown to be later and counts as overlapping;
     when a row of an earlier table has none, that is every row. `data.embargo` is the time that must lie between the tables; rows of a
-    later table that come sooner break it. `files.splits` may name a JSON file with train_end, val_end and test_end: these must be in
+    later table that come sooner break it. `files.splits` may name a file with train_end, val_end and test_end: these must be in
     order, and no table may go on after its end.
     """
 
@@ -49,7 +48,7 @@ class TemporalSplit(Check):
         files: Mapping[str, Path] | None = None,
     ) -> Measurement:
         embargo = project.data.embargo or 0.0
-        declared = _ends(files["splits"]) if files and "splits" in files else {}
+        declared = _ends(declared_file(files, "splits")) if files and "splits" in files else {}
         with TableFiles(train=train_file, validation=validation_file, test=test_file) as tables:
             times = read_times(project, tables)
             early = {table: _closer(tables, times, table, None) for table in list(times)[1:]}
@@ -96,20 +95,14 @@ def _after(tables: TableFiles, times: Mapping[str, Times], table: str, end: floa
 
 def _ends(path: Path) -> dict[str, float]:
     """The ends of the split file in seconds, by table. Raises DataError when it is unreadable, or an end is missing or no time."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path} is no JSON: {error}.", hint="Mend `files.splits` in gonogo.yaml.") from error
+    document = read_structured(path)
     if not isinstance(document, dict):
-        raise DataError(f"{path} is no JSON object.")
+        raise DataError(f"{path} is no map of ends to times.")
     return {table: _seconds(path, key, document.get(key)) for table, key in ENDS.items()}
 
 
 def _seconds(path: Path, key: str, value: Any) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf"):
-        return float(value)
     try:
-        moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        return written_seconds(value)
+    except ValueError:
         raise DataError(f"{path}: {key} is {value!r}, which is no time.", hint="Write it as 2026-01-31T12:00:00.") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

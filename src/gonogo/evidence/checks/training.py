@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -12,7 +10,7 @@ from typing import Any, ClassVar
 
 from gonogo.errors import DataError
 from gonogo.evidence.check import Check
-from gonogo.evidence.declared import LARGEST, declared_file
+from gonogo.evidence.declared import declared_file, read_losses
 from gonogo.evidence.record import Fact, Measurement
 
 TRAIN_LOSS = ("train_loss", "training_loss", "loss")
@@ -74,19 +72,16 @@ class Training(Check):
 
 def _history(path: Path) -> tuple[Epochs, str]:
     """Epochs as maps, and what the file says about why training stopped. Raises DataError when it is neither JSON nor CSV of losses."""
-    try:
-        if path.stat().st_size > LARGEST:
-            raise ValueError(f"it has more than {LARGEST >> 20} MiB")
-        text = path.read_text(encoding="utf-8-sig")
-        value = list(csv.DictReader(text.splitlines())) if path.suffix.lower() == ".csv" else json.loads(text)
-        stop = str(value.get("stop_reason", "")) if isinstance(value, Mapping) else ""
-        if isinstance(value, Mapping):
-            value = next((value[key] for key in ("epochs", "history") if isinstance(value.get(key), list | Mapping)), value)
-        if isinstance(value, Mapping):
-            lists = {key: column for key, column in value.items() if isinstance(column, list)}
+    value = read_losses(path)
+    stop = str(value.get("stop_reason", "")) if isinstance(value, Mapping) else ""
+    if isinstance(value, Mapping):
+        value = next((value[key] for key in ("epochs", "history") if isinstance(value.get(key), list | Mapping)), value)
+    if isinstance(value, Mapping):
+        lists = {key: column for key, column in value.items() if isinstance(column, list)}
+        try:
             value = [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
-    except (OSError, ValueError, csv.Error, RecursionError) as error:
-        raise DataError(f"the history {path.name} cannot be read: {error}.") from error
+        except ValueError as error:
+            raise DataError(f"the lists of the history {path.name} differ in length: {error}.") from error
     if not isinstance(value, list) or not value or not all(isinstance(epoch, Mapping) for epoch in value):
         raise DataError(f"the history {path.name} holds no epochs.", hint="Write one entry an epoch, with train_loss and validation_loss.")
     for names in (TRAIN_LOSS, VALIDATION_LOSS):
