@@ -111,7 +111,7 @@ def test_a_pack_of_ones_own_lies_beside_the_project(write_project: Write, tmp_pa
         ("  - {id: a, statement: A., check: labels, require: classes == 1, confidence: 0.9}\n", 9, 43, "cannot be held with confidence"),
         ("  - {id: a, statement: A., check: labels, require: clases > 1}\n", 9, 43, "no 'clases'. Did you mean 'classes'?"),
         ("  - {id: a, statement: A., check: labels, require: classes > 1, options: {a: 1}}\n", 9, 75, "has no option 'a'"),
-        ("  - {id: a, statement: A., check: document, require: words > 1, options: {name: 7}}\n", 9, 75, "is 7, not a str"),
+        ("  - {id: a, statement: A., check: document, require: words > 1, options: {document: 7}}\n", 9, 75, "is 7, not a str"),
         ("  - {id: a, statement: A., check: metadata, require: age_days <= 90}\n", 9, 45, "nothing measures it again. Add `max_age"),
         ("  - {id: a, statement: A., sign_off: lead, ml_test: [29]}\n", 9, 54, "at most 28"),
         ("  - {id: a, statement: A., sign_off: lead, words: {GOOD: x}}\n", 9, 52, "unknown key 'GOOD'"),

@@ -30,7 +30,7 @@ def test_every_runbook_is_a_section_that_the_pack_itself_asks_for(pack: Pack) ->
     demanded: dict[str, list[str]] = {}
     for item in pack.gate.items:
         if item.check == "document":
-            demanded.setdefault(str(item.options["name"]), []).extend(item.options.get("sections", []))
+            demanded.setdefault(str(item.options["document"]), []).extend(item.options.get("sections", []))
     for name, anchor in places(pack):
         assert name in demanded, f"{pack.name} asks for no document {name}"
         words = anchor.replace("-", " ")
@@ -41,7 +41,7 @@ def test_every_runbook_is_a_section_that_the_pack_itself_asks_for(pack: Pack) ->
 def test_the_remedy_names_the_headings_that_the_links_lead_to(name: str) -> None:
     """Whoever writes the runbook from the remedy gets links that work."""
     pack = load_pack(name)
-    (remedy,) = [item.remedy for item in pack.gate.items if item.options.get("name") == "runbook"]
+    (remedy,) = [item.remedy for item in pack.gate.items if item.options.get("document") == "runbook"]
     headings = {anchor_of(heading) for heading in re.findall("“([^”]+)”", remedy)}
     assert {anchor for document, anchor in places(pack) if document == "runbook" and anchor} <= headings
 

@@ -332,7 +332,7 @@ README = "# Small\n\nA text of some words.\n\nRolling back\n------------\n\n```\
 def test_a_whole_document_has_its_sections(tmp_path: Path) -> None:
     path = tmp_path / "README.md"
     path.write_text(README)
-    options = {"name": "readme", "sections": ["deploy", "roll(ing)? back"], "mentions": ["SMALL"]}
+    options = {"document": "readme", "sections": ["deploy", "roll(ing)? back"], "mentions": ["SMALL"]}
     found = measure("document", options, documents={"readme": path})
     facts = values(found)
     assert facts["exists"] is True
@@ -342,7 +342,7 @@ def test_a_whole_document_has_its_sections(tmp_path: Path) -> None:
 def test_what_a_document_lacks_is_counted_and_named(tmp_path: Path) -> None:
     path = tmp_path / "README.md"
     path.write_text("# TBD\n\nTODO: write. <your name here>\n\n```\n# Rollback\n```\n")
-    found = measure("document", {"name": "readme", "sections": ["Rollback"], "mentions": ["1.2.0"]}, documents={"readme": path})
+    found = measure("document", {"document": "readme", "sections": ["Rollback"], "mentions": ["1.2.0"]}, documents={"readme": path})
     facts = values(found)
     assert (facts["sections_missing"], facts["mentions_missing"], facts["placeholders"]) == (1, 1, 3)
     assert "no section: Rollback" in found.findings
@@ -350,14 +350,14 @@ def test_what_a_document_lacks_is_counted_and_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("documents", [{}, {"readme": Path("/nowhere/README.md")}])
 def test_a_document_that_is_not_there_lacks_everything(documents: dict[str, Path]) -> None:
-    facts = values(measure("document", {"name": "readme", "sections": ["a", "b"]}, documents=documents))
+    facts = values(measure("document", {"document": "readme", "sections": ["a", "b"]}, documents=documents))
     assert facts["exists"] is False
     assert facts["sections_missing"] == 2
     assert facts["words"] == 0
 
 
 @pytest.mark.parametrize(
-    ("options", "content"), [({}, b"x"), ({"name": "readme", "sections": ["("]}, b"# x"), ({"name": "readme"}, b"\xff")]
+    ("options", "content"), [({}, b"x"), ({"document": "readme", "sections": ["("]}, b"# x"), ({"document": "readme"}, b"\xff")]
 )
 def test_a_document_that_cannot_be_judged_is_an_error(tmp_path: Path, options: dict[str, Any], content: bytes) -> None:
     path = tmp_path / "README.md"
@@ -507,7 +507,7 @@ def watched(tmp_path: Path, bundle: Callable[..., Any]) -> Callable[..., dict[st
         if text is not None:
             (tmp_path / "guide.md").write_text(text)
         given = {"documents": {"guide": tmp_path / "guide.md"}, "monitor": Watching(), "bundle": bundle(x="float", baseline={})}
-        found = measure("monitoring", {"name": "guide", **options}, **given)
+        found = measure("monitoring", {"document": "guide", **options}, **given)
         wanted = ("thresholds_missing", "actions_missing", "dashboard", "signals_missing")
         return {name: found.facts[name].value for name in wanted}
 

@@ -52,7 +52,7 @@ def values(found: Measurement) -> dict[str, Any]:
 def document(tmp_path: Path, text: str, **options: Any) -> Measurement:
     path = tmp_path / "guide.md"
     path.write_text(text, encoding="utf-8")
-    return measure("document", {"name": "guide", **options}, documents={"guide": path})
+    return measure("document", {"document": "guide", **options}, documents={"guide": path})
 
 
 # -- Markdown ------------------------------------------------------------------------------------------------------------------------

@@ -213,7 +213,7 @@ def test_options_and_files_that_make_no_sense_are_errors(tmp_path: Path, network
     scores = Scores(np.array([0]), np.array([[0.5, 0.5]]), ("0", "1"), "")
     given = {"bundle": network, "test": table(x0=[1.0], x1=[1.0], x2=[1.0]), "scores_test": scores, "sandbox": SANDBOX}
     with pytest.raises(UsageError, match="no file 'torch_export'"):
-        measure("export_parity", {"name": "torch_export"}, files={}, **given)
+        measure("export_parity", {"file": "torch_export"}, files={}, **given)
     with pytest.raises(DataError, match="no kind of output"):
         measure("export_parity", {"output": "text"}, files={}, **given)
     (tmp_path / "s.pt").write_bytes(b"x")

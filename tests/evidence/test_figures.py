@@ -119,7 +119,7 @@ def card(tmp_path: Path, text: str) -> dict[str, Path]:
 def test_right_figures_match_and_wrong_ones_are_named(tmp_path: Path) -> None:
     documents = card(tmp_path, "Accuracy 90.0 %, recall 0.9. Validation accuracy 0.80. ROC-AUC 0.5.")
     given = {"documents": documents, "scores_test": scores(90), "scores_validation": scores(80)}
-    result = measure("document_numbers", {"name": "card", "metrics": ["accuracy", "f1"]}, **given)
+    result = measure("document_numbers", {"document": "card", "metrics": ["accuracy", "f1"]}, **given)
     assert {name: fact.value for name, fact in result.facts.items()} == {
         "exists": True, "numbers": 4, "matched": 3, "unmatched": 1, "metrics_missing": 1, "classes_missing": 2,
     }  # fmt: skip
@@ -129,27 +129,27 @@ def test_right_figures_match_and_wrong_ones_are_named(tmp_path: Path) -> None:
 
 def test_each_class_has_a_row_of_its_own_or_is_missing(tmp_path: Path) -> None:
     documents = card(tmp_path, "## Per-class performance\n\n| class | recall |\n|---|---|\n| 0 | 0.90 |\n| 2 | 0.5 |\n")
-    facts = measure("document_numbers", {"name": "card"}, documents=documents, scores_test=scores(90)).facts
+    facts = measure("document_numbers", {"document": "card"}, documents=documents, scores_test=scores(90)).facts
     assert (facts["classes_missing"].value, facts["numbers"].value, facts["matched"].value) == (1, 2, 1)
 
 
 def test_a_document_that_is_not_there_states_nothing() -> None:
-    facts = measure("document_numbers", {"name": "card", "metrics": ["accuracy"]}, documents={}, scores_test=scores()).facts
+    facts = measure("document_numbers", {"document": "card", "metrics": ["accuracy"]}, documents={}, scores_test=scores()).facts
     assert (facts["exists"].value, facts["numbers"].value, facts["metrics_missing"].value) == (False, 0, 1)
 
 
 def test_times_are_compared_roughly_and_only_when_demanded(tmp_path: Path) -> None:
     documents = card(tmp_path, "P95 is 12 ms, P99 is 0.5 s, accuracy 0.9.")
     given = {"documents": documents, "scores_test": scores(90), "load_result": LOAD}
-    facts = measure("document_numbers", {"name": "card"}, **given).facts
+    facts = measure("document_numbers", {"document": "card"}, **given).facts
     assert (facts["numbers"].value, facts["unmatched"].value) == (1, 0)
-    facts = measure("document_numbers", {"name": "card", "metrics": ["p95", "p99"]}, **given).facts
+    facts = measure("document_numbers", {"document": "card", "metrics": ["p95", "p99"]}, **given).facts
     assert (facts["numbers"].value, facts["unmatched"].value, facts["metrics_missing"].value) == (3, 1, 0)
     with pytest.raises(DataError, match="no load test"):
-        measure("document_numbers", {"name": "card", "metrics": ["p95"]}, documents=documents, scores_test=scores())
+        measure("document_numbers", {"document": "card", "metrics": ["p95"]}, documents=documents, scores_test=scores())
 
 
-@pytest.mark.parametrize("options", [{"name": "card", "metrics": ["goodness"]}, {}])
+@pytest.mark.parametrize("options", [{"document": "card", "metrics": ["goodness"]}, {}])
 def test_an_unknown_metric_or_no_document_is_an_error(tmp_path: Path, options: dict[str, Any]) -> None:
     with pytest.raises(DataError):
         measure("document_numbers", options, documents=card(tmp_path, "x"), scores_test=scores())

@@ -30,7 +30,7 @@ def parquet(rows: int = 50_000) -> bytes:
 
 def found(path: Path, content: bytes | str, form: str = "") -> Measurement:
     path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
-    return measure("file", {"name": "it", "format": form}, files={"it": path})
+    return measure("file", {"file": "it", "format": form}, files={"it": path})
 
 
 # -- file ---------------------------------------------------------------------------------------------------------------------------
@@ -46,7 +46,7 @@ def test_a_file_that_is_there_is_weighed_dated_and_digested(tmp_path: Path) -> N
 
 def test_a_file_that_is_not_there_has_no_age_and_does_not_parse(tmp_path: Path) -> None:
     for path in (tmp_path / "nothing.json", tmp_path):
-        gone = measure("file", {"name": "it", "format": "json"}, files={"it": path})
+        gone = measure("file", {"file": "it", "format": "json"}, files={"it": path})
         assert values(gone) == {"exists": False, "bytes": 0, "parses": False}
         assert gone.findings
 
@@ -55,10 +55,10 @@ def test_age_is_counted_in_days_and_a_file_of_the_future_has_none(tmp_path: Path
     path = tmp_path / "x"
     path.write_text("x", encoding="utf-8")
     os.utime(path, (0, time.time() - 3 * 86400))
-    assert values(measure("file", {"name": "it"}, files={"it": path}))["age_days"] == pytest.approx(3, abs=0.01)
+    assert values(measure("file", {"file": "it"}, files={"it": path}))["age_days"] == pytest.approx(3, abs=0.01)
     os.utime(path, (0, time.time() + 86400))
     with pytest.raises(DataError, match="future"):
-        measure("file", {"name": "it"}, files={"it": path})
+        measure("file", {"file": "it"}, files={"it": path})
 
 
 GOOD = {"json": '{"a": [1, 2]}', "yaml": "a: [1, 2]\n", "csv": 'a,b\n1,"x, y"\n', "gzip": gzip.compress(b"text" * 1000, mtime=0)}
@@ -94,9 +94,9 @@ def test_parquet_is_read_to_its_last_value(tmp_path: Path, monkeypatch: pytest.M
 
 def test_an_undeclared_name_and_an_unknown_format_are_errors(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="declares no file 'history'"):
-        measure("file", {"name": "history"}, files={})
+        measure("file", {"file": "history"}, files={})
     with pytest.raises(UsageError, match="no file format"):
-        measure("file", {"name": "it", "format": "xml"}, files={"it": tmp_path})
+        measure("file", {"file": "it", "format": "xml"}, files={"it": tmp_path})
 
 
 @pytest.mark.parametrize("words", ["abs(bytes - 3 B) <= 1 B", "bytes < 1 KB", "bytes > 0", "age_days <= 90", "parses == true"])

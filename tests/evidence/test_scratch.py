@@ -155,7 +155,7 @@ def blocks(tmp_path: Path, project: Callable[..., Any]) -> Callable[..., Measure
         (tmp_path / "guide.md").write_text(text)
         documents = {"guide": tmp_path / "guide.md"}
         source = SourceTree.read(tmp_path, [Path("model.py")])
-        options = {"name": "guide", "sections": list(sections)}
+        options = {"document": "guide", "sections": list(sections)}
         return measure("document_commands", options, project=project(tmp_path), documents=documents, source=source, sandbox=SANDBOX)
 
     return measured
@@ -186,7 +186,7 @@ def test_only_blocks_of_the_demanded_sections_are_run(blocks: Callable[..., Meas
 
 def test_a_document_that_is_not_there_has_no_blocks(tmp_path: Path, project: Callable[..., Any]) -> None:
     given = {"project": project(tmp_path), "source": None, "sandbox": SANDBOX}
-    found = measure("document_commands", {"name": "guide", "sections": ["a"]}, documents={}, **given)
+    found = measure("document_commands", {"document": "guide", "sections": ["a"]}, documents={}, **given)
     assert facts(found) == {"exists": False, "blocks": 0, "failed": 0, "sections_missing": 1}
 
 

@@ -86,7 +86,7 @@ def test_missing_entries_and_nan_weights_are_found_and_named(tmp_path: Path) -> 
     weight = np.ones((4, 3), np.float32)
     weight[1, 2], weight[0, 0] = np.nan, np.inf
     files = {"checkpoint_last": checkpoint(tmp_path / "last.pt", weight)}
-    found = measure("checkpoint", {"name": "checkpoint_last", "keys": ["epoch", "scheduler"]}, files=files, sandbox=SANDBOX)
+    found = measure("checkpoint", {"file": "checkpoint_last", "keys": ["epoch", "scheduler"]}, files=files, sandbox=SANDBOX)
     assert values(found)["keys_missing"] == 1
     assert values(found)["non_finite_tensors"] == 1
     assert found.findings == (
@@ -273,7 +273,7 @@ def test_the_last_checkpoint_is_compared_with_the_best(tmp_path: Path) -> None:
         "checkpoint_best": checkpoint(tmp_path / "a.pt"),
         "checkpoint_last": checkpoint(tmp_path / "b.pt", np.ones((5, 3), np.float32)),
     }
-    found = values(measure("strict_load", {"name": "checkpoint_last", "against": "checkpoint_best"}, files=files, sandbox=SANDBOX))
+    found = values(measure("strict_load", {"file": "checkpoint_last", "against": "checkpoint_best"}, files=files, sandbox=SANDBOX))
     assert (found["expected"], found["shape_mismatches"]) == (6, 1)
 
 

@@ -16,7 +16,7 @@ from gonogo.evidence.record import Fact, Measurement
 class Checkpoint(Check):
     """Is the checkpoint there, readable, whole, and free of NaN?
 
-    The file that `name` names under `files` in gonogo.yaml: written by torch.save (1.6 or newer) or torch.jit.save, safetensors or ONNX.
+    The file that `file` names under `files` in gonogo.yaml: written by torch.save (1.6 or newer) or torch.jit.save, safetensors or ONNX.
     It is read in the isolated child by a reader that knows tensors and nothing else; a checkpoint that needs more is not readable.
     """
 
@@ -30,10 +30,10 @@ class Checkpoint(Check):
         "non_finite_tensors": "those in whose storage there is NaN or infinity",
         "parameters": "learnt values of the model in it",
     }
-    options: ClassVar = {"name": "checkpoint_best", "keys": []}
+    options: ClassVar = {"file": "checkpoint_best", "keys": []}
 
     def measure(self, files: Mapping[str, Path], sandbox: SandboxPort) -> Measurement:
-        name, keys = self.chosen["name"], list(self.chosen["keys"])
+        name, keys = self.chosen["file"], list(self.chosen["keys"])
         path = declared_path(files, name)
         unread = {"exists": Fact(path.is_file()), "readable": Fact(False), "keys_missing": Fact(len(keys))}
         if not path.is_file():

@@ -40,10 +40,10 @@ class Document(Check):
         "words": "words in it, code not counted",
         "placeholders": "places that are still to be filled in, such as TODO",
     }
-    options: ClassVar = {"name": "", "sections": [], "mentions": [], "keys": [], "numbers": [], "tables": [], "code": []}
+    options: ClassVar = {"document": "", "sections": [], "mentions": [], "keys": [], "numbers": [], "tables": [], "code": []}
 
     def measure(self, documents: Mapping[str, Path]) -> Measurement:
-        place = declared_document(documents, self.chosen["name"])
+        place = declared_document(documents, self.chosen["document"])
         if isinstance(place, str):
             return Measurement(self._nothing(), (place,))
         document = read_markdown(place)

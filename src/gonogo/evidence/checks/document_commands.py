@@ -33,13 +33,13 @@ class DocumentCommands(Check):
         "failed": "those that did not run to their end, or ended with another exit code than 0",
         "sections_missing": "demanded sections in which there is no block to run",
     }
-    options: ClassVar = {"name": "", "sections": []}
+    options: ClassVar = {"document": "", "sections": []}
 
     def measure(
         self, project: ProjectView, documents: Mapping[str, Path], source: SourceTree, sandbox: SandboxPort, model_file: Path | None = None
     ) -> Measurement:
         sections = self.chosen["sections"]
-        place = declared_document(documents, self.chosen["name"])
+        place = declared_document(documents, self.chosen["document"])
         if isinstance(place, str):
             facts = {"exists": Fact(False), "blocks": Fact(0), "failed": Fact(0), "sections_missing": Fact(len(sections))}
             return Measurement(facts, (place,))

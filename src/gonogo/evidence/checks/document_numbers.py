@@ -31,7 +31,7 @@ class DocumentNumbers(Check):
         "metrics_missing": "demanded metrics of which it states no figure",
         "classes_missing": "classes of which no row or column of a table gives a figure",
     }
-    options: ClassVar = {"name": "", "metrics": [], "tolerance": 1e-6, "service_tolerance": 0.5}
+    options: ClassVar = {"document": "", "metrics": [], "tolerance": 1e-6, "service_tolerance": 0.5}
 
     def measure(
         self,
@@ -41,7 +41,7 @@ class DocumentNumbers(Check):
         load_result: Mapping[str, Any] | None = None,
     ) -> Measurement:
         demanded = [_canonical(name) for name in self.chosen["metrics"]]
-        place = declared_document(documents, self.chosen["name"])
+        place = declared_document(documents, self.chosen["document"])
         if isinstance(place, str):
             facts = {
                 "numbers": 0,

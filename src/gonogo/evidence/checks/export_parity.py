@@ -22,18 +22,18 @@ from gonogo.model.predict import score_matrix
 class ExportParity(Check):
     """Does the TorchScript or torch.export file give the scores of the model that would ship, for all rows of the test table?
 
-    The file that `name` names under `files` is run in the isolated child; PyTorch is needed (`gonogo[torch]`). It gets the model's inputs
+    The file that `file` names under `files` is run in the isolated child; PyTorch is needed (`gonogo[torch]`). It gets the model's inputs
     in the schema's order and gives one row of scores a row: probabilities, or logits when `output` says so.
     """
 
     name = "export_parity"
     facts: ClassVar = {**COMPARED, "columns": "columns of its output"}
-    options: ClassVar = {"name": "torchscript", "output": "probabilities", "margin": 1e-4}
+    options: ClassVar = {"file": "torchscript", "output": "probabilities", "margin": 1e-4}
 
     def measure(self, files: Mapping[str, Path], bundle: BundleView, test: Table, scores_test: Scores, sandbox: SandboxPort) -> Measurement:
         if self.chosen["output"] not in ("probabilities", "logits"):
             raise DataError(f"{self.chosen['output']!r} is no kind of output.", hint="Write probabilities or logits.")
-        path = declared_file(files, self.chosen["name"])
+        path = declared_file(files, self.chosen["file"])
         batch = encode_table(bundle.schema, test)
         if any(array.dtype == object for array in batch.values()):
             raise DataError("the model takes text, which PyTorch programs do not.")

@@ -26,12 +26,12 @@ AHEAD = timedelta(minutes=5)  #: by how much another machine's clock may be ahea
 class File(Check):
     """Is the file of this name there, how large and how old is it, and can all of it be read in its format?
 
-    `name` is one of those under `files:` in gonogo.yaml; `format` is json, yaml, csv, parquet, gzip, or empty for any. A file that is not
+    `file` is one of those under `files:` in gonogo.yaml; `format` is json, yaml, csv, parquet, gzip, or empty for any. A file that is not
     there has neither age nor digest. Its age is counted from its time of change, which a copy or a checkout may renew.
     """
 
     name = "file"
-    options: ClassVar = {"name": "", "format": ""}
+    options: ClassVar = {"file": "", "format": ""}
     facts: ClassVar = {
         "exists": "whether it is there as a plain file",
         "bytes": "its size; 0 when it is not there",
@@ -41,7 +41,7 @@ class File(Check):
     }
 
     def measure(self, files: Mapping[str, Path]) -> Measurement:
-        name, form = self.chosen["name"], self.chosen["format"]
+        name, form = self.chosen["file"], self.chosen["format"]
         if form and form not in READERS:
             raise UsageError(f"no file format is called {form!r}.", hint=f"Known: {', '.join(READERS)}.")
         path = declared_path(files, name)

@@ -32,7 +32,7 @@ class ModelCard(Check):
         "words": "words in it",
     }
     options: ClassVar = {
-        "name": "card",
+        "document": "card",
         "sections": ["intended use|use and users|purpose", "strength", "weakness|limitation"],
         "keys": [],
         "tolerance": 1e-6,
@@ -40,7 +40,7 @@ class ModelCard(Check):
 
     def measure(self, documents: Mapping[str, Path], scores_test: Scores, scores_validation: Scores | None = None) -> Measurement:
         sections, keys = self.chosen["sections"], self.chosen["keys"]
-        place = declared_document(documents, self.chosen["name"])
+        place = declared_document(documents, self.chosen["document"])
         if isinstance(place, str):
             lacks = {"sections_missing": len(sections), "keys_missing": len(keys)}
             rest = dict.fromkeys(("placeholders", "numbers", "numbers_unmatched", "words"), 0)

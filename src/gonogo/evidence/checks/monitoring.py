@@ -19,9 +19,9 @@ FEWEST_WORDS = 10  #: a section with fewer tells nobody what to do
 class Monitoring(Check):
     """Does the bundle carry a baseline for every feature, are there rules and somebody to tell, and does everyone know what to do?
 
-    `signals` must each have a rule. With `name`, that document must speak of every declared rule: in a section whose heading has the rule's
-    name, or in a row of a table with a column for the action; there it must give the rule's threshold (as a share, in per cent, in ms or
-    in s) and say what to do. It says where the dashboard is when it names one and has a link, or links to /stats.
+    `signals` must each have a rule. With `document`, that document must speak of every declared rule: in a section whose heading has the
+    rule's name, or in a row of a table with a column for the action; there it must give the rule's threshold (as a share, in per cent, in
+    ms or in s) and say what to do. It says where the dashboard is when it names one and has a link, or links to /stats.
     """
 
     name = "monitoring"
@@ -34,11 +34,11 @@ class Monitoring(Check):
         "channels": "declared channels",
         "metrics_declared": "different signals that the rules watch",
         "signals_missing": "demanded signals without a rule",
-        "thresholds_missing": "rules whose threshold the document does not give; only with the option `name`",
-        "actions_missing": "rules for which the document does not say what to do; only with the option `name`",
-        "dashboard": "whether the document says where the dashboard is; only with the option `name`",
+        "thresholds_missing": "rules whose threshold the document does not give; only with the option `document`",
+        "actions_missing": "rules for which the document does not say what to do; only with the option `document`",
+        "dashboard": "whether the document says where the dashboard is; only with the option `document`",
     }
-    options: ClassVar = {"name": "", "signals": []}
+    options: ClassVar = {"document": "", "signals": []}
 
     def measure(self, monitor: MonitorView, bundle: BundleView, documents: Mapping[str, Path] | None = None) -> Measurement:
         features = bundle.baseline.get("features")
@@ -59,16 +59,16 @@ class Monitoring(Check):
             "metrics_declared": Fact(len(watched)),
             "signals_missing": Fact(len(unwatched)),
         }
-        if self.chosen["name"]:
-            place = declared_document(documents or {}, self.chosen["name"])
+        if self.chosen["document"]:
+            place = declared_document(documents or {}, self.chosen["document"])
             document = None if isinstance(place, str) else read_markdown(place)
             vague = [rule.name for rule in monitor.rules if document is None or not _gives_threshold(document, rule)]
             idle = [rule.name for rule in monitor.rules if document is None or not _says_what_to_do(document, rule)]
             facts["thresholds_missing"], facts["actions_missing"] = Fact(len(vague)), Fact(len(idle))
             facts["dashboard"] = Fact(document is not None and _has_dashboard(document))
             findings += [place] if isinstance(place, str) else []
-            findings += [f"{self.chosen['name']} does not give the threshold of {name}" for name in vague]
-            findings += [f"{self.chosen['name']} does not say what to do about {name}" for name in idle]
+            findings += [f"{self.chosen['document']} does not give the threshold of {name}" for name in vague]
+            findings += [f"{self.chosen['document']} does not say what to do about {name}" for name in idle]
         return Measurement(facts, tuple(findings))
 
 

@@ -31,10 +31,10 @@ class StrictLoad(Check):
         "unexpected_keys": "tensors of the checkpoint that the architecture has not",
         "shape_mismatches": "tensors of another shape",
     }
-    options: ClassVar = {"name": "checkpoint_best", "against": ""}
+    options: ClassVar = {"file": "checkpoint_best", "against": ""}
 
     def measure(self, files: Mapping[str, Path], sandbox: SandboxPort) -> Measurement:
-        path = declared_file(files, self.chosen["name"])
+        path = declared_file(files, self.chosen["file"])
         found, isolation = _shapes(path, sandbox)
         if self.chosen["against"]:
             expected, _ = _shapes(declared_file(files, self.chosen["against"]), sandbox)
