@@ -27,6 +27,7 @@ from gonogo.base.canonical import digest
 from gonogo.checklist.expression import Name, Number, Requirement, parse
 from gonogo.checklist.items import Checklist, Item
 from gonogo.checklist.units import UNITS
+from gonogo.stats.feasibility import f1_of
 
 FLOAT32 = 4  #: bytes of a parameter
 TOLERANCE = 0.2  #: of a size (conflict K02)
@@ -169,7 +170,7 @@ def _feasibility(bounds: Sequence[Bound], measured: Mapping[str, float]) -> Iter
         accuracy, precision, recall = (_least(here, measured, name) for name in ("accuracy", "precision", "recall"))
         for name, least, why in (
             ("macro_f1", accuracy / (1 + accuracy), f"accuracy of {accuracy:.3g} in two classes means"),
-            ("f1", _harmonic(precision, recall), f"precision of {precision:.3g} with recall of {recall:.3g} means"),
+            ("f1", f1_of(precision, recall), f"precision of {precision:.3g} with recall of {recall:.3g} means"),
         ):
             most = _most(here, measured, name)
             if most < least - 1e-12:
@@ -183,10 +184,6 @@ def _least(bounds: Sequence[Bound], measured: Mapping[str, float], name: str) ->
 
 def _most(bounds: Sequence[Bound], measured: Mapping[str, float], name: str) -> float:
     return min([bound.limit for bound in bounds if bound.fact == name and bound.below] + [measured.get(name, math.inf)])
-
-
-def _harmonic(one: float, other: float) -> float:
-    return 2 * one * other / (one + other) if one + other else 0.0
 
 
 def _measured(bounds: Sequence[Bound], measured: Mapping[str, float]) -> Iterator[Finding]:

@@ -25,7 +25,6 @@ from gonogo.errors import ModelError
 from gonogo.model.formats import sniff
 from gonogo.model.onnx_wire import FileBytes, WireError, initializers
 
-MOST_TENSORS = 100_000
 BLOCK = 1 << 24  #: bytes of values that are looked at together
 DEPTH = 64
 

@@ -39,11 +39,6 @@ class Registry:
     def state(self, tx: Transaction | None = None) -> RegistryState:
         return fold((tx or self._store).events(kinds=KINDS))
 
-    def find_digest(self, system: str, digest: str) -> ReleaseEntry | None:
-        """The release of a bundle, if it has been released; the latest one when it was more than once."""
-        found = [entry for entry in self.state().releases.values() if (entry.system, entry.digest) == (system, digest)]
-        return max(found, key=lambda entry: entry.version, default=None)
-
     def latest(self, system: str) -> ReleaseEntry | None:
         """The release with the highest version, whether it is in service or not."""
         found = [entry for entry in self.state().releases.values() if entry.system == system]

@@ -30,9 +30,9 @@ def _found(claims: Mapping[str, float], classes: int, tolerance: float) -> Itera
         yield f"log_loss is {claims['log_loss']:g}, which no loss is"
     if {"precision", "recall", "f1"} <= claims.keys() and classes == 2:
         p, r = claims["precision"], claims["recall"]
-        least, most = (_harmonic(max(p + step, 0.0), max(r + step, 0.0)) for step in (-tolerance, tolerance))
+        least, most = (f1_of(max(p + step, 0.0), max(r + step, 0.0)) for step in (-tolerance, tolerance))
         if not least - tolerance <= claims["f1"] <= most + tolerance:
-            yield f"precision {p:g} and recall {r:g} give an f1 of {_harmonic(p, r):.3f}, not {claims['f1']:g}"
+            yield f"precision {p:g} and recall {r:g} give an f1 of {f1_of(p, r):.3f}, not {claims['f1']:g}"
     if {"accuracy", "macro_f1"} <= claims.keys() and classes == 2:
         a = max(claims["accuracy"] - tolerance, 0.0)
         if claims["macro_f1"] + tolerance < a / (1 + a):
@@ -42,5 +42,6 @@ def _found(claims: Mapping[str, float], classes: int, tolerance: float) -> Itera
         yield f"a brier of {claims['brier']:g} is more than the log_loss of {claims['log_loss']:g}"
 
 
-def _harmonic(p: float, r: float) -> float:
+def f1_of(p: float, r: float) -> float:
+    """The F1 of a precision and a recall: their harmonic mean, 0 when both are."""
     return 2 * p * r / (p + r) if p + r > 0 else 0.0
