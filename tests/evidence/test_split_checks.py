@@ -55,6 +55,14 @@ def test_the_ends_of_a_split_file_must_be_in_order_and_kept(check: Any, table: A
     assert values(check("temporal_split", project=project(), files=split(tmp_path, twisted), **tables))["in_order"] is False
 
 
+def test_the_ends_may_stand_in_yaml_whose_dates_are_no_text(check: Any, table: Any, project: Any, tmp_path: Path) -> None:
+    path = tmp_path / "splits.yaml"
+    path.write_text("train_end: 2026-01-09\nval_end: 2026-02-01 00:00:00\ntest_end: 2026-03-31\n", encoding="utf-8")
+    tables = {"train": table(when=[np.datetime64("2026-01-10")]), "test": table(when=[np.datetime64("2026-03-05")])}
+    facts = values(check("temporal_split", project=project(), files={"splits": path}, **tables))
+    assert (facts["in_order"], facts["rows_after_end"]) == (True, 1)
+
+
 @pytest.mark.parametrize(
     "content",
     {"no JSON": "{", "no object": [1], "no end": {"train_end": 1, "val_end": 2}, "no time": {"train_end": 1, "val_end": 2, "test_end": "x"}}
