@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace
 from datetime import timedelta
@@ -50,6 +51,8 @@ class Hostile(Check):
         how = self.chosen["how"]
         if how == "exit":
             sys.exit(0)
+        if how == "exit at once":
+            os._exit(0)
         if how == "raise":
             raise ZeroDivisionError("by zero")
         if how == "recursion":
@@ -178,6 +181,7 @@ def test_an_error_is_never_reused() -> None:
     ("how", "said"),
     {
         "exit": "ended the program",
+        "exit at once": "ended the program",
         "raise": "ZeroDivisionError: by zero",
         "recursion": "RecursionError",
         "surrogate": "udcff",

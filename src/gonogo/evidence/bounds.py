@@ -1,4 +1,4 @@
-"""What a check may not do to the program that runs it: hang, take all memory, fork a second gonogo, write into our output.
+"""What a check may not do to the program that runs it: hang, end it, take all memory, fork a second gonogo, write into our output.
 
 Checks run in this process; commands of the project and the candidate's bytes do not. So this is for mistakes, not for enemies: a check is
 code that somebody installed, and can do what we can.
@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import NoReturn
 
 
 class OutOfTimeError(BaseException):
@@ -24,10 +25,11 @@ class OutOfTimeError(BaseException):
 def bounded(*, seconds: float, memory_mib: float) -> Iterator[None]:
     """Run a block within bounds. Raises OutOfTimeError in it after `seconds` (in the main thread only), MemoryError when it takes more.
 
-    A process that the block forked ends with it. What is written to the standard output, by programs that it starts too, goes nowhere.
+    A process that the block forked ends with it, and `os._exit` in the block is a SystemExit. What is written to the standard
+    output, by programs that it starts too, goes nowhere.
     """
     owner = os.getpid()
-    with _output_closed(), _memory(memory_mib), _time(seconds):
+    with _output_closed(), _memory(memory_mib), _time(seconds), _no_hard_exit(owner):
         try:
             yield
         finally:
@@ -52,6 +54,23 @@ def _output_closed() -> Iterator[None]:
     finally:
         os.dup2(kept, 1)
         os.close(kept)
+
+
+@contextmanager
+def _no_hard_exit(owner: int) -> Iterator[None]:
+    """Makes `os._exit(0)` end the check and not the program: that would be an exit code of 0, a GO, without a word."""
+    leave = os._exit
+
+    def refused(status: int) -> NoReturn:
+        if os.getpid() != owner:
+            leave(status)
+        raise SystemExit(status)
+
+    os._exit = refused
+    try:
+        yield
+    finally:
+        os._exit = leave
 
 
 @contextmanager
