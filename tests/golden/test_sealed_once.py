@@ -11,7 +11,10 @@ from gonogo.release.verify import verify
 from gonogo.trust.keys import PublicKey, generate_key
 
 HERE = Path(__file__).parent
-DIGESTS = {"release-1": "sha256:57adbe00e3b07ca6fd01b637469e8e05eb812edc8f3a8d2b8e1aa184ee378274"}
+DIGESTS = {
+    "release-1": "sha256:57adbe00e3b07ca6fd01b637469e8e05eb812edc8f3a8d2b8e1aa184ee378274",
+    "release-2": "sha256:95b05b2330a12d84770b40d22bc4680b77addaa87ab3e97bbb502c68b7ad67c7",  # with a policy and a negative control
+}
 
 
 @pytest.mark.parametrize("version", sorted(DIGESTS))
