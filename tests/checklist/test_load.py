@@ -302,3 +302,12 @@ def test_a_pack_written_as_yaml_is_the_same_checklist(pack: Pack, tmp_path: Path
     )
     (tmp_path / "gate.yaml").write_text(gate_yaml(pack.gate))
     assert load_pack(tmp_path).gate.digest == pack.gate.digest
+
+
+def test_a_pack_that_only_changes_another_needs_no_sections_of_its_own(tmp_path: Path) -> None:
+    folder = tmp_path / "stricter"
+    folder.mkdir()
+    (folder / "pack.yaml").write_text("name: stricter\ntitle: Stricter\nextends: starter\n")
+    head = "id: stricter\ntitle: Stricter\nversion: 1.0.0\ndate: '2026-01-01'\nstatus: ready\n"
+    (folder / "gate.yaml").write_text(head + "change: {quality: {require: roc_auc > 0.9}}\n")
+    assert load_pack(folder).gate.item("quality").require == ("roc_auc > 0.9",)

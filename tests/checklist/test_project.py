@@ -283,7 +283,7 @@ def test_a_missing_file_says_how_to_write_one(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "gonogo.yaml").write_bytes(b"\xff\xfe\x00")
-    assert "cannot be read" in error(tmp_path / "gonogo.yaml").message
+    assert "it is not UTF-8" in error(tmp_path / "gonogo.yaml").message
 
 
 def test_durations_and_shares_are_read_with_their_units() -> None:

@@ -53,8 +53,11 @@ def load_yaml(path: Path) -> YamlSource:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ProjectFileError(str(path), "there is no such file.", hint="Run `gonogo init` to write one.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProjectFileError(str(path), f"cannot be read: {error}.") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ProjectFileError(str(path), "it is not UTF-8.", hint="Write it again in that encoding.", line=line, column=1) from error
+    except OSError as error:
+        raise ProjectFileError(str(path), f"cannot be read: {error.strerror}.") from error
     return parse_yaml(text, str(path))
 
 

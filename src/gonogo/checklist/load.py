@@ -160,7 +160,7 @@ def _phases(gate: YamlSource, inherited: tuple[Phase, ...]) -> tuple[Phase, ...]
 
 def _items(gate: YamlSource, roles: Mapping[str, str], phases: list[str], inherited: set[str]) -> Iterator[Item]:
     seen = set(inherited)
-    for section_index, section in enumerate(gate.data["sections"]):
+    for section_index, section in enumerate(gate.data.get("sections", ())):
         _check_phase(gate, ("sections", section_index), section, phases)
         for index, entry in enumerate(section["items"]):
             at: Path_ = ("sections", section_index, "items", index)

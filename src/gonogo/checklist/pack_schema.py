@@ -109,5 +109,5 @@ GATE: dict[str, Any] = {
             },
         },
     },
-    "required": ["id", "title", "version", "date", "status", "sections"],
+    "required": ["id", "title", "version", "date", "status"],
 }

@@ -36,6 +36,12 @@ from gonogo.release.bundle import Bundle, build_bundle, find_bundle
 if TYPE_CHECKING:
     from gonogo.service.trial import TrialServer
 
+#: What to add to gonogo.yaml for an input whose name does not say it.
+HOW_TO_GET = {
+    "the run record": ": `run_record: models/run.json`, which gonogo.record_run writes at the end of the training",
+    "environment": ": `environment: requirements.lock`, a list of packages with exact versions, as `pip freeze` writes it",
+    "model.reference": ": a table with the columns `row` and `score`, the training framework's own scores of the test table",
+}
 LOAD_REQUESTS = 1000
 #: Sources whether or not `code.paths` names them: a changed test is another test, and makes what the old one said stale.
 TESTED_BY = ("tests", "test", "conftest.py", "pytest.ini", "tox.ini", "setup.cfg", "pyproject.toml")
@@ -90,7 +96,7 @@ class ProjectInputs:
 
     def _file_digest(self, path: Path | None, what: str) -> str:
         if path is None:
-            raise NotFoundError(f"{what} is not declared.", hint=f"Add it to {self.project.file.name}.")
+            raise NotFoundError(f"{what} is not declared.", hint=f"Add it to {self.project.file.name}{HOW_TO_GET.get(what, '')}.")
         if not path.is_file():
             raise DataError(f"{what} {path} is not there.", hint=f"Mend the path in {self.project.file.name}.")
         return self._files.digest(path)

@@ -96,7 +96,7 @@ def _blocking(entry: Entry) -> Iterator[str]:
     if len(findings) > MOST_FINDINGS:
         told.append(f"and {len(findings) - MOST_FINDINGS} more: {code(f'gonogo explain {entry.item.id}')}")
     told += [f"Why it matters: {prose(entry.item.why)}"] if entry.item.why else []
-    told += [f"Repair: {prose(entry.item.remedy)}"] if entry.item.remedy and not entry.obstacle else []
+    told += [f"Repair: {prose(entry.item.remedy)}"] if entry.item.remedy else []
     told.append(f"Then: {code(entry.again)}")
     yield from ("", *(f"- {line}" for line in told))
 

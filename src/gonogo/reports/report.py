@@ -65,7 +65,7 @@ class Entry:
 
     @property
     def obstacle(self) -> str:
-        """Why an input of the check was not there; empty when it was. Mending that is what helps, not the item's own remedy."""
+        """Why an input of the check was not there; empty when it was. Items with the same obstacle are told together."""
         found = OBSTACLE.match(self.result.reason) if self.result.outcome is Outcome.ERROR else None
         return found[1] if found else ""
 

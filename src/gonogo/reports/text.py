@@ -125,7 +125,7 @@ def explained(entry: Entry, paint: Paint, findings: int | None) -> Iterator[str]
         yield from labelled("changed", f"this project overrides {', '.join(entry.overridden)} of the pack", paint)
     if entry.item.why:
         yield from labelled("why", entry.item.why, paint)
-    if not entry.good and not entry.obstacle:
+    if not entry.good and (findings is None or not entry.obstacle):
         if entry.item.remedy:
             yield from labelled("repair", entry.item.remedy, paint)
         yield from labelled("then", entry.again, paint)
