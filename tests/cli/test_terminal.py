@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pty
 import struct
@@ -36,13 +37,11 @@ def on_a_terminal(*command: str, columns: int = 80, **environment: str) -> str:
     process = subprocess.Popen([sys.executable, *command], stdin=child, stdout=child, stderr=child, env=variables)
     os.close(child)
     written = b""
-    try:
+    with pytest.raises(OSError) as ended:
         while part := os.read(parent, 65536):
             written += part
-    except OSError:  # a terminal that nobody holds any more
-        pass
-    finally:
-        os.close(parent)
+    os.close(parent)
+    assert ended.value.errno == errno.EIO, "only a terminal that nobody holds any more ends so"
     assert process.wait() in (0, 2), written
     return written.decode()
 

@@ -68,7 +68,8 @@ def test_a_supervisor_killed_while_its_worker_hangs_ends_that_worker_when_it_ret
     split.kill()
     split.start(None)
     wait_gone([pid])
-    split.until(lambda seen: seen["releases"][NEW]["healthy"])
+    found = split.until(lambda seen: seen["releases"][NEW]["healthy"])
+    assert found["releases"][NEW]["pid"] != pid
 
 
 def test_a_supervisor_killed_while_it_routes_stands_before_or_after_the_table_never_between(split):
@@ -144,9 +145,11 @@ def test_a_hung_canary_does_not_hold_up_the_way_back(split):
 
 
 def test_traffic_can_go_back_while_the_stable_release_is_down(split):
-    os.kill(split.pid(OLD), signal.SIGKILL)
+    killed = split.pid(OLD)
+    os.kill(killed, signal.SIGKILL)
     split.route((OLD, 100), (NEW, 0))
-    split.until(lambda seen: seen["releases"][OLD]["healthy"])
+    found = split.until(lambda seen: seen["releases"][OLD]["healthy"] and seen["in_force"])
+    assert found["releases"][OLD]["pid"] != killed
 
 
 def test_a_hung_stable_release_is_not_a_reason_to_stay_with_it(split):

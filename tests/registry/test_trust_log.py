@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,24 +9,11 @@ import pytest
 from gonogo.errors import VerificationError
 from gonogo.registry.stores.sqlite import SqliteStore
 from gonogo.registry.trust_log import POLICY, SIGN_OFF, fold_trust, record_envelope, record_revocation, told
-from gonogo.trust.keys import generate_key
 from gonogo.trust.signers.file import FileSigner
 from gonogo.verdict.policy import Policy, sign_policy
 from gonogo.verdict.sign_off import SignOff, sign_off
 
 SUBJECT = "sha256:" + "ab" * 32
-
-
-@pytest.fixture
-def ana(tmp_path: Path) -> FileSigner:
-    generate_key(tmp_path / "ana.key")
-    return FileSigner(tmp_path / "ana.key")
-
-
-@pytest.fixture
-def ben(tmp_path: Path) -> FileSigner:
-    generate_key(tmp_path / "ben.key")
-    return FileSigner(tmp_path / "ben.key")
 
 
 def policy(ana: FileSigner, ben: FileSigner, **settings: Any) -> Policy:

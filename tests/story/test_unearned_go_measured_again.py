@@ -289,6 +289,8 @@ def test_a_bundle_that_is_swapped_after_the_last_check_is_not_sealed(victim: Vic
     [model] = bundle.rglob("*.onnx")
     model.chmod(0o644)
     model.write_bytes(sample.model_bytes(1.4))
+    verdict = check(Workspace.open(victim.folder), judge_only=True).verdict
+    assert (verdict.decision, verdict.subject) == (Decision.NO_GO, None)
     not_released(victim)
 
 

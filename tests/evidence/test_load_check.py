@@ -1,0 +1,61 @@
+"""The check on the load test: its result as facts, in milliseconds."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from gonogo.errors import DataError
+from gonogo.evidence.memory import measure
+from gonogo.evidence.record import Measurement
+
+
+def values(measurement: Measurement) -> dict[str, Any]:
+    return {name: fact.value for name, fact in measurement.facts.items()}
+
+
+NAN = float("nan")
+
+RESULT = {
+    "requests": 1000, "concurrency": 100, "errors": 3, "error_kinds": {"late": 2, "lost": 1}, "p50_ms": 4.0, "p95_ms": 9.0, "p99_ms": 12.5,
+    "mean_ms": 5.0, "max_ms": 20.0, "throughput": 5000.0, "seconds": 0.2, "answers_compared": 500, "max_answer_difference": 1e-9,
+    "memory_mb": 210.5,
+}  # fmt: skip
+
+
+def test_a_load_test_becomes_facts_in_milliseconds() -> None:
+    found = measure("load", load_result=json.loads(json.dumps(RESULT)))
+    assert found.facts["p95"].value == 9.0
+    assert found.facts["p95"].unit == "ms"
+    assert found.facts["error_share"].value == 0.003
+    assert found.findings == ("late: 2", "lost: 1")
+    assert {name: found.facts[name].value for name in ("timeouts", "consistent", "memory_mb", "mean", "max")} == {
+        "timeouts": 2, "consistent": True, "memory_mb": 210.5, "mean": 5.0, "max": 20.0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("apart", [1e-5, "inf"])
+def test_answers_that_differ_are_not_consistent(apart: Any) -> None:
+    facts = values(measure("load", load_result={**RESULT, "max_answer_difference": apart}))
+    assert facts["consistent"] is False
+
+
+def test_what_a_load_test_did_not_see_is_no_fact() -> None:
+    facts = values(measure("load", load_result={**RESULT, "answers_compared": 0, "max_answer_difference": None, "memory_mb": None}))
+    assert facts.keys().isdisjoint({"consistent", "max_answer_difference", "memory_mb"})
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"requests": 0, "errors": 0}, {"errors": 1001}, {"errors": None}, {"p95_ms": NAN}, {"p99_ms": float("inf")}, {"p50_ms": "4"},
+        {"p95_ms": 1.0}, {"p50_ms": 0, "p95_ms": 0, "p99_ms": 0}, {"concurrency": True}, {"throughput": -1},
+        {"error_kinds": None}, {"error_kinds": {"late": "2"}}, {"max_ms": 1.0}, {"answers_compared": 0}, {"max_answer_difference": "none"},
+        {"memory_mb": "much"},
+    ],
+)  # fmt: skip
+def test_a_load_test_that_says_nothing_sensible_is_an_error(changed: dict[str, Any]) -> None:
+    with pytest.raises(DataError):
+        measure("load", load_result={**RESULT, **changed})
