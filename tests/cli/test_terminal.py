@@ -13,6 +13,8 @@ from fcntl import ioctl
 from pathlib import Path
 
 LOOKS = """
+import pytest
+
 from gonogo.cli.looks import show_looks
 from gonogo.operations.rollout import Seen
 with show_looks(False) as look:
