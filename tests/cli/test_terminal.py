@@ -12,9 +12,9 @@ import termios
 from fcntl import ioctl
 from pathlib import Path
 
-LOOKS = """
 import pytest
 
+LOOKS = """
 from gonogo.cli.looks import show_looks
 from gonogo.operations.rollout import Seen
 with show_looks(False) as look:
