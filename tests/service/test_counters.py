@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gonogo.model.schema import Feature, GraphInput, Schema
+from gonogo.service.batching import Computed
 from gonogo.service.counters import Counters
 from gonogo.service.crew import add_snapshots
 from gonogo.service.drift import DriftCounter
@@ -64,7 +65,8 @@ def test_settling_in_slices_gives_the_same_sums():
 def test_live_values_are_counted_with_missing_ones_apart():
     counters = Counters("m@1.0.0", DriftCounter(SCHEMA, baseline()))
     numbers = np.array([[0.05, 0.95], [np.nan, 0.5]], dtype=np.float32)
-    counters.see({"n": numbers, "s": np.array([["x"], ["new"]], dtype=object)}, np.array([[0.95, 0.05], [0.05, 0.95]]))
+    batch = {"n": numbers, "s": np.array([["x"], ["new"]], dtype=object)}
+    counters.see(Computed(batch, np.array([[0.95, 0.05], [0.05, 0.95]]), ["a", "b"], [1, 1]))
     drift = counters.snapshot()["drift"]["m@1.0.0"]
     assert drift["rows"] == 2
     assert drift["features"]["a"][0] == drift["features"]["a"][-1] == 1

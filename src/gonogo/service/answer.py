@@ -31,9 +31,11 @@ from gonogo.errors import UnreachableError
 from gonogo.service.batching import Batcher
 from gonogo.service.breaker import Breaker, BreakerRule
 from gonogo.service.client import Response
+from gonogo.service.codec import Codec
+from gonogo.service.codecs.rows import RowsCodec
 from gonogo.service.counters import Counters
+from gonogo.service.exchange import Exchange
 from gonogo.service.forward import Forwarder
-from gonogo.service.http import Exchange
 from gonogo.service.loading import Served
 from gonogo.service.pages import Pages
 from gonogo.service.routing import WHOLE, RoutingTable
@@ -62,6 +64,11 @@ class Rules:
         )
 
 
+def endpoints(served: Served, most_rows: int) -> dict[bytes, Codec]:
+    """Where predictions are asked for with POST, by exact target, and the codec that is spoken there."""
+    return {b"/predict": RowsCodec(served.schema, served.release, most_rows)}
+
+
 class Answering:
     """The answers of one worker. `take_over` puts a table in force; `public` and `private` handle exchanges of the two listeners."""
 
@@ -78,7 +85,8 @@ class Answering:
         self.counters = counters
         self.rules = rules
         self.table: RoutingTable | None = None
-        self.batcher = Batcher(served, most_rows=rules.most_rows, seen=counters.see, on_fault=on_fault)
+        self.batcher = Batcher(served, seen=counters.see, on_fault=on_fault)
+        self.endpoints = endpoints(served, rules.most_rows)
         self.on_fault = on_fault
         self._own_name = served.release.encode()
         self.own_headers = f"x-gonogo-release: {served.release}\r\n".encode()
@@ -125,43 +133,46 @@ class Answering:
     # ---- the two doors
 
     def public(self, exchange: Exchange) -> None:
-        if exchange.target != b"/predict" or exchange.method != b"POST":
-            self._other(exchange)
+        codec = self.endpoints.get(exchange.target)
+        if codec is None or exchange.method != b"POST":
+            self._other(exchange, self.public)
             return
         table = self.table
         if table is None:
             self._say(exchange, 503, "This service has no routes yet.")
         elif self._whole:
-            self.batcher.add(_OwnAsk(self, exchange))
+            self.batcher.add(_OwnAsk(self, exchange, codec))
         else:
             arm = table.choose(int(random.random() * WHOLE))  # noqa: S311 - shares, not secrets
             if arm.release == self.served.release:
-                self.batcher.add(_OwnAsk(self, exchange))
+                self.batcher.add(_OwnAsk(self, exchange, codec))
             else:
-                self._start(self._forward(exchange, table, arm.release))
+                self._start(self._forward(exchange, codec, table, arm.release))
 
     def private(self, exchange: Exchange) -> None:
         """The Unix socket: this release answers what was assigned to it."""
-        if exchange.target != b"/predict" or exchange.method != b"POST":
-            self._other(exchange)
+        codec = self.endpoints.get(exchange.target)
+        if codec is None or exchange.method != b"POST":
+            self._other(exchange, self.private)
         elif exchange.headers.get(b"x-gonogo-assigned", self._own_name) != self._own_name:
             self._say(exchange, 421, "This request was assigned to another release.")
         else:
-            self.batcher.add(_PlainAsk(self, exchange))
+            self.batcher.add(_PlainAsk(self, exchange, codec))
 
     def trial(self, exchange: Exchange) -> None:
         """A trial's listener: this release answers, and is counted under epoch 0."""
-        if exchange.target != b"/predict" or exchange.method != b"POST":
-            self._other(exchange)
+        codec = self.endpoints.get(exchange.target)
+        if codec is None or exchange.method != b"POST":
+            self._other(exchange, self.trial)
         else:
-            self.batcher.add(_OwnAsk(self, exchange))
+            self.batcher.add(_OwnAsk(self, exchange, codec))
 
-    def _other(self, exchange: Exchange) -> None:
+    def _other(self, exchange: Exchange, door: Callable[[Exchange], None]) -> None:
         path = exchange.path
-        if path == b"/predict":
+        if path in self.endpoints:
             if exchange.method == b"POST":  # with a query string, which means nothing here
                 exchange.target = path
-                exchange.connection.server.handler(exchange)
+                door(exchange)
             else:
                 self._say(exchange, 405, "Predictions are asked for with POST.", b"allow: POST\r\n")
             return
@@ -176,7 +187,7 @@ class Answering:
 
     # ---- forwarding
 
-    async def _forward(self, exchange: Exchange, table: RoutingTable, release: str) -> None:
+    async def _forward(self, exchange: Exchange, codec: Codec, table: RoutingTable, release: str) -> None:
         """Have the assigned arm answer, or the stable one for it."""
         if release == table.stable:
             await self._by_stable(exchange, table, release, booked_bad=False)
@@ -184,22 +195,22 @@ class Answering:
         try:
             response = await self._ask(table, release, exchange.body, self.rules.arm_deadline)
         except UnreachableError:
-            await self._answer_for(exchange, table, release)
+            await self._answer_for(exchange, codec, table, release)
             return
         if response.status == 200:
             self._book(exchange, table.epoch, release, 200, bad=False)
             self._pass_on(exchange, response, release)
         elif 400 <= response.status < 500 and table.stable == self.served.release:
             # Is the request at fault, or the arm? The stable arm would know.
-            self.batcher.add(_SecondOpinion(self, exchange, table, release))
+            self.batcher.add(_SecondOpinion(self, exchange, codec, table, release))
         else:
-            await self._answer_for(exchange, table, release)
+            await self._answer_for(exchange, codec, table, release)
 
-    async def _answer_for(self, exchange: Exchange, table: RoutingTable, release: str) -> None:
+    async def _answer_for(self, exchange: Exchange, codec: Codec, table: RoutingTable, release: str) -> None:
         """The assigned arm has failed: book it, and answer by the stable arm."""
         self._book(exchange, table.epoch, release, 500, bad=True)
         if self.table is not None and self.table.stable == self.served.release:
-            self.batcher.add(_PlainAsk(self, exchange))
+            self.batcher.add(_PlainAsk(self, exchange, codec))
         else:
             await self._by_stable(exchange, self.table or table, release, booked_bad=True)
 
@@ -267,23 +278,20 @@ class Answering:
         table = self.table
         if table is None or table.stable == self.served.release:
             return False
-        self._start(self._answer_for(ask.exchange, table, self.served.release))
+        self._start(self._answer_for(ask.exchange, ask.codec, table, self.served.release))
         return True
 
 
 class _PlainAsk:
     """Answered by this release, booked by somebody else or already."""
 
-    __slots__ = ("answering", "exchange", "prediction_id")
+    __slots__ = ("answering", "codec", "exchange", "prediction_id")
 
-    def __init__(self, answering: Answering, exchange: Exchange) -> None:
+    def __init__(self, answering: Answering, exchange: Exchange, codec: Codec) -> None:
         self.answering = answering
         self.exchange = exchange
+        self.codec = codec
         self.prediction_id = answering.next_id()
-
-    @property
-    def body(self) -> bytes:
-        return self.exchange.body
 
     def deliver(self, status: int, content_type: bytes, body: bytes, bad: bool) -> None:
         headers = b"%bx-gonogo-prediction-id: %b\r\n" % (self.answering.own_headers, self.prediction_id.encode())
@@ -295,8 +303,8 @@ class _OwnAsk(_PlainAsk):
 
     __slots__ = ("epoch",)
 
-    def __init__(self, answering: Answering, exchange: Exchange) -> None:
-        super().__init__(answering, exchange)
+    def __init__(self, answering: Answering, exchange: Exchange, codec: Codec) -> None:
+        super().__init__(answering, exchange, codec)
         self.epoch = answering._epoch
 
     def deliver(self, status: int, content_type: bytes, body: bytes, bad: bool) -> None:
@@ -315,8 +323,8 @@ class _SecondOpinion(_PlainAsk):
 
     __slots__ = ("release", "table")
 
-    def __init__(self, answering: Answering, exchange: Exchange, table: RoutingTable, release: str) -> None:
-        super().__init__(answering, exchange)
+    def __init__(self, answering: Answering, exchange: Exchange, codec: Codec, table: RoutingTable, release: str) -> None:
+        super().__init__(answering, exchange, codec)
         self.table = table
         self.release = release
 

@@ -20,7 +20,8 @@ from typing import Any, Protocol
 
 from gonogo.base.canonical import parse_json
 from gonogo.errors import ConflictError, FaultError, GonogoError, NotFoundError, RefusedError, UsageError
-from gonogo.service.http import Exchange, HttpServer, Limits
+from gonogo.service.exchange import Exchange
+from gonogo.service.http import HttpServer, Limits
 from gonogo.service.places import listen_private
 
 _log = logging.getLogger(__name__)

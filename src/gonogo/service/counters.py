@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from gonogo.model.runtime import Array
+from gonogo.service.batching import Computed
 from gonogo.service.drift import DriftCounter
 from gonogo.stats.latency import LatencyHistogram
 
@@ -41,10 +42,10 @@ class Counters:
         self.faults = 0  #: exceptions that were caught at a boundary
         self.book = self._booked.append  #: (epoch, assigned release, status, bad, seconds)
 
-    def see(self, batch: dict[str, Array], scores: Array) -> None:
+    def see(self, computed: Computed) -> None:
         """Remember what was computed, to be compared with the baseline."""
         if self._drift is not None:
-            self._seen.append((batch, scores))
+            self._seen.append((computed.batch, computed.scores))
 
     @property
     def waiting(self) -> int:

@@ -3,7 +3,7 @@
 Rules it keeps, whatever the other side sends:
 
 1. Answers leave a connection in the order of its requests (pipelining), and an answer can only reach the connection of its own
-   request: the place for the answer, an `Exchange`, is made with the request and belongs to it.
+   request: the place for the answer, an `HttpExchange`, is made with the request and belongs to it.
 2. Every limit is enforced while bytes arrive, not afterwards: request line, headers, body, trailers, requests in flight, time.
 3. What is malformed gets one 4xx answer and the connection ends; nothing after it is interpreted (no request smuggling).
 4. A connection that ends with input unread is closed in two steps, so that the answer is not lost to a reset.
@@ -21,11 +21,12 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, cast
+from typing import cast
 
 import httptools
 
-from gonogo.service.wire import JSON, problem
+from gonogo.service.exchange import Exchange
+from gonogo.service.wire import JSON
 
 LINGER_SECONDS = 2.0
 SWEEP_SECONDS = 0.25
@@ -52,31 +53,22 @@ class _Refusal(Exception):
         self.detail = detail
 
 
-class Exchange:
-    """One request, and the place for its answer. `started` is `time.perf_counter()` when the request was complete."""
+class HttpExchange(Exchange):
+    """A request of one connection. `wire` is the answer's bytes until its turn comes."""
 
-    __slots__ = ("body", "connection", "headers", "keep_alive", "method", "started", "target", "wire")
+    __slots__ = ("connection", "keep_alive", "wire")
 
     def __init__(self, connection: HttpConnection, method: bytes, target: bytes, headers: dict[bytes, bytes], body: bytes) -> None:
+        super().__init__(method, target, headers, body)
         self.connection = connection
-        self.method = method
-        self.target = target  #: as sent: path and query
-        self.headers = headers
-        self.body = body
         self.keep_alive = True
-        self.started = time.perf_counter()
         self.wire: bytes | None = None
 
-    @property
-    def path(self) -> bytes:
-        return self.target.partition(b"?")[0]
-
     def answer(self, status: int, body: bytes, *, content_type: bytes = JSON, headers: bytes | None = None) -> None:
-        """Answer once; `headers` are whole lines and stand for the server's own. A second answer is ignored: one may have left."""
         if self.wire is not None:
             return
         connection = self.connection
-        lines = connection.server.headers if headers is None else headers
+        lines = (connection.server.headers if headers is None else headers) + self.reply_headers
         if connection.server.leaving and connection.exchanges and connection.exchanges[-1] is self:
             self.keep_alive = False
         if not self.keep_alive:
@@ -86,11 +78,6 @@ class Exchange:
         sent = b"" if self.method == b"HEAD" else body
         self.wire = b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b\r\n%b" % (_LINES[status], content_type, len(body), lines, sent)
         connection.flush()
-
-    def problem(self, status: int, detail: str, *, headers: bytes | None = None, **members: Any) -> None:
-        """Answer with an RFC 9457 problem body."""
-        content_type, body = problem(status, detail, **members)
-        self.answer(status, body, content_type=content_type, headers=headers)
 
 
 Handler = Callable[[Exchange], None]
@@ -211,7 +198,7 @@ class HttpConnection(asyncio.Protocol):
     def __init__(self, server: HttpServer) -> None:
         self.server = server
         self.transport: asyncio.Transport | None = None
-        self.exchanges: deque[Exchange] = deque()
+        self.exchanges: deque[HttpExchange] = deque()
         self._parser = httptools.HttpRequestParser(self)
         self._target = b""
         self._headers: dict[bytes, bytes] = {}
@@ -344,7 +331,7 @@ class HttpConnection(asyncio.Protocol):
         self._in_body = self._in_message = self._continue_due = False
         self._completed += 1
         body = self._body
-        exchange = Exchange(self, self._parser.get_method(), self._target, self._headers, body[0] if len(body) == 1 else b"".join(body))
+        exchange = HttpExchange(self, self._parser.get_method(), self._target, self._headers, body[0] if len(body) == 1 else b"".join(body))
         exchange.keep_alive = self._parser.should_keep_alive()
         self.exchanges.append(exchange)
         try:
@@ -413,7 +400,7 @@ class HttpConnection(asyncio.Protocol):
         # In order behind the answers that are still due; nothing that follows is read.
         self._in_message = self._continue_due = False
         self._linger_until = time.monotonic() + self.server.limits.write_seconds
-        exchange = Exchange(self, b"", b"", {}, b"")
+        exchange = HttpExchange(self, b"", b"", {}, b"")
         exchange.keep_alive = False
         self.exchanges.append(exchange)
         exchange.problem(status, detail)
