@@ -1,13 +1,16 @@
 """What every runtime promises: bytes in, a loaded model out, one matrix of numbers for each output.
 
 A runtime is one file in `runtimes/` and one line in the catalogue. It never opens a file: it gets the bytes that were digested, so that
-what was evaluated, signed and served is the same thing. Everything that goes wrong inside leaves as a ModelError.
+what was evaluated, signed and served is the same thing. Everything that goes wrong inside leaves as a ModelError, but for a library that is
+not installed, which is a MissingExtraError. Its module imports nothing heavy before `load`: a process is isolated first, and a network
+namespace needs a process of one thread.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +19,7 @@ from gonogo.errors import ModelError
 from gonogo.model.schema import GraphInput
 
 Array = np.ndarray[Any, np.dtype[Any]]
+NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -75,18 +79,37 @@ class Loaded(Protocol):
     @property
     def metadata(self) -> Mapping[str, str]: ...
 
+    @property
+    def device(self) -> str:
+        """Where it computes: "cpu" or "cuda"."""
+
     def run(self, batch: Mapping[str, Array], outputs: Sequence[str] | None = None) -> dict[str, Any]:
         """Compute the named outputs (default: all) for `batch`, which maps each input to an array [rows, width].
 
-        Raises ModelError when the graph refuses the batch.
+        May be called from several threads. Raises ModelError when the model refuses the batch, fails or is interrupted.
+        """
+
+    def interrupt(self) -> None:
+        """End the calls of `run` that are under way in other threads, where the library can; they raise ModelError.
+
+        Where it cannot, and when nothing runs, nothing happens; calls that begin later are not touched.
         """
 
 
 class Runtime(Protocol):
+    """One kind of model. An object loads one model: `prepare` once, then `load` once."""
+
     name: str
 
-    def load(self, data: bytes) -> Loaded:
-        """Load a model. Raises ModelError when the bytes are not a whole model of this runtime's kind."""
+    def prepare(self) -> None:
+        """Start what cannot be started any more once the process is isolated. Most runtimes need nothing."""
+
+    def load(self, data: bytes, options: Mapping[str, Any] = NO_OPTIONS) -> Loaded:
+        """Load a model. `options` are what the project declared of it: see `gonogo.model.declared`.
+
+        Raises ModelError when the bytes are not a whole model of this runtime's kind or the options do not fit it, MissingExtraError
+        when its library is not installed.
+        """
 
 
 def inspect(loaded: Loaded) -> Inspection:

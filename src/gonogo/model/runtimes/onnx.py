@@ -6,14 +6,13 @@ runtime sees them, so that a truncated file is called truncated, and weights out
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-import onnxruntime as ort
-
 from gonogo.errors import ModelError
+from gonogo.model.declared import Declared, first_line
 from gonogo.model.formats import check_onnx
-from gonogo.model.runtime import Array, GraphOutput
+from gonogo.model.runtime import NO_OPTIONS, Array, GraphOutput
 from gonogo.model.schema import GraphInput
 
 _INPUTS = {
@@ -24,6 +23,7 @@ _INPUTS = {
     "tensor(string)": "string",
 }
 _OUTPUTS = _INPUTS | {"tensor(int32)": "int32", "tensor(float16)": "float16"}
+_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 _SILENT = 4  # fatal only: the errors are raised, and a worker's standard error belongs to the worker
 
 
@@ -32,28 +32,40 @@ class OnnxRuntime:
 
     name: ClassVar[str] = "onnx"
 
-    def load(self, data: bytes) -> OnnxModel:
+    def prepare(self) -> None: ...
+
+    def load(self, data: bytes, options: Mapping[str, Any] = NO_OPTIONS) -> OnnxModel:
         """Load a model. Raises ModelError when the bytes are truncated, not ONNX, or a graph that cannot be served."""
+        import onnxruntime as ort
+
+        declared = Declared.read(options)
         check_onnx(data)
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-        options.log_severity_level = _SILENT
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+        device = declared.settled_device(_CUDA in ort.get_available_providers(), "ONNX Runtime")
+        settings = ort.SessionOptions()
+        settings.intra_op_num_threads = 1
+        settings.inter_op_num_threads = 1
+        settings.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+        settings.log_severity_level = _SILENT
+        settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        settings.add_session_config_entry("session.inter_op.allow_spinning", "0")
         try:
-            session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+            # Operators that CUDA lacks are computed by the CPU.
+            session = ort.InferenceSession(data, settings, providers=[_CUDA, _CPU] if device == "cuda" else [_CPU])
         except Exception as error:  # the runtime's errors have no common root; here they become one of ours
-            raise ModelError(f"ONNX Runtime cannot load the model: {_first_line(error)}", hint="Export it again.") from error
-        return OnnxModel(session)
+            raise ModelError(f"ONNX Runtime cannot load the model: {first_line(error)}", hint="Export it again.") from error
+        if device == "cuda" and _CUDA not in session.get_providers():  # it falls back without a word
+            device = declared.settled_device(False, "ONNX Runtime")
+        return OnnxModel(session, ort.RunOptions, device)
 
 
 class OnnxModel:
     """A session with its description. See `gonogo.model.runtime.Loaded`."""
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: Any, new_call: Callable[[], Any], device: str) -> None:
         self._run = session.run
+        self._new_call = new_call
+        self._call = new_call()  #: what every call under way holds, and so what ends them
+        self.device = device
         self.inputs: tuple[GraphInput, ...] = tuple(_graph_input(item) for item in session.get_inputs())
         self.outputs: tuple[GraphOutput, ...] = tuple(
             GraphOutput(item.name, _OUTPUTS.get(item.type, item.type), _dimensions(item.shape)) for item in session.get_outputs()
@@ -67,10 +79,15 @@ class OnnxModel:
         """Compute the named outputs (default: all). Raises ModelError when the graph refuses the batch."""
         names = self._names if outputs is None else outputs
         try:
-            values = self._run(names, batch)
+            values = self._run(names, batch, self._call)
         except Exception as error:  # as above
-            raise ModelError(f"the model cannot compute this batch: {_first_line(error)}") from error
+            raise ModelError(f"the model cannot compute this batch: {first_line(error)}") from error
         return dict(zip(names, values, strict=True))
+
+    def interrupt(self) -> None:
+        """End the calls under way; the next ones hold another object. See `gonogo.model.runtime.Loaded`."""
+        ended, self._call = self._call, self._new_call()
+        ended.terminate = True
 
 
 def _graph_input(item: Any) -> GraphInput:
@@ -91,7 +108,3 @@ def _graph_input(item: Any) -> GraphInput:
 
 def _dimensions(shape: Sequence[Any]) -> tuple[int | None, ...]:
     return tuple(size if isinstance(size, int) and size > 0 else None for size in shape)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]

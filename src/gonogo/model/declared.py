@@ -1,0 +1,115 @@
+"""What a project declares of a model beyond its bytes, read once for every runtime.
+
+    inputs     [{"name", "dtype", "width"}, …] in the order in which the model takes them; models that tell it themselves need none
+    output     the name of the score output, default "probabilities"
+    device     "cpu" (default), "cuda" (an error where there is none) or "auto" (cuda where there is one)
+    trusted    names of types that a skops file may build beyond scikit-learn's own
+    callable   "module:function" in the archive of a callable
+
+An option that a runtime has no use for is not an error: the declaration is one for all.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gonogo.errors import MissingExtraError, ModelError
+from gonogo.model.runtime import Array
+from gonogo.model.schema import GraphInput
+
+DEVICES = ("cpu", "cuda", "auto")
+OUTPUT = "probabilities"
+#: The kinds of NumPy array that an input of each dtype accepts.
+_KINDS = {"float32": "f4", "float64": "f8", "int64": "i8", "bool": "b1", "string": "O"}
+
+
+@dataclass(frozen=True)
+class Declared:
+    """The options of one model. `inputs` is () when none are declared."""
+
+    inputs: tuple[GraphInput, ...] = ()
+    output: str = OUTPUT
+    device: str = "cpu"
+    trusted: tuple[str, ...] = ()
+    callable: str = ""
+
+    @classmethod
+    def read(cls, options: Mapping[str, Any]) -> Declared:
+        """Raises ModelError for an option that is unknown or malformed."""
+        unknown = sorted(set(options) - {"inputs", "output", "device", "trusted", "callable"})
+        if unknown:
+            raise ModelError(f"a model has no option {', '.join(unknown)}.")
+        try:
+            inputs = tuple(GraphInput(**item) for item in options.get("inputs") or ())
+            read = cls(
+                inputs,
+                options.get("output") or OUTPUT,
+                options.get("device") or "cpu",
+                tuple(options.get("trusted") or ()),
+                options.get("callable") or "",
+            )
+        except TypeError as error:
+            raise ModelError(f"the model's inputs are malformed: {error}.") from error
+        words = (read.output, read.callable, *read.trusted, *(item.name for item in inputs))
+        if not all(isinstance(word, str) for word in words) or len({item.name for item in inputs}) != len(inputs):
+            raise ModelError("the model's options are malformed: names are text, and no two inputs have one name.")
+        for item in inputs:
+            if item.dtype not in _KINDS or not isinstance(item.width, int) or isinstance(item.width, bool) or item.width < 1:
+                raise ModelError(
+                    f"input {item.name!r} is declared as {item.dtype} of {item.width} columns.", hint=f"Known: {', '.join(_KINDS)}."
+                )
+        if read.device not in DEVICES:
+            raise ModelError(f"there is no device {read.device!r}.", hint=f"Known: {', '.join(DEVICES)}.")
+        return read
+
+    def needed_inputs(self, what: str) -> tuple[GraphInput, ...]:
+        """The inputs, of a model that does not tell them itself. Raises ModelError when none are declared."""
+        if not self.inputs:
+            raise ModelError(f"{what} does not say what it takes.", hint="Declare `model.inputs` in gonogo.yaml: name, dtype, width.")
+        return self.inputs
+
+    def settled_device(self, cuda: bool, what: str) -> str:
+        """ "cpu" or "cuda". `cuda` says whether `what` can compute there. Raises ModelError when it is demanded and absent."""
+        if self.device == "cuda" and not cuda:
+            raise ModelError(
+                f"the model is declared for the device cuda, but {what} finds none here.", hint="Declare `device: auto` or `device: cpu`."
+            )
+        return "cuda" if cuda and self.device != "cpu" else "cpu"
+
+
+def library(module: str, thing: str, extra: str) -> Any:
+    """Import a runtime's library. Raises MissingExtraError when it is not installed, ModelError when it is and cannot be imported."""
+    if importlib.util.find_spec(module.partition(".")[0]) is None:
+        raise MissingExtraError(thing, extra)
+    try:
+        return importlib.import_module(module)
+    except Exception as error:  # whatever a broken installation raises
+        raise ModelError(f"{module} is installed, but cannot be imported: {first_line(error)}") from error
+
+
+def check_batch(inputs: tuple[GraphInput, ...], batch: Mapping[str, Array]) -> int:
+    """The number of rows of a batch that has exactly these inputs. Raises ModelError for anything else, no rows included."""
+    if batch.keys() != {item.name for item in inputs}:
+        raise ModelError(f"the model takes {', '.join(item.name for item in inputs)}; the batch has {', '.join(batch) or 'nothing'}.")
+    rows = -1
+    for item in inputs:
+        array = batch[item.name]
+        if array.ndim != 2 or array.shape[1] != item.width:
+            raise ModelError(f"input {item.name!r} takes {item.width} columns; the batch has the shape {array.shape}.")
+        if array.dtype.str[1:] != _KINDS[item.dtype]:
+            raise ModelError(f"input {item.name!r} takes {item.dtype}; the batch holds {array.dtype}.")
+        if array.shape[0] != rows and rows != -1:
+            raise ModelError("the inputs of the batch have different numbers of rows.")
+        rows = array.shape[0]
+    if rows < 1:
+        raise ModelError("the batch has no rows.")
+    return rows
+
+
+def first_line(error: BaseException) -> str:
+    """What a library's error says, in one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
