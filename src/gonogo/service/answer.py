@@ -32,8 +32,8 @@ from gonogo.service.batching import Batcher
 from gonogo.service.breaker import Breaker, BreakerRule
 from gonogo.service.client import Response
 from gonogo.service.codec import Codec
-from gonogo.service.codecs.rows import RowsCodec
 from gonogo.service.counters import Counters
+from gonogo.service.endpoints import endpoints
 from gonogo.service.exchange import Exchange
 from gonogo.service.forward import Forwarder
 from gonogo.service.loading import Served
@@ -62,11 +62,6 @@ class Rules:
                 int(settings.number("breaker_requests")), settings.number("breaker_window"), settings.number("breaker_share")
             ),
         )
-
-
-def endpoints(served: Served, most_rows: int) -> dict[bytes, Codec]:
-    """Where predictions are asked for with POST, by exact target, and the codec that is spoken there."""
-    return {b"/predict": RowsCodec(served.schema, served.release, most_rows)}
 
 
 class Answering:
