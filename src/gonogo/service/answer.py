@@ -177,8 +177,7 @@ class Answering:
         elif exchange.method not in (b"GET", b"HEAD"):
             self._say(exchange, 405, "This page can only be read.", b"allow: GET, HEAD\r\n")
         else:
-            content_type, body = page()
-            exchange.answer(200, body, content_type=content_type, headers=self.own_headers)
+            page(exchange)
 
     # ---- forwarding
 

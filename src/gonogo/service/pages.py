@@ -7,23 +7,24 @@ from collections.abc import Callable
 from typing import Any
 
 from gonogo.service.counters import Counters
+from gonogo.service.exchange import Exchange
 from gonogo.service.loading import Served
 from gonogo.service.metrics import PROMETHEUS, exposition
 from gonogo.service.routing import RoutingTable
 from gonogo.service.wire import JSON, to_json
 
-Page = Callable[[], tuple[bytes, bytes]]
+Page = Callable[[Exchange], None]  #: answers the exchange, at once or later
 
 
 class Pages:
-    """Answers for GET, as (content type, body). `table` is the one in force, if any."""
+    """Answers for GET. `table` is the one in force, if any."""
 
     def __init__(self, served: Served, counters: Counters) -> None:
         self.table: RoutingTable | None = None
         self._served = served
         self._counters = counters
         self._started = time.monotonic()
-        self._pages: dict[bytes, Page] = {
+        self._pages: dict[bytes, Callable[[], tuple[bytes, bytes]]] = {
             b"/": self._index,
             b"/health": self._health,
             b"/model_info": self._model_info,
@@ -33,7 +34,15 @@ class Pages:
         }
 
     def find(self, path: bytes) -> Page | None:
-        return self._pages.get(path)
+        content = self._pages.get(path)
+        if content is None:
+            return None
+
+        def page(exchange: Exchange) -> None:
+            content_type, body = content()
+            exchange.answer(200, body, content_type=content_type)
+
+        return page
 
     def _index(self) -> tuple[bytes, bytes]:
         pages = {
