@@ -1,0 +1,173 @@
+"""The worker's end of the prediction log: takes what was computed at the cost of one append, and hands it on when there is time.
+
+Rules it keeps:
+
+1. Nothing here ever waits. What cannot be kept or sent at once is dropped, and the dropped rows are counted.
+2. Which requests are logged is chosen request by request (all rows of one or none), by a share that is fixed when the service starts.
+3. A log that is gone or full is no fault of the service: answers go on, and the count says what is missing.
+"""
+
+from __future__ import annotations
+
+import errno
+import random
+import socket
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gonogo.model.schema import Schema
+from gonogo.service.batching import Computed
+from gonogo.service.prediction_log.frames import exposure_frame, prediction_frame
+
+MOST_ROWS = 100_000  #: rows in hand before what is new is dropped
+MOST_EXPOSED = 100_000  #: keys that are remembered as seen
+CONNECT_AGAIN_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class LogRules:
+    """What is logged. `sample` is the share of requests with their rows (0: none); exposures are logged whenever a key met an arm."""
+
+    sample: float = 1.0
+
+
+class PredictionSink:
+    """Sends frames to the log's writer at the Unix socket `path`."""
+
+    def __init__(self, path: str, schema: Schema, release: str, rules: LogRules) -> None:
+        self._path = path
+        self._schema = schema
+        self._release = release
+        self._sample = rules.sample
+        self._taken: deque[tuple[float, Computed]] = deque()
+        self._rows = 0
+        self._exposed: dict[tuple[str, int], None] = {}
+        self._exposures: list[tuple[float, str, int, str]] = []
+        self._unsent = b""
+        self._unsent_rows = 0
+        self._socket: socket.socket | None = None
+        self._try_again = 0.0
+        self.logged = 0  #: rows handed to the writer
+        self.dropped = 0  #: rows that were to be logged and are not
+
+    def see(self, computed: Computed) -> None:
+        """Take what was computed."""
+        rows = len(computed.scores)
+        if self._sample <= 0.0:
+            return
+        if self._rows + rows > MOST_ROWS:
+            self.dropped += rows
+            return
+        self._rows += rows
+        self._taken.append((time.time(), computed))
+
+    def expose(self, key_digest: str, epoch: int, release: str) -> None:
+        """Note that a key was given to an arm; once for each epoch, as long as it is remembered."""
+        seen = (key_digest, epoch)
+        if seen in self._exposed:
+            return
+        if len(self._exposed) >= MOST_EXPOSED:
+            del self._exposed[next(iter(self._exposed))]
+        self._exposed[seen] = None
+        if len(self._exposures) < MOST_EXPOSED:
+            self._exposures.append((time.time(), key_digest, epoch, release))
+        else:
+            self.dropped += 1
+
+    @property
+    def waiting(self) -> bool:
+        return bool(self._taken or self._exposures or self._unsent)
+
+    def settle(self, most: int) -> bool:
+        """Send about `most` rows, without waiting. True when there is more that could be sent now."""
+        if not self._send():
+            return False
+        rows = 0
+        while self._taken and rows < most:
+            at, computed = self._taken.popleft()
+            self._rows -= len(computed.scores)
+            chosen = self._choose(computed)
+            if chosen is None:
+                continue
+            rows += len(chosen.scores)
+            self._unsent = prediction_frame(self._schema, self._release, chosen, at)
+            self._unsent_rows = len(chosen.scores)
+            if not self._send():
+                return False
+        if self._exposures and not self._taken:
+            self._unsent, self._exposures = exposure_frame(self._exposures), []
+            self._unsent_rows = 0
+            self._send()
+        return bool(self._taken)
+
+    def counts(self) -> dict[str, int]:
+        return {"logged": self.logged, "dropped": self.dropped}
+
+    def close(self) -> None:
+        """Send what can be sent at once, and count the rest as dropped."""
+        while self._taken and self.settle(MOST_ROWS):
+            pass
+        self.dropped += self._rows + self._unsent_rows
+        self._taken.clear()
+        self._rows = self._unsent_rows = 0
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _choose(self, computed: Computed) -> Computed | None:
+        if self._sample >= 1.0:
+            return computed
+        keep = [random.random() < self._sample for _ in computed.ids]  # noqa: S311 - a sample, not a secret
+        if not any(keep):
+            return None
+        mask = np.repeat(keep, computed.rows)
+        ids = [name for name, kept in zip(computed.ids, keep, strict=True) if kept]
+        rows = [count for count, kept in zip(computed.rows, keep, strict=True) if kept]
+        return Computed({name: values[mask] for name, values in computed.batch.items()}, computed.scores[mask], ids, rows)
+
+    def _send(self) -> bool:
+        """Go on with the frame in hand. False when the writer takes no more now."""
+        while self._unsent:
+            if self._socket is None and not self._connect():
+                return False
+            assert self._socket is not None
+            try:
+                sent = self._socket.send(self._unsent)
+            except BlockingIOError:
+                return False
+            except OSError:
+                self._lose()
+                return False
+            self._unsent = self._unsent[sent:]
+        self.logged += self._unsent_rows
+        self._unsent_rows = 0
+        return True
+
+    def _connect(self) -> bool:
+        now = time.monotonic()
+        if now < self._try_again:
+            return False
+        self._try_again = now + CONNECT_AGAIN_SECONDS
+        opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        opened.setblocking(False)
+        problem = opened.connect_ex(self._path)
+        if problem not in (0, errno.EISCONN):
+            opened.close()
+            return False
+        self._socket = opened
+        return True
+
+    def _lose(self) -> None:
+        """The writer is gone; a frame that it has in part is lost, since the next one must begin afresh."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        self.dropped += self._unsent_rows
+        self._unsent, self._unsent_rows = b"", 0
+
+    def snapshot(self) -> dict[str, Any]:
+        return self.counts()

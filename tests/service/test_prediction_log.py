@@ -1,0 +1,223 @@
+"""The prediction log: what was computed is in Parquet afterwards, whole, and nothing ever waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import stat
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+
+from gonogo.model.schema import Feature, GraphInput, Schema
+from gonogo.service.batching import Computed
+from gonogo.service.places import listen_private
+from gonogo.service.prediction_log.frames import prediction_frame, read_frames
+from gonogo.service.prediction_log.process import LogProcess
+from gonogo.service.prediction_log.segments import write_segments
+from gonogo.service.prediction_log.sink import MOST_ROWS, LogRules, PredictionSink
+from gonogo.service.prediction_log.spool import Spool, read_spool, spools
+from gonogo.service.prediction_log.writer import WriterRules
+
+RELEASE = "small@1.0.0"
+SCHEMA = Schema(
+    task="binary-classification",
+    inputs=(GraphInput("x", "float32", 2), GraphInput("town", "string", 1)),
+    features=(
+        Feature("age", "float", True, "x", 0),
+        Feature("sum", "float", False, "x", 1),
+        Feature("town", "string", False, "town", 0),
+    ),
+    classes=("no", "yes"),
+    score_output="p",
+)  # fmt: skip
+
+
+def computed(*rows: int, first: int = 0) -> Computed:
+    """One call of the model with a request of as many rows for each number."""
+    count = sum(rows)
+    numbers = np.stack([np.arange(first, first + count), np.full(count, 0.5)], axis=1).astype(np.float32)
+    towns = np.array([["Köln"]] * count, dtype=object)
+    scores = np.stack([np.full(count, 0.25), np.full(count, 0.75)], axis=1)
+    return Computed({"x": numbers, "town": towns}, scores, [f"id-{first}-{place}" for place in range(len(rows))], rows)
+
+
+def read(folder: Path, sql: str) -> list[tuple]:
+    with duckdb.connect() as connection:
+        files = sorted(str(path) for path in folder.rglob("*.parquet"))
+        return connection.execute(sql.replace("LOG", f"read_parquet({files!r})")).fetchall()
+
+
+async def until(fact, seconds: float = 20.0) -> None:
+    for _ in range(int(seconds / 0.02)):
+        if fact():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it never came true")
+
+
+def test_a_frame_gives_back_what_was_computed() -> None:
+    frame = prediction_frame(SCHEMA, RELEASE, computed(1, 3), 12.5)
+    [(document, end)] = read_frames(frame)
+    assert end == len(frame)
+    assert (document["release"], document["time"], document["rows"]) == (RELEASE, 12.5, [1, 3])
+
+
+@pytest.mark.parametrize("spoil", ["cut", "flip", "length"])
+def test_what_follows_damage_in_a_spool_is_no_frame(spoil: str) -> None:
+    first, second = (prediction_frame(SCHEMA, RELEASE, computed(2, first=start), 1.0) for start in (0, 5))
+    if spoil == "cut":
+        second = second[:-1]
+    elif spoil == "flip":
+        second = second[:20] + bytes([second[20] ^ 1]) + second[21:]
+    else:
+        second = b"\xff\xff\xff\xff" + second[4:]
+    assert [document["ids"] for document, _ in read_frames(first + second)] == [["id-0-0"]]
+
+
+def test_a_segment_has_a_row_for_each_row_and_null_for_what_is_missing(tmp_path: Path) -> None:
+    batch = computed(2, 1)
+    batch.batch["x"][0, 0] = np.nan
+    [(document, _)] = read_frames(prediction_frame(SCHEMA, RELEASE, batch, 1_700_000_000.25))
+    assert write_segments([document], tmp_path, "one", {}, b"k") == {RELEASE: 3}
+    rows = read(tmp_path, "SELECT prediction_id, row, release, feature_age, feature_town, score_yes, epoch_ms(time) FROM LOG ORDER BY ALL")
+    assert rows == [
+        ("id-0-0", 0, RELEASE, None, "Köln", 0.75, 1_700_000_000_250),
+        ("id-0-0", 1, RELEASE, 1.0, "Köln", 0.75, 1_700_000_000_250),
+        ("id-0-1", 0, RELEASE, 2.0, "Köln", 0.75, 1_700_000_000_250),
+    ]
+    [path] = tmp_path.rglob("*.parquet")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_dropped_feature_is_null_and_a_hashed_one_cannot_be_read(tmp_path: Path) -> None:
+    [(document, _)] = read_frames(prediction_frame(SCHEMA, RELEASE, computed(2), 1.0))
+    write_segments([document], tmp_path, "one", {"age": "drop", "town": "hash"}, b"secret")
+    rows = read(tmp_path, "SELECT feature_age, feature_town FROM LOG")
+    assert {age for age, _ in rows} == {None}
+    assert len({town for _, town in rows}) == 1
+    [path] = tmp_path.rglob("*.parquet")
+    assert "Köln".encode() not in path.read_bytes()
+    write_segments([document], tmp_path / "other", "one", {"town": "hash"}, b"another secret")
+    assert read(tmp_path / "other", "SELECT feature_town FROM LOG")[0] != (rows[0][1],)
+
+
+def test_a_sink_without_a_writer_drops_and_counts_and_never_waits(tmp_path: Path) -> None:
+    sink = PredictionSink(str(tmp_path / "nobody.sock"), SCHEMA, RELEASE, LogRules())
+    for start in range(0, 2 * MOST_ROWS, 1000):
+        sink.see(computed(1000, first=start))
+    assert sink.dropped == MOST_ROWS
+    assert not sink.settle(4096)
+    sink.close()
+    assert (sink.logged, sink.dropped) == (0, 2 * MOST_ROWS)
+
+
+def test_a_writer_that_reads_nothing_costs_rows_and_no_time(tmp_path: Path) -> None:
+    with listen_private(tmp_path / "log.sock"):
+        sink = PredictionSink(str(tmp_path / "log.sock"), SCHEMA, RELEASE, LogRules())
+        for start in range(0, 3 * MOST_ROWS, 1000):
+            sink.see(computed(1000, first=start))
+            sink.settle(4096)
+        sink.close()
+    assert sink.dropped + sink.logged == 3 * MOST_ROWS
+    assert sink.dropped > 0
+
+
+def test_a_sample_takes_whole_requests(tmp_path: Path) -> None:
+    sink = PredictionSink(str(tmp_path / "nobody.sock"), SCHEMA, RELEASE, LogRules(sample=0.5))
+    kept = sink._choose(computed(*([3] * 1000)))
+    assert kept is not None
+    assert 300 < len(kept.ids) < 700
+    assert set(kept.rows) == {3}
+    assert len(kept.scores) == len(kept.batch["x"]) == 3 * len(kept.ids)
+
+
+def test_a_spool_on_a_full_disk_keeps_what_it_had(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    frame = prediction_frame(SCHEMA, RELEASE, computed(2), 1.0)
+    spool.append(frame)
+    spool.flush()
+    os.write(spool._handle, frame[:10])  # what a write that failed half-way would leave
+    os.ftruncate(spool._handle, spool.bytes)
+    spool.append(frame)
+    spool.close()
+    assert len(list(read_spool(spool.path))) == 2
+
+
+def run_log(folder: Path, body, **rules) -> dict:
+    """Run `body(log, sink)` beside a real writer process; what the writer said last."""
+
+    async def main() -> dict:
+        log = LogProcess(folder, folder / "log.sock", WriterRules(**rules))
+        log.start()
+        sink = PredictionSink(str(folder / "log.sock"), SCHEMA, RELEASE, LogRules())
+        try:
+            await body(log, sink)
+        finally:
+            sink.close()
+            await log.stop()
+        return log.status
+
+    return asyncio.run(main())
+
+
+async def settle(sink: PredictionSink) -> None:
+    await until(lambda: not sink.settle(4096) and not sink.waiting)
+
+
+def test_everything_that_was_sent_is_in_a_segment_after_the_end(tmp_path: Path) -> None:
+    async def body(log: LogProcess, sink: PredictionSink) -> None:
+        for start in range(0, 5000, 50):
+            sink.see(computed(*([1] * 50), first=start))
+        sink.expose("k1", 7, RELEASE)
+        sink.expose("k1", 7, RELEASE)
+        await settle(sink)
+        assert (sink.logged, sink.dropped) == (5000, 0)
+
+    status = run_log(tmp_path, body)
+    assert (status["rows"], status["dropped"], status["problem"]) == (5001, 0, "")
+    assert read(tmp_path / "predictions", "SELECT count(*), count(DISTINCT feature_age) FROM LOG") == [(5000, 5000)]
+    assert read(tmp_path / "exposures", "SELECT key_digest, epoch, release FROM LOG") == [("k1", 7, RELEASE)]
+    assert not spools(tmp_path / "spool")
+
+
+def test_a_killed_writer_is_replaced_and_what_it_had_spooled_is_written(tmp_path: Path) -> None:
+    async def body(log: LogProcess, sink: PredictionSink) -> None:
+        sink.see(computed(*([1] * 100)))
+        await settle(sink)
+        await until(lambda: bool(spools(tmp_path / "spool")))
+        await until(lambda: sum(path.stat().st_size for path in spools(tmp_path / "spool")) > 0)
+        assert log._process is not None
+        first = log._process.pid
+        os.kill(first, signal.SIGKILL)
+        await until(lambda: log._process is not None and log._process.pid != first)
+        sink.see(computed(*([1] * 100), first=1000))
+        await until(lambda: not sink.settle(4096) and sink.logged + sink.dropped == 200)
+
+    run_log(tmp_path, body)
+    [(rows, first)] = read(tmp_path / "predictions", "SELECT count(*), min(feature_age) FROM LOG")
+    assert rows >= 100
+    assert first == 0.0
+
+
+def test_segments_come_while_the_service_runs(tmp_path: Path) -> None:
+    async def body(log: LogProcess, sink: PredictionSink) -> None:
+        sink.see(computed(1, 1))
+        await settle(sink)
+        await until(lambda: any((tmp_path / "predictions").rglob("*.parquet")))
+
+    run_log(tmp_path, body, rotate_seconds=0.1)
+
+
+def test_a_folder_that_cannot_be_written_is_said_and_counted(tmp_path: Path) -> None:
+    (tmp_path / "spool").write_text("in the way")
+
+    async def body(log: LogProcess, sink: PredictionSink) -> None:
+        sink.see(computed(1, 1))
+        await settle(sink)
+        await until(lambda: log.status["dropped"] == 2)
+
+    assert "spool" in run_log(tmp_path, body)["problem"]
