@@ -37,7 +37,7 @@ from gonogo.service.endpoints import endpoints
 from gonogo.service.exchange import Exchange
 from gonogo.service.forward import Forwarder
 from gonogo.service.loading import Served
-from gonogo.service.pages import Pages
+from gonogo.service.pages.site import Pages
 from gonogo.service.routing import WHOLE, RoutingTable
 from gonogo.service.wire import JSON, PROBLEM
 
@@ -85,7 +85,7 @@ class Answering:
         self.on_fault = on_fault
         self._own_name = served.release.encode()
         self.own_headers = f"x-gonogo-release: {served.release}\r\n".encode()
-        self._pages = Pages(served, counters)
+        self._pages = Pages(self)
         self._on_tripped = on_tripped
         self._breakers: dict[str, Breaker] = {}
         self._forwarders: dict[tuple[str, str], Forwarder] = {}
@@ -113,7 +113,6 @@ class Answering:
         live = {(arm.socket, arm.release) for arm in table.arms if arm.socket}
         for place in [place for place in self._forwarders if place not in live]:
             self._forwarders.pop(place).close()
-        self._pages.table = table
 
     def _trip(self, release: str, epoch: int, reason: str) -> None:
         table = self.table
@@ -171,13 +170,7 @@ class Answering:
             else:
                 self._say(exchange, 405, "Predictions are asked for with POST.", b"allow: POST\r\n")
             return
-        page = self._pages.find(path)
-        if page is None:
-            self._say(exchange, 404, "There is no such page. See GET / for what there is.")
-        elif exchange.method not in (b"GET", b"HEAD"):
-            self._say(exchange, 405, "This page can only be read.", b"allow: GET, HEAD\r\n")
-        else:
-            page(exchange)
+        self._pages.answer(exchange)
 
     # ---- forwarding
 

@@ -1,0 +1,34 @@
+"""What is served: `/health` and `/model_info`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gonogo.service.exchange import Exchange
+from gonogo.service.pages.page import Host
+from gonogo.service.wire import to_json
+
+
+class ModelPages:
+    """Pages about the release of this process."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def health(self, exchange: Exchange) -> None:
+        served = self._host.served
+        answer = {"status": "healthy", "release": served.release, "digest": served.digest, "model_loaded": True}
+        exchange.answer(200, to_json(answer))
+
+    def model_info(self, exchange: Exchange) -> None:
+        served, schema = self._host.served, self._host.served.schema
+        document: dict[str, Any] = {
+            "release": served.release,
+            "digest": served.digest,
+            **served.info,
+            "task": schema.task,
+            "classes": list(schema.classes),
+            "threshold": schema.threshold,
+            "features": [{"name": f.name, "type": f.type, "nullable": f.nullable} for f in schema.features],
+        }
+        exchange.answer(200, to_json(document))
