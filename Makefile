@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test lint bench setup servers lock clean
+.PHONY: demo test lint bench bench-serve setup servers lock clean
 
 demo: setup
 	$(BIN)/python systems/late_arrivals/demo.py $(if $(KEEP),--keep)
@@ -20,6 +20,10 @@ lint: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks
+
+# Our server beside its peers, each installed into an environment of its own under .cache; about an hour. ARGS=--quick for a look.
+bench-serve: setup
+	$(BIN)/python -m benchmarks.serve $(ARGS)
 
 setup: $(STAMP)
 

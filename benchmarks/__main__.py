@@ -1,4 +1,4 @@
-"""Run every benchmark."""
+"""Run every benchmark but those that take long, which have commands of their own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ import pkgutil
 
 import benchmarks
 
+LONG = {"serve": "make bench-serve", "soak": "python -m benchmarks.soak"}
+
 for module in pkgutil.iter_modules(benchmarks.__path__):
-    if module.name != "__main__":
+    if module.name in LONG:
+        print(f"\n── {module.name}: run `{LONG[module.name]}`")
+    elif module.name != "__main__":
         print(f"\n── {module.name}")
         importlib.import_module(f"benchmarks.{module.name}").main()

@@ -1,0 +1,1 @@
+"""Our server beside its peers and its bounds. `python -m benchmarks.serve`."""

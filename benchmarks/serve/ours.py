@@ -1,0 +1,80 @@
+"""Our own server: a real sealed release of the forest, served by the supervisor and its workers with everything on.
+
+`unmonitored` is the same but for its worker's counters, which forget: the request path up to the one append is the same, the append and
+everything behind it (counts, latency histogram, drift counts) is not there. The difference is what monitoring costs.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+REAL = ROOT / "tests" / "real"
+sys.path.insert(0, str(REAL))
+
+from benchmarks.serve.model import Material  # noqa: E402 - the releases and the service of the tests are found by the line above
+
+SYSTEM = "small"
+YAML = """
+system: small
+pack: starter
+model: {path: forest.onnx, task: binary-classification}
+data: {train: train.csv, test: test.csv, target: benign}
+"""
+
+
+def sealed(material: Material) -> Path:
+    """A folder with `releases` and `keys`, sealed anew: what is measured is the code as it is now."""
+    import sample
+    from gonogo.base.names import Version
+    from gonogo.checklist.project import load_project
+
+    folder = material.folder / "sealed"
+    shutil.rmtree(folder, ignore_errors=True)
+    project = folder / "project"
+    project.mkdir(parents=True)
+    for name in ("forest.onnx", "train.csv", "test.csv"):
+        shutil.copyfile(material.folder / name, project / name)
+    (project / "gonogo.yaml").write_text(YAML, encoding="utf-8")
+    bundle = sample.build(load_project(project / "gonogo.yaml"), folder / "bundles")
+    sample.sealable(bundle, folder / "keys").seal(folder / "releases", version=Version(1, 0, 0))
+    return folder
+
+
+def command(store: Path, port: int) -> list[str]:
+    return [sys.executable, str(REAL / "supervised.py"), str(store), str(port), f"{SYSTEM}@1.0.0"]
+
+
+def store(folder: Path, into: Path) -> Path:
+    """A fresh store with the sealed release."""
+    for name in ("releases", "keys"):
+        shutil.copytree(folder / name, into / name)
+    return into
+
+
+def main() -> int:
+    """The worker whose counters forget."""
+    from gonogo.service import worker
+    from gonogo.service.batching import Computed
+    from gonogo.service.counters import Booking, Counters
+    from gonogo.service.drift import DriftCounter
+
+    class Forgetful(Counters):
+        def __init__(self, release: str, drift: DriftCounter | None = None) -> None:
+            super().__init__(release)
+            self.book = self._forget
+
+        def _forget(self, booking: Booking) -> None:
+            pass
+
+        def see(self, computed: Computed) -> None:
+            pass
+
+    worker.Counters = Forgetful
+    return worker.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
