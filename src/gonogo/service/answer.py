@@ -22,9 +22,9 @@ import itertools
 import os
 import random
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from gonogo import settings
 from gonogo.errors import UnreachableError
@@ -39,9 +39,20 @@ from gonogo.service.forward import Forwarder
 from gonogo.service.loading import Served
 from gonogo.service.pages.site import Pages
 from gonogo.service.routing import WHOLE, RoutingTable
+from gonogo.service.upward import Upward
 from gonogo.service.wire import JSON, PROBLEM
 
 Tripped = Callable[[str, int, str], None]
+
+
+class Admission(Protocol):
+    """Who may do what."""
+
+    def put(self, access: Mapping[str, Any]) -> None:
+        """Judge by `access`, the content of the key file, from now on."""
+
+    def admit(self, exchange: Exchange, role: str) -> bool:
+        """May the caller do what takes this role? False when not: then the exchange is answered."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +84,18 @@ class Answering:
         counters: Counters,
         *,
         rules: Rules,
+        upward: Upward,
+        admission: Admission | None = None,
         on_tripped: Tripped = lambda release, epoch, reason: None,
         on_fault: Callable[[BaseException], None],
     ) -> None:
         self.served = served
         self.counters = counters
         self.rules = rules
+        self.upward = upward
+        self.admission = admission
         self.table: RoutingTable | None = None
+        self.view: Mapping[str, Any] = {}  #: what runs: {"releases": {reference: {socket, ready, size, digest}}, "stable": reference}
         self.batcher = Batcher(served, seen=counters.see, on_fault=on_fault)
         self.endpoints = endpoints(served, rules.most_rows)
         self.on_fault = on_fault
@@ -127,9 +143,14 @@ class Answering:
     # ---- the two doors
 
     def public(self, exchange: Exchange) -> None:
+        if self.admission is not None and not self.admission.admit(exchange, "reader"):
+            return
+        self._admitted(exchange)
+
+    def _admitted(self, exchange: Exchange) -> None:
         codec = self.endpoints.get(exchange.target)
         if codec is None or exchange.method != b"POST":
-            self._other(exchange, self.public)
+            self._other(exchange, self._admitted)
             return
         table = self.table
         if table is None:

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gonogo import errors, settings
-from gonogo.errors import FaultError, GonogoError, UnreachableError
+from gonogo import settings
+from gonogo.errors import UnreachableError
+from gonogo.service.error_json import error_of
 from gonogo.service.places import control_socket
 
 _MARGIN_SECONDS = 10.0  # beyond what the supervisor itself allows a verb
@@ -93,14 +94,4 @@ class ControlClient:
             raise UnreachableError(f"The service at {self.path} answered {status} with something that is not JSON.") from error
         if status == 200 and isinstance(answer, dict):
             return answer
-        raise _error_of(status, answer)
-
-
-def _error_of(status: int, problem: Any) -> GonogoError:
-    """The error that the supervisor raised, as the same class when it is one of ours."""
-    if not isinstance(problem, dict):
-        return FaultError(f"The service answered {status}.")
-    kind = getattr(errors, str(problem.get("error", "")), FaultError)
-    known = isinstance(kind, type) and issubclass(kind, GonogoError) and kind.__init__ is GonogoError.__init__
-    message, hint = str(problem.get("detail", f"The service answered {status}.")), str(problem.get("hint", ""))
-    return kind(message, hint=hint) if known else FaultError(message, hint=hint)
+        raise error_of(answer)

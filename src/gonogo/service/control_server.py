@@ -19,20 +19,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gonogo.base.canonical import parse_json
-from gonogo.errors import ConflictError, FaultError, GonogoError, NotFoundError, RefusedError, UsageError
+from gonogo.errors import GonogoError, NotFoundError, UsageError
+from gonogo.service.error_json import status_of
 from gonogo.service.exchange import Exchange
 from gonogo.service.http import HttpServer, Limits
 from gonogo.service.places import listen_private
 
 _log = logging.getLogger(__name__)
-
-_STATUS: tuple[tuple[type[GonogoError], int], ...] = (
-    (NotFoundError, 404),
-    (UsageError, 400),
-    (ConflictError, 409),
-    (RefusedError, 403),
-    (FaultError, 503),
-)
 
 
 class Verbs(Protocol):
@@ -81,8 +74,7 @@ class ControlServer:
         try:
             answer = await self._act(exchange.method, exchange.path.decode("latin-1"), exchange.body)
         except GonogoError as error:
-            status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
-            exchange.problem(status, error.message, error=type(error).__name__, hint=error.hint)
+            exchange.problem(status_of(error), error.message, error=type(error).__name__, hint=error.hint)
         except Exception as error:  # the boundary of the API: recorded here, told to the caller
             self._record(error)
             exchange.problem(500, f"The supervisor failed: {error!r}.", error="FaultError", hint="See the log of the service.")

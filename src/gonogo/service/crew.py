@@ -111,6 +111,11 @@ class Crew:
         """Has a ready process that answered lately. `now` is loop time."""
         return any(worker.silent_for(now) < 0.75 * self._silence_seconds for worker in self.ready_workers)
 
+    def muster(self, now: float) -> dict[str, int]:
+        """How many processes there ought to be, how many answer, and how many are there and silent. `now` is loop time."""
+        silent = sum(worker.silent_for(now) >= 0.5 * self._silence_seconds for worker in self.ready_workers)
+        return {"size": self._size, "ready": len(self.ready_workers) - silent, "silent": silent}
+
     def totals(self) -> dict[str, Any]:
         """Cumulative counters of this release's processes, those that died included."""
         total: dict[str, Any] = self._base

@@ -103,6 +103,11 @@ class Fleet:
             "problem": crew.problem if crew else self.problems.get(release, ""),
         }
 
+    def muster(self, release: str) -> dict[str, Any]:
+        """Where a release answers, and how many of its processes can."""
+        crew = self.crews[release]
+        return {"socket": str(self.socket_path(release)), "digest": crew.digest, **crew.muster(asyncio.get_running_loop().time())}
+
     async def refresh_counters(self) -> None:
         """Ask every worker that is not hung for its counters, and wait a moment for the answers."""
         now = asyncio.get_running_loop().time()

@@ -11,8 +11,8 @@ Rules it keeps:
    be trusted either.
 4. The end of the control channel means the worker is going. One that then stays is killed.
 
-The control channel carries JSON lines over a socket pair. Supervisor to worker: `table`, `snapshot`, `stop`. Worker to supervisor:
-`ready`, `failed`, `ack`, `counters`, `tripped`, `drained`.
+The control channel carries JSON lines over a socket pair. Supervisor to worker: `access`, `view`, `table`, `snapshot`, `told`, `stop`.
+Worker to supervisor: `ready`, `failed`, `ack`, `counters`, `tripped`, `ask`, `drained`.
 """
 
 from __future__ import annotations
@@ -61,6 +61,9 @@ class Owner(Protocol):
     def worker_tripped(self, worker: WorkerProcess, release: str, epoch: int, reason: str) -> None:
         """Its breaker took `release` off under the table `epoch`."""
 
+    def worker_asks(self, worker: WorkerProcess, verb: str, arguments: Mapping[str, Any], number: int) -> None:
+        """It asks; to be answered with `worker.tell`."""
+
 
 class Changes:
     """Wakes whoever waits for a fact about the workers to become true."""
@@ -103,10 +106,13 @@ class WorkerProcess:
         self.heard = asyncio.get_running_loop().time()  #: when it last said anything, in loop seconds
         self.sent: tuple[int, bool] | None = None  #: (epoch, accept) of the newest table it was sent
         self.acked: tuple[int, bool] | None = None  #: (epoch, accept) that it says is in force
+        self.access = 0  #: the number of the newest access that it says is in force
         self.drained = True  #: holds no public connection any more
         self._process = process
         self._channel = channel
         self._owner = owner
+        self._view: Mapping[str, Any] = {}
+        self._access = 0
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -138,6 +144,18 @@ class WorkerProcess:
         if accept:
             self.drained = False
         self.say({"kind": "table", "table": table, "accept": accept})
+
+    def tell_view(self, view: Mapping[str, Any]) -> None:
+        """Send what runs beside it, when that is new."""
+        if self._view != view:
+            self._view = view
+            self.say({"kind": "view", "view": view})
+
+    def tell_access(self, access: Mapping[str, Any], number: int) -> None:
+        """Send who may do what, once per number."""
+        if self._access != number:
+            self._access = number
+            self.say({"kind": "access", "access": access, "number": number})
 
     def tell_stop(self) -> None:
         """Ask it to finish what it has in hand and go."""
@@ -191,12 +209,17 @@ class WorkerProcess:
                 self.state = "ready"
         elif kind == "failed":
             self.message = str(message["message"]).rstrip(".")
+        elif kind == "ack" and "access" in message:
+            self.access = int(message["access"])
         elif kind == "ack":
             self.acked = (int(message["epoch"]), bool(message["accept"]))
         elif kind == "counters":
             self.snapshot = dict(message["snapshot"])
         elif kind == "tripped":
             self._owner.worker_tripped(self, str(message["release"]), int(message["epoch"]), str(message["reason"]))
+        elif kind == "ask":
+            self._owner.worker_asks(self, str(message["verb"]), dict(message["arguments"]), int(message["id"]))
+            return
         elif kind == "drained":
             self.drained = not (self.sent and self.sent[1])
         else:

@@ -23,6 +23,7 @@ import asyncio
 import logging
 import signal
 import socket
+import time
 import uuid
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
@@ -35,6 +36,7 @@ from gonogo.base.names import Ref
 from gonogo.errors import ConflictError, GonogoError, StorageError, UnreachableError, UsageError
 from gonogo.service.control_server import ControlServer
 from gonogo.service.crew import Crew
+from gonogo.service.error_json import error_json
 from gonogo.service.fleet import Fleet, Resolve
 from gonogo.service.places import SoleOwner, listen_public, make_private, service_folder, socket_folder
 from gonogo.service.process import WORKER_COMMAND, Changes, WorkerProcess
@@ -76,6 +78,8 @@ class Supervisor:
         self._public: socket.socket | None = None
         self._fleet = Fleet(self.folder, self.sockets, resolve, self, self._changes, size=processes, command=command)
         self._control = ControlServer(self)
+        self._access: tuple[Mapping[str, Any], int] = ({}, 0)  # who may do what, and the number of this version of it
+        self._since = time.monotonic()
         self._tasks: set[asyncio.Task[None]] = set()
 
     # ---- life
@@ -234,6 +238,29 @@ class Supervisor:
             "url": self.url,
         }
 
+    async def totals(self) -> dict[str, Any]:
+        """What all processes counted, added up, and what runs (`upward.py`)."""
+        await self._fleet.refresh_counters()
+        return {
+            **self._fleet.totals(),
+            "boot_id": self.boot_id,
+            "uptime_seconds": round(time.monotonic() - self._since, 3),
+            "releases": {release: self._fleet.muster(release) for release in self._fleet.crews},
+        }
+
+    async def put_access(self, access: Mapping[str, Any]) -> None:
+        """Have every process judge callers by `access` (the content of the key file). Returns when all do; one that does not is ended."""
+        self._access = (dict(access), self._access[1] + 1)
+        self._push()
+        number, seconds = self._access[1], settings.number("ack_seconds")
+
+        def late() -> list[WorkerProcess]:
+            return [worker for worker in self._fleet.workers if worker.ready and worker.access < number]
+
+        if not await self._changes.until(lambda: not late(), seconds):
+            for worker in late():
+                worker.kill(f"its process did not take over new access rules within {seconds:g} s")
+
     async def route(self, table: Mapping[str, Any], op_id: str, token: int) -> dict[str, Any]:
         """Put a table in force. Answers when no process routes by an older one.
 
@@ -303,6 +330,22 @@ class Supervisor:
     def worker_tripped(self, worker: WorkerProcess, release: str, epoch: int, reason: str) -> None:
         self._launch(self._take_off(release, epoch, reason))
 
+    def worker_asks(self, worker: WorkerProcess, verb: str, arguments: Mapping[str, Any], number: int) -> None:
+        self._launch(self._answer(worker, verb, arguments, number))
+
+    async def _answer(self, worker: WorkerProcess, verb: str, arguments: Mapping[str, Any], number: int) -> None:
+        try:
+            if verb == "totals":
+                value = await self.totals()
+            elif verb == "load":
+                value = await self.start_release(str(arguments.get("release")))
+            else:
+                raise UsageError(f"Nobody can be asked for {verb!r}.")
+        except GonogoError as error:
+            worker.say({"kind": "told", "id": number, "ok": False, "error": error_json(error)})
+        else:
+            worker.say({"kind": "told", "id": number, "ok": True, "value": value})
+
     async def _take_off(self, release: str, epoch: int, reason: str) -> None:
         """Rule 4."""
         async with self._lock:
@@ -355,6 +398,11 @@ class Supervisor:
         """Send the table to everybody who may have it by now. Rule 3: whoever accepts keeps the old one until a successor accepts."""
         table = self.state.table
         document, epoch = table.to_json(), table.epoch
+        view = {"releases": {release: self._fleet.muster(release) for release in self._fleet.crews}, "stable": table.stable}
+        for worker in self._fleet.workers:
+            if worker.ready:
+                worker.tell_access(*self._access)
+                worker.tell_view(view)
         stable = self._fleet.crews.get(table.stable)
         successors = stable.ready_workers if stable else []
         for worker in successors:

@@ -5,10 +5,11 @@
 
 Everything it listens on is inherited, so that no socket is ever closed by a worker's end. The control channel carries JSON lines:
 
-    supervisor → worker   {"kind": "table", "table", "accept"} · {"kind": "snapshot"} · {"kind": "stop"}
+    supervisor → worker   {"kind": "access", "access", "number"} · {"kind": "view", "view"} · {"kind": "table", "table", "accept"}
+                          {"kind": "snapshot"} · {"kind": "told", "id", "ok", "value" | "error"} · {"kind": "stop"}
     worker → supervisor   {"kind": "ready", "release", "digest", "pid"} · {"kind": "failed", "message", "error"} · {"kind": "drained"}
-                          {"kind": "ack", "epoch", "accept"} · {"kind": "counters", "snapshot"}
-                          {"kind": "tripped", "release", "epoch", "reason"}
+                          {"kind": "ack", "epoch", "accept"} · {"kind": "ack", "access"} · {"kind": "counters", "snapshot"}
+                          {"kind": "tripped", "release", "epoch", "reason"} · {"kind": "ask", "id", "verb", "arguments"}
 
 Rules it keeps:
 
@@ -43,6 +44,7 @@ from gonogo.service.drift import DriftCounter
 from gonogo.service.http import HttpServer, Limits
 from gonogo.service.loading import Served, load_bundle, load_release
 from gonogo.service.routing import RoutingTable
+from gonogo.service.upward import Alone, Asking
 from gonogo.service.wire import to_json
 
 PUSH_SECONDS = 0.2
@@ -62,7 +64,15 @@ class Worker:
         self._private_socket = private
         self._control = control
         self._counters = Counters(served.release, DriftCounter(served.schema, served.baseline))
-        self._answering = Answering(served, self._counters, rules=Rules.from_settings(), on_tripped=self._tripped, on_fault=self._fault)
+        self._asking = Asking(self._say)
+        self._answering = Answering(
+            served,
+            self._counters,
+            rules=Rules.from_settings(),
+            upward=Alone(served, self._counters) if private is None else self._asking,
+            on_tripped=self._tripped,
+            on_fault=self._fault,
+        )
         limits = Limits(body=int(settings.number("request_body") * 2**20))
         headers = self._answering.own_headers
         handler = self._answering.public if private is not None else self._answering.trial
@@ -109,6 +119,14 @@ class Worker:
     async def _heed(self, message: dict[str, Any]) -> None:
         if message["kind"] == "table":
             await self._take_over(RoutingTable.from_json(message["table"]), accept=bool(message["accept"]))
+        elif message["kind"] == "told":
+            self._asking.told(message)
+        elif message["kind"] == "view":
+            self._answering.view = message["view"]
+        elif message["kind"] == "access":
+            if self._answering.admission is not None:
+                self._answering.admission.put(message["access"])
+            self._say(kind="ack", access=message["number"])
         elif message["kind"] == "snapshot":
             self._say(kind="counters", snapshot=self._counters.snapshot())
 
