@@ -15,6 +15,7 @@ from gonogo.base.table import Table
 from gonogo.evidence.memory import measure
 from gonogo.evidence.record import Measurement
 from gonogo.model.schema import Feature, GraphInput, Schema
+from gonogo.model.source import ModelSource
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,10 @@ class SmallBundle:
     model_path: Path = Path()
     baseline: Mapping[str, Any] = field(default_factory=dict)
     golden: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def model(self) -> ModelSource:
+        return ModelSource(self.model_path)
 
 
 def column(values: list[Any]) -> np.ndarray[Any, Any]:

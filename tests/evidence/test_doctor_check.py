@@ -15,6 +15,7 @@ from gonogo.errors import UsageError
 from gonogo.evidence.diagnosis import accelerator, configuration_errors, package_troubles, python_is
 from gonogo.evidence.memory import measure
 from gonogo.model.sandbox import Sandbox
+from gonogo.model.source import ModelSource
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def doctor(tmp_path: Path, project: Callable[..., Any]) -> Callable[..., Any]:
     (tmp_path / "test.csv").write_text("a,y\n1,0\n")
 
     def run(accelerator: str = "none", train: str | None = None, **options: Any) -> Any:
-        inputs: dict[str, Any] = {"model_file": tmp_path / "model.onnx", "test_file": tmp_path / "test.csv"}
+        inputs: dict[str, Any] = {"model": ModelSource(tmp_path / "model.onnx"), "test_file": tmp_path / "test.csv"}
         if train is not None:
             (tmp_path / "train.csv").write_text(train)
             inputs["train_file"] = tmp_path / "train.csv"

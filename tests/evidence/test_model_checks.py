@@ -340,7 +340,7 @@ def test_a_reference_for_other_rows_or_without_scores_is_an_error(table: Any, co
 
 def test_an_onnx_model_is_told_by_its_content(made: Made, tmp_path: Path) -> None:
     renamed = tmp_path / "forest.pkl"
-    renamed.write_bytes(made.bundle.model_path.read_bytes())
+    renamed.write_bytes(made.bundle.model.path.read_bytes())
     facts = values(measure("model_format", model_file=renamed, bundle=made.bundle))
     assert (facts["format"], facts["bundled_format"], facts["pickle_files"], facts["files_scanned"]) == ("onnx", "onnx", 0, 1)
 
@@ -348,7 +348,7 @@ def test_an_onnx_model_is_told_by_its_content(made: Made, tmp_path: Path) -> Non
 def test_a_pickle_under_another_name_is_found_in_the_bundle(made: Made, tmp_path: Path, bundle: Callable[..., Any]) -> None:
     import pickle
 
-    (tmp_path / "model.onnx").write_bytes(made.bundle.model_path.read_bytes())
+    (tmp_path / "model.onnx").write_bytes(made.bundle.model.path.read_bytes())
     (tmp_path / ".notes.txt").write_bytes(pickle.dumps({"x": [1, 2]}))
     (tmp_path / "empty").write_bytes(b"")
     other = bundle(schema=made.bundle.schema, root=tmp_path, model_path=tmp_path / "model.onnx")
@@ -360,12 +360,12 @@ def test_a_pickle_under_another_name_is_found_in_the_bundle(made: Made, tmp_path
 
 def test_integrity_holds_for_the_same_bytes_and_breaks_with_one(made: Made, tmp_path: Path, bundle: Callable[..., Any]) -> None:
     same = tmp_path / "same.onnx"
-    same.write_bytes(made.bundle.model_path.read_bytes())
+    same.write_bytes(made.bundle.model.path.read_bytes())
     facts = values(measure("integrity", model_file=same, bundle=made.bundle))
     assert facts["sha256_match"] is True
     assert facts["tree_ok"] is True
     same.write_bytes(same.read_bytes() + b"\0")
-    wrong = bundle(schema=made.bundle.schema, root=made.bundle.root, model_path=made.bundle.model_path, digest="sha256:1")
+    wrong = bundle(schema=made.bundle.schema, root=made.bundle.root, model_path=made.bundle.model.path, digest="sha256:1")
     found = measure("integrity", model_file=same, bundle=wrong)
     assert values(found)["sha256_match"] is False
     assert values(found)["tree_ok"] is False
@@ -376,7 +376,7 @@ def run_record(made: Made, train: Path, **changed: Any) -> dict[str, Any]:
     record = {
         "features": ["x0", "x1", "x2"], "version": "abc1234", "python": "3.11.7", "hardware": "x86_64", "finished": "2026-01-02T03:04:05Z",
         "seed": 17, "packages": {"scikit-learn": "1.9"},
-        "data": {"train": {"digest": file_digest(train)}, "model": {"digest": file_digest(made.bundle.model_path)}},
+        "data": {"train": {"digest": file_digest(train)}, "model": {"digest": file_digest(made.bundle.model.path)}},
     }  # fmt: skip
     return {**record, **changed}
 

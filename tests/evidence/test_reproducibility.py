@@ -19,6 +19,7 @@ from gonogo.evidence.record import Measurement
 from gonogo.model.encode import encode_table
 from gonogo.model.sandbox import Sandbox
 from gonogo.model.schema import Feature, GraphInput, Schema
+from gonogo.model.source import ModelSource
 
 SANDBOX = Sandbox(60, 4096, accept_weaker=sys.platform != "linux")
 TRAIN = """
@@ -76,7 +77,7 @@ def scored(trained: Path) -> tuple[Table, Scores]:
     """A test table, and what the trained model says about it."""
     x = np.random.default_rng(4).normal(size=(100, 2))
     test = Table({"x0": x[:, 0], "x1": x[:, 1]}, 100)
-    scores, isolation = SANDBOX.scores(SCHEMA, trained / "model.onnx", encode_table(SCHEMA, test))
+    scores, isolation = SANDBOX.scores(SCHEMA, ModelSource(trained / "model.onnx"), encode_table(SCHEMA, test))
     return test, Scores((x[:, 0] > 0).astype(np.int64), scores, ("0", "1"), isolation)
 
 

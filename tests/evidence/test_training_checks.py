@@ -20,6 +20,7 @@ from gonogo.evidence.memory import measure
 from gonogo.evidence.record import Measurement
 from gonogo.model.sandbox import Sandbox
 from gonogo.model.schema import Feature, GraphInput, Schema
+from gonogo.model.source import ModelSource
 from gonogo.reports.pictures import draw
 from gonogo.stats.simple_models import logistic, majority, one_rule
 
@@ -230,7 +231,7 @@ def test_simple_models_give_shares_that_add_up() -> None:
 class Small:
     schema: Schema
     root: Path
-    model_path: Path
+    model: ModelSource
     digest: str = "sha256:0"
 
 
@@ -246,7 +247,7 @@ def small(folder: Path, nodes: list[Any], constants: list[Any] | None = None, nu
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), folder / "model.onnx")
     features = tuple(Feature(f"x{i}", "float", nullable, "X", i) for i in range(width))
     inputs = (GraphInput("X", "float32", width),)
-    return Small(Schema("binary-classification", inputs, features, ("0", "1"), "probabilities"), folder, folder / "model.onnx")
+    return Small(Schema("binary-classification", inputs, features, ("0", "1"), "probabilities"), folder, ModelSource(folder / "model.onnx"))
 
 
 def linear(folder: Path, weights: list[float], clip: bool = True, **more: Any) -> Small:
@@ -295,9 +296,9 @@ def test_weights_that_are_nan_are_named(tmp_path: Path, where: str) -> None:
             "LinearRegressor", ["X"], ["probabilities"], domain="ai.onnx.ml", coefficients=[1.0, float("inf")], intercepts=[0.0], targets=1
         )
         made = small(tmp_path, [node])
-        model = onnx.load(made.model_path)
+        model = onnx.load(made.model.path)
         model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 3))
-        onnx.save(model, made.model_path)
+        onnx.save(model, made.model.path)
     found = measure("numeric_inputs", bundle=made, test=ROWS, sandbox=SANDBOX)
     assert (values(found)["weights_finite"], values(found)["non_finite_weights"]) == (False, 1)
     assert any("reload the weights from a backup" in line for line in found.findings)

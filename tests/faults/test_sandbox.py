@@ -22,6 +22,7 @@ import pytest
 
 from gonogo.errors import ChildError, IsolationError, StorageError
 from gonogo.model.sandbox import Sandbox
+from gonogo.model.source import ModelSource
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the isolation is Linux's")
 
@@ -62,21 +63,21 @@ def program(folder: Path, body: str) -> tuple[str, ...]:
 
 def hostile(folder: Path, model: Path, body: str, **limits: float) -> Any:
     sandbox = Sandbox(limits.get("seconds", 60), limits.get("memory_mib", 4096), command=program(folder, body))
-    return sandbox.run("inspect", model, None, {})
+    return sandbox.run("inspect", ModelSource(model), None, {})
 
 
 def test_a_model_that_never_answers_is_stopped(tmp_path: Path, models: Any) -> None:
     path = tmp_path / "endless.onnx"
     path.write_bytes(models.endless())
     with pytest.raises(ChildError, match=r"did not end within 3 s"):
-        Sandbox(3, 4096).run("predict", path, {"x": np.zeros((1, 1), np.float32)}, {})
+        Sandbox(3, 4096).run("predict", ModelSource(path), {"x": np.zeros((1, 1), np.float32)}, {})
 
 
 def test_a_model_that_takes_all_memory_is_stopped(tmp_path: Path, models: Any) -> None:
     path = tmp_path / "greedy.onnx"
     path.write_bytes(models.greedy())
     with pytest.raises(ChildError, match="ran out of memory"):
-        Sandbox(60, 1024).run("predict", path, {"x": np.zeros((1, 1), np.float32)}, {})
+        Sandbox(60, 1024).run("predict", ModelSource(path), {"x": np.zeros((1, 1), np.float32)}, {})
 
 
 @pytest.mark.parametrize(
@@ -275,9 +276,9 @@ except IsolationError as error:
     leave(error={"kind": "IsolationError", "message": error.message, "hint": error.hint})
 """
     with pytest.raises(IsolationError, match="neither by a network namespace nor by seccomp"):
-        Sandbox(60, 4096, command=_unable(tmp_path, refused)).run("inspect", model, None, {})
+        Sandbox(60, 4096, command=_unable(tmp_path, refused)).run("inspect", ModelSource(model), None, {})
     accepted = "leave(facts={}, arrays=[], isolation=isolation.enter_isolation(accept_weaker=True))"
-    result = Sandbox(60, 4096, command=_unable(tmp_path, accepted)).run("inspect", model, None, {})
+    result = Sandbox(60, 4096, command=_unable(tmp_path, accepted)).run("inspect", ModelSource(model), None, {})
     assert result.isolation == "network open"
 
 
@@ -285,7 +286,7 @@ def test_no_scratch_folder_is_left_behind(tmp_path: Path, model: Path, monkeypat
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
-    Sandbox(60, 4096).inspect(model)
+    Sandbox(60, 4096).inspect(ModelSource(model))
     with pytest.raises(ChildError):
         hostile(tmp_path, model, "sys.exit(1)")
     assert list(temporary.iterdir()) == []
@@ -294,7 +295,7 @@ def test_no_scratch_folder_is_left_behind(tmp_path: Path, model: Path, monkeypat
 def test_a_scratch_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
     with pytest.raises(StorageError):
-        Sandbox(60, 4096).inspect(model)
+        Sandbox(60, 4096).inspect(ModelSource(model))
 
 
 def test_the_child_ends_with_its_parent(tmp_path: Path, models: Any) -> None:
@@ -304,7 +305,8 @@ def test_the_child_ends_with_its_parent(tmp_path: Path, models: Any) -> None:
     import sys, numpy as np
     from pathlib import Path
     from gonogo.model.sandbox import Sandbox
-    Sandbox(600, 4096).run("predict", Path({str(path)!r}), {{"x": np.zeros((1, 1), np.float32)}}, {{}})
+    from gonogo.model.source import ModelSource
+    Sandbox(600, 4096).run("predict", ModelSource(Path({str(path)!r})), {{"x": np.zeros((1, 1), np.float32)}}, {{}})
     """
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     parent = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], env=environment)

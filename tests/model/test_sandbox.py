@@ -14,6 +14,7 @@ from gonogo.model.predict import scores
 from gonogo.model.runtimes.onnx import OnnxRuntime
 from gonogo.model.sandbox import Sandbox
 from gonogo.model.schema import GraphInput
+from gonogo.model.source import ModelSource
 
 
 @pytest.fixture
@@ -21,10 +22,10 @@ def sandbox() -> Sandbox:
     return Sandbox(seconds=60, memory_mib=4096)
 
 
-def saved(folder: Path, data: bytes) -> Path:
+def saved(folder: Path, data: bytes) -> ModelSource:
     path = folder / "model.onnx"
     path.write_bytes(data)
-    return path
+    return ModelSource(path)
 
 
 def test_the_child_says_what_the_model_takes(tmp_path: Path, models: Any, sandbox: Sandbox) -> None:
@@ -77,7 +78,7 @@ def test_nothing_to_predict_and_nothing_to_load_are_said_without_a_child(tmp_pat
     with pytest.raises(DataError, match="no rows"):
         nobody.run("predict", saved(tmp_path, models.logistic()), {"x": np.zeros((0, 3), np.float32)}, {})
     with pytest.raises(ModelError, match="not there"):
-        nobody.inspect(tmp_path / "none.onnx")
+        nobody.inspect(ModelSource(tmp_path / "none.onnx"))
 
 
 def test_a_child_that_cannot_be_started_is_said(tmp_path: Path, models: Any) -> None:

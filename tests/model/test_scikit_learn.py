@@ -23,6 +23,7 @@ from gonogo.model.encode import encode_rows, encode_table
 from gonogo.model.rows import sample_rows
 from gonogo.model.runtimes.onnx import OnnxRuntime
 from gonogo.model.sandbox import Sandbox
+from gonogo.model.source import ModelSource
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(300, 4)).astype(np.float32)
@@ -31,7 +32,7 @@ NAMES = ["delay", "distance", "hour", "wind"]
 
 
 def described(sandbox: Sandbox, path: Path, table: Table, **options: Any) -> Any:
-    inspection, _ = sandbox.inspect(path)
+    inspection, _ = sandbox.inspect(ModelSource(path))
     given = {"task": "binary-classification", "table": table, "target": "late", "time": None, "feature_names": None, "classes": ("0", "1")}
     return derive_schema(inspection, **(given | options))
 
@@ -47,7 +48,7 @@ def test_a_forest(tmp_path: Path) -> None:
     sandbox = Sandbox(60, 4096)
     schema = described(sandbox, path, table)
     assert schema.feature_names == tuple(NAMES)
-    there, _ = sandbox.scores(schema, path, encode_table(schema, table))
+    there, _ = sandbox.scores(schema, ModelSource(path), encode_table(schema, table))
     np.testing.assert_allclose(there, forest.predict_proba(X), atol=1e-5)
 
 
@@ -70,10 +71,10 @@ def test_columns_of_several_types(tmp_path: Path) -> None:
     table, sandbox = Table(columns, 300), Sandbox(60, 4096)
     schema = described(sandbox, path, table)
     assert [(feature.name, feature.type) for feature in schema.features] == [("carrier", "string"), ("delay", "float"), ("hour", "int")]
-    there, _ = sandbox.scores(schema, path, encode_table(schema, table))
+    there, _ = sandbox.scores(schema, ModelSource(path), encode_table(schema, table))
     np.testing.assert_allclose(there, pipeline.predict_proba(rows), atol=1e-5)
     requests = sample_rows(schema, table, 300)
-    again, _ = sandbox.scores(schema, path, encode_rows(schema, json.loads(json.dumps(requests))))
+    again, _ = sandbox.scores(schema, ModelSource(path), encode_rows(schema, json.loads(json.dumps(requests))))
     np.testing.assert_allclose(again, there, atol=1e-6)
 
 

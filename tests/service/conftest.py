@@ -21,7 +21,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from gonogo.base.canonical import canonical_bytes
 from gonogo.model.schema import Feature, GraphInput, Schema
-from gonogo.release.contents import BASELINE, ENVIRONMENT, GOLDEN, MANIFEST, MODEL, SCHEMA, Bundle, manifest
+from gonogo.release.contents import BASELINE, ENVIRONMENT, GOLDEN, MANIFEST, SCHEMA, Bundle, manifest, model_paths
 from gonogo.service.routing import Arm, RoutingTable
 from gonogo.stats.bins import fit_numeric
 
@@ -72,14 +72,15 @@ def put_bundle(folder: Path, *, broken: bool = False, schema: Schema | None = No
     bins = fit_numeric(values)
     counted = {"bins": bins.to_json(), "counts": bins.count(values).tolist(), "missing": 0}
     baseline = {"format": "gonogo-baseline/1", "features": {"x": counted, "k": counted}, "score": counted}
+    about = {"path": model_paths("onnx")[0], "format": "onnx", "sha256": hashlib.sha256(model).hexdigest(), "options": {}}
     documents = {
-        MANIFEST: manifest("small", "onnx", hashlib.sha256(model).hexdigest(), run_record=False),
+        MANIFEST: manifest("small", about, run_record=False),
         SCHEMA: (schema or small_schema()).to_json(),
         BASELINE: baseline,
         GOLDEN: {"format": "gonogo-golden/1"},
     }
-    (folder / MODEL).parent.mkdir(parents=True)
-    (folder / MODEL).write_bytes(model)
+    (folder / "model").mkdir(parents=True)
+    (folder / about["path"]).write_bytes(model)
     (folder / ENVIRONMENT).write_text("python 3\n")
     for name, document in documents.items():
         (folder / name).write_bytes(canonical_bytes(document))

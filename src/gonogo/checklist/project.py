@@ -32,7 +32,8 @@ _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 @dataclass(frozen=True)
 class ModelDeclaration:
-    """The model. `reference` is a table of the training framework's own scores: columns row (from 0) and score."""
+    """The model. `reference` is a table of the training framework's own scores: columns row (from 0) and score. `options` has what is
+    declared for the runtime, and nothing else: inputs, output, device, trusted, callable."""
 
     path: Path
     task: Literal["binary-classification", "multiclass-classification"]
@@ -40,6 +41,7 @@ class ModelDeclaration:
     positive: str | None = None
     threshold: float = 0.5
     reference: Path | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -291,6 +293,10 @@ class _Reader:
         section = self.data["model"]
         features = section.get("features")
         positive = section.get("positive")
+        names = [item["name"] for item in section.get("inputs", ())]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise self.error(("model", "inputs", index), f"two inputs are called {name!r}.", "Give each input a name of its own.")
         for key in ("positive", "threshold"):
             if key in section and section["task"] != "binary-classification":
                 raise self.error(("model", key), f"model.{key} is for binary tasks only.", "Remove it.")
@@ -301,6 +307,7 @@ class _Reader:
             positive=None if positive is None else str(positive),
             threshold=float(section.get("threshold", 0.5)),
             reference=self.path(section, "reference"),
+            options={key: section[key] for key in ("inputs", "output", "device", "trusted", "callable") if key in section},
         )
 
     def tables(self) -> DataDeclaration:

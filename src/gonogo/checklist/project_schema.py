@@ -56,7 +56,10 @@ def _model() -> dict[str, Any]:
     return _object(
         "the model that would ship",
         {
-            "path": _path("the ONNX file", "models/forest.onnx"),
+            "path": _path(
+                "the model: ONNX, skops, LightGBM, XGBoost, TorchScript or torch.export file, SavedModel folder, sources of a callable",
+                "models/forest.onnx",
+            ),
             "task": {
                 "type": "string",
                 "enum": ["binary-classification", "multiclass-classification"],
@@ -78,9 +81,55 @@ def _model() -> dict[str, Any]:
             "reference": _path(
                 "scores of the training framework for rows of the test table: columns row (from 0) and score", "models/reference.csv"
             ),
+            **_runtime(),
         },
         ("path", "task"),
     )
+
+
+def _runtime() -> dict[str, Any]:
+    """What the file of a model may not say itself."""
+    graph_input = _object(
+        "one input, a matrix",
+        {
+            "name": _text("the input's name", examples=["x"]),
+            "dtype": {
+                "type": "string",
+                "enum": ["float32", "float64", "int64", "bool", "string"],
+                "description": "type of its values",
+                "examples": ["float32"],
+            },
+            "width": {"type": "integer", "minimum": 1, "description": "its columns", "examples": [30]},
+        },
+        ("name", "dtype", "width"),
+    )
+    return {
+        "inputs": {
+            "type": "array",
+            "items": graph_input,
+            "minItems": 1,
+            "description": "what the model takes, in its order; needed for TorchScript, torch.export and a callable",
+        },
+        "output": _text("the output that holds the scores, when the model does not say so", examples=["probabilities"]),
+        "device": {
+            "type": "string",
+            "enum": ["cpu", "cuda", "auto"],
+            "description": "where it computes: cpu (the default), cuda (an error where there is none), or cuda where there is one",
+            "examples": ["cpu"],
+        },
+        "trusted": {
+            "type": "array",
+            "items": _text("module.Class"),
+            "minItems": 1,
+            "uniqueItems": True,
+            "description": "types that a skops file may build beyond scikit-learn's own",
+        },
+        "callable": _text(
+            "the function in the sources that computes the scores",
+            pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$",
+            examples=["scoring:predict"],
+        ),
+    }
 
 
 def _data() -> dict[str, Any]:

@@ -19,6 +19,7 @@ from gonogo.errors import DataError
 from gonogo.evidence.digests import FileDigests
 from gonogo.model.runtime import Inspection
 from gonogo.model.schema import Schema
+from gonogo.model.source import ModelSource
 from gonogo.model.weights import Weights
 
 Numbers = np.ndarray[Any, np.dtype[Any]]
@@ -38,7 +39,8 @@ INPUTS: dict[str, str] = {
     "environment": "Path of the lock of the training or serving environment; digest of its bytes",
     "run_record": "Mapping: the run record of the candidate; digest of its file's bytes",
     "ledger": "Sequence of run records, oldest first: the ledger beside the run record; digest of its bytes",
-    "model_file": "Path of the declared model; digest of its bytes",
+    "model_file": "Path of the declared model; digest of its bytes (a folder: as it would be packed)",
+    "model": "ModelSource of the declared model; digest of its bytes and of what is declared for its runtime",
     "train_file": "Path of the training table; digest of its bytes",
     "validation_file": "Path of the validation table; digest of its bytes",
     "test_file": "Path of the test table; digest of its bytes",
@@ -156,7 +158,7 @@ class BundleView(Protocol):
     @property
     def schema(self) -> Schema: ...
     @property
-    def model_path(self) -> Path: ...
+    def model(self) -> ModelSource: ...
     @property
     def baseline(self) -> Mapping[str, Any]: ...
     @property
@@ -170,10 +172,10 @@ class SandboxPort(Protocol):
     def accept_weaker(self) -> bool:
         """Whether a machine on which the network cannot be cut off is no error."""
 
-    def scores(self, schema: Schema, model: Path, batch: Mapping[str, Numbers], *, chunk: int | None = None) -> tuple[Numbers, str]:
+    def scores(self, schema: Schema, model: ModelSource, batch: Mapping[str, Numbers], *, chunk: int | None = None) -> tuple[Numbers, str]:
         """Scores float64 [rows, classes] computed `chunk` rows at a time, and the isolation in force."""
 
-    def inspect(self, model: Path) -> tuple[Inspection, str]:
+    def inspect(self, model: ModelSource) -> tuple[Inspection, str]:
         """What the model's graph says about itself, and the isolation in force."""
 
     def weights(self, model: Path) -> tuple[Weights, str]:

@@ -4,7 +4,8 @@ It reads SCRATCH/request.json, gives up what `isolation` lists, and only then op
 and in one piece, so that a child that dies on the way has left no result. Nothing heavy is imported before the isolation is in force: a
 namespace needs a process of one thread.
 
-Request: {"task", "model", "runtime", "seconds", "memory_mib", "accept_weaker", "parent", "arrays": table of contents, "request": {…}}.
+Request: {"task", "model", "format", "options", "seconds", "memory_mib", "accept_weaker", "parent", "arrays": table of contents,
+"request": {…}}.
 Result: {"facts": {…}, "arrays": [names], "isolation": "…"} or {"error": {"kind", "message", "hint"}}.
 Tasks: "inspect" → what the model says about itself; "predict" → every floating output, in chunks of `request.chunk` rows; "weights" → the
 tensors of the file, without running it; "torch" → the output of a TorchScript or torch.export file.
@@ -53,10 +54,10 @@ def _work(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
 
         return {"facts": {}, "arrays": run_in_child(scratch, request), "isolation": isolation}
 
-    from gonogo.base import catalogue
     from gonogo.model.runtime import inspect
+    from gonogo.model.source import ModelSource
 
-    loaded = catalogue.load("runtimes", request["runtime"])().load(Path(request["model"]).read_bytes())
+    loaded = ModelSource(Path(request["model"]), request["format"], request["options"]).load()
     names: list[str] = []
     facts: dict[str, Any] = inspect(loaded).to_json()
     if request["task"] == "predict":

@@ -1,7 +1,7 @@
 """The sandbox: a stranger's model is run in a child process that can do nothing but compute.
 
     sandbox = Sandbox(seconds=300, memory_mib=4096)
-    result = sandbox.run("predict", Path("model.onnx"), {"x": batch}, {})
+    result = sandbox.run("predict", ModelSource(Path("model.onnx")), {"x": batch}, {})
     result.arrays["probabilities"], result.isolation
 
 The parent never loads the model. Every way in which a child can fail has its own words: it hung, it crashed (which signal), it ran out of
@@ -32,6 +32,7 @@ from gonogo.model.parcel import open_plain, read_returned, write_arrays
 from gonogo.model.predict import score_matrix
 from gonogo.model.runtime import Array, Inspection
 from gonogo.model.schema import Schema
+from gonogo.model.source import ModelSource
 from gonogo.model.torch_export import require_torch
 from gonogo.model.weights import Weights
 
@@ -56,18 +57,16 @@ class Sandbox:
     cannot be cut; the result says so. `command` is the program of the child; its last argument will be the scratch folder.
     """
 
-    def __init__(
-        self, seconds: float, memory_mib: float, accept_weaker: bool = False, *, command: Sequence[str] = COMMAND, runtime: str = "onnx"
-    ) -> None:
+    def __init__(self, seconds: float, memory_mib: float, accept_weaker: bool = False, *, command: Sequence[str] = COMMAND) -> None:
         self.seconds, self.memory_mib, self.accept_weaker = float(seconds), max(float(memory_mib), SMALLEST_MEMORY), accept_weaker
-        self._command, self._runtime = tuple(command), runtime
+        self._command = tuple(command)
 
-    def inspect(self, model: Path) -> tuple[Inspection, str]:
+    def inspect(self, model: ModelSource) -> tuple[Inspection, str]:
         """What the model says about itself, and the isolation in force. Errors as for `run`."""
         result = self.run("inspect", model, None, {})
         return Inspection.from_json(result.facts), result.isolation
 
-    def scores(self, schema: Schema, model: Path, batch: Mapping[str, Array], *, chunk: int | None = None) -> tuple[Array, str]:
+    def scores(self, schema: Schema, model: ModelSource, batch: Mapping[str, Array], *, chunk: int | None = None) -> tuple[Array, str]:
         """The scores of a batch, float64 [rows, classes], and the isolation in force. Errors as for `run`.
 
         `chunk` is the number of rows that are computed together.
@@ -81,7 +80,7 @@ class Sandbox:
 
     def weights(self, model: Path) -> tuple[Weights, str]:
         """The tensors of a model file, which is not run, and the isolation in force. Errors as for `run`."""
-        result = self.run("weights", model, None, {})
+        result = self.run("weights", ModelSource(model), None, {})
         return Weights.from_json(result.facts), result.isolation
 
     def torch_output(self, model: Path, batch: Mapping[str, Array]) -> tuple[Array, str]:
@@ -90,16 +89,16 @@ class Sandbox:
         The inputs are handed over in the batch's order. Raises MissingExtraError without PyTorch; else errors as for `run`.
         """
         require_torch()
-        result = self.run("torch", model, batch, {})
+        result = self.run("torch", ModelSource(model), batch, {})
         return result.arrays["output"].astype(np.float64), result.isolation
 
-    def run(self, task: str, model: Path, arrays: Mapping[str, Array] | None, request: Mapping[str, Any]) -> ChildResult:
+    def run(self, task: str, model: ModelSource, arrays: Mapping[str, Array] | None, request: Mapping[str, Any]) -> ChildResult:
         """Run one task on one model file in a child of its own.
 
         Raises ModelError when the model is at fault, ChildError when the child is (hung, crashed, out of memory, no result, garbage),
         IsolationError when the child could not be isolated, StorageError when the scratch folder could not be filled.
         """
-        sniff(model)  # a missing or empty file needs no child to be told
+        sniff(model.path)  # a missing or empty file needs no child to be told
         if task in ("predict", "torch") and not (arrays and len(next(iter(arrays.values())))):
             raise DataError("there are no rows to predict.")
         with storage(Path(tempfile.gettempdir()), "make a scratch folder in"):
@@ -108,8 +107,9 @@ class Sandbox:
             contents = write_arrays(scratch, arrays or {})
             document = {
                 "task": task,
-                "model": str(model.resolve()),
-                "runtime": self._runtime,
+                "model": str(model.path.resolve()),
+                "format": model.format,
+                "options": dict(model.options),
                 "seconds": self.seconds,
                 "memory_mib": self.memory_mib,
                 "accept_weaker": self.accept_weaker,

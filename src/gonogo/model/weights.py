@@ -105,7 +105,7 @@ def width(dtype: str) -> int:
 def read_weights(path: Path) -> Weights:
     """The tensors of a file. Raises ModelError when it is of another format, broken, or names what is not known here."""
     kind = sniff(path)
-    readers = {"onnx": _onnx, "safetensors": _safetensors, "torch": _torch}
+    readers = {"onnx": _onnx, "safetensors": _safetensors, "torch": _torch, "torchscript": _torch}
     if kind not in readers:
         raise ModelError(
             f"{path.name} is of the format {kind}, whose weights cannot be read here.",

@@ -22,7 +22,8 @@ from gonogo.evidence.diagnosis import accelerator, configuration_errors, install
 
 if TYPE_CHECKING:
     from gonogo.checklist.project import Project
-    from gonogo.operations.workspace import Workspace
+    from gonogo.model.source import ModelSource
+from gonogo.operations.workspace import Workspace
 
 LIBRARIES = ("numpy", "onnxruntime", "duckdb", "cryptography", "msgspec", "httptools", "uvloop", "yaml", "jinja2")
 LEAST_PYTHON = (3, 11)
@@ -121,7 +122,8 @@ def _data(project: Project) -> Finding:
 def _model(workspace: Workspace) -> Finding:
     """Loaded as the gate loads it: in a child that can do nothing but compute."""
     try:
-        inspection, isolation = workspace.sandbox().inspect(workspace.project.model.path)
+        model = workspace.project.model
+        inspection, isolation = workspace.sandbox().inspect(ModelSource.declared(model.path, model.options))
     except GonogoError as error:
         return Finding("model", False, str(error))
     return Finding("model", True, f"loads, {len(inspection.inputs)} inputs ({isolation})")

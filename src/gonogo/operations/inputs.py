@@ -26,7 +26,9 @@ from gonogo.evidence.inputs import Scores, SourceTree
 from gonogo.evidence.known_failures import KnownFailure, read_known_failures
 from gonogo.evidence.repository import History, Repository
 from gonogo.model.encode import encode_table
+from gonogo.model.formats import shipped_digest
 from gonogo.model.rows import class_indices
+from gonogo.model.source import ModelSource
 from gonogo.operations.loadtest import kept_load_test, load_test_bundle
 from gonogo.operations.negative_control import kept_negative_control
 from gonogo.operations.table_uses import TableUses
@@ -156,11 +158,18 @@ class ProjectInputs:
         return read_table(self.project.model.reference)
 
     def _digest_model_file(self) -> str:
-        return self._file_digest(self.project.model.path, "model.path")
+        path = self.project.model.path
+        return shipped_digest(path) if path.is_dir() else self._file_digest(path, "model.path")
 
     def _get_model_file(self) -> Path:
         self._digest_model_file()
         return self.project.model.path
+
+    def _digest_model(self) -> str:
+        return digest({"file": self.digest("model_file"), "options": self.project.model.options})
+
+    def _get_model(self) -> ModelSource:
+        return ModelSource.declared(self.project.model.path, self.project.model.options)
 
     def _digest_run_record(self) -> str:
         return self._file_digest(self.project.run_record, "the run record")
@@ -316,7 +325,7 @@ class ProjectInputs:
     def _scores(self, table: Table) -> Scores:
         """Scores of the bundle's own model bytes on a table, from the isolated child."""
         schema = self._bundle.schema
-        scores, isolation = self.workspace.sandbox().scores(schema, self._bundle.model_path, encode_table(schema, table))
+        scores, isolation = self.workspace.sandbox().scores(schema, self._bundle.model, encode_table(schema, table))
         return Scores(
             y=class_indices(schema, table.column(self.project.data.target)),
             scores=scores,

@@ -122,7 +122,7 @@ def _most_important(workspace: Workspace) -> str:
     mixed = [replace(rows, columns={**rows.columns, name: rows.columns[name][order]}) for name in schema.feature_names]
     batches = [encode_table(schema, one) for one in (rows, *mixed)]
     together = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
-    scores, _ = workspace.sandbox().scores(schema, bundle.model_path, together)
+    scores, _ = workspace.sandbox().scores(schema, bundle.model, together)
     before, *after = np.split(scores, len(batches))
     moved = [float(np.abs(one - before).mean()) for one in after]
     return str(schema.feature_names[int(np.argmax(moved))])

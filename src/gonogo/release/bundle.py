@@ -26,12 +26,13 @@ from gonogo.errors import DataError, GonogoError, ModelError, StorageError, Veri
 from gonogo.evidence.sealed import SealedFolder
 from gonogo.model.derive import derive_schema
 from gonogo.model.encode import encode_table
-from gonogo.model.formats import model_kind
+from gonogo.model.formats import ship, shipped_digest, suffix
 from gonogo.model.rows import class_indices, class_text
 from gonogo.model.runtime import Array, Inspection
 from gonogo.model.schema import Schema
+from gonogo.model.source import ModelSource
 from gonogo.release.baseline import make_baseline
-from gonogo.release.contents import BASELINE, ENVIRONMENT, GOLDEN, MANIFEST, MODEL, RUN, SCHEMA, Bundle, manifest
+from gonogo.release.contents import BASELINE, ENVIRONMENT, GOLDEN, MANIFEST, RUN, SCHEMA, Bundle, manifest
 from gonogo.release.drafts import clear_drafts
 from gonogo.release.environment import make_environment, runtime_packages
 from gonogo.release.golden import make_golden
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["Bundle", "build_bundle", "find_bundle", "sources_digest"]
 
 INDEX, INDEX_FORMAT = "index.json", "gonogo-bundle-index/1"
-BUILDER = 1  #: raised when the same inputs would give another bundle
+BUILDER = 2  #: raised when the same inputs would give another bundle
 Progress = Callable[[str, int, int], None]
 
 
@@ -54,21 +55,23 @@ def build_bundle(project: Project, sandbox: Sandbox, *, into: Path, progress: Pr
     without rows, without the target, of one class), ChildError and IsolationError (the model could not be asked), StorageError.
     """
     sources = sources_digest(project)
-    kind = model_kind(project.model.path)
+    kind = ModelSource(project.model.path, options=project.model.options).check()
     reference = _reference(project)
     tables = {path: _table(project, path) for path in dict.fromkeys((reference, project.data.test))}
     with storage(into, "create"):
         into.mkdir(parents=True, exist_ok=True)
     clear_drafts(into)
     with draft_directory(into / "bundle") as draft:
+        model = ModelSource(draft / f"model/model.{suffix(kind, project.model.path)}", kind, project.model.options)
         with storage(draft, "write to"):
-            (draft / MODEL).parent.mkdir()
-            shutil.copyfile(project.model.path, draft / MODEL)
+            model.path.parent.mkdir()
+            with model.path.open("wb") as file:
+                ship(project.model.path, file)
         progress("inspecting the model", 0, 4)
-        schema = _schema(project, sandbox, draft / MODEL, tables)
+        schema = _schema(project, sandbox, model, tables)
         progress("scoring the test table", 1, 4)
         test = tables[project.data.test]
-        scores, _ = sandbox.scores(schema, draft / MODEL, _encoded(schema, test, project.data.test))
+        scores, _ = sandbox.scores(schema, model, _encoded(schema, test, project.data.test))
         _check_finite(scores)
         progress("freezing the baseline", 2, 4)
         source = "train" if project.data.train else "test"
@@ -76,8 +79,8 @@ def build_bundle(project: Project, sandbox: Sandbox, *, into: Path, progress: Pr
         _encoded(schema, tables[reference], reference)  # a training table that the model could not take is found now
         documents = {SCHEMA: schema.to_json(), BASELINE: make_baseline(schema, tables[reference], scores, labels, source=source)}
         progress("asking golden requests", 3, 4)
-        documents[GOLDEN] = make_golden(schema, tables[reference], lambda batch: sandbox.scores(schema, draft / MODEL, batch)[0])
-        _write(project, draft, kind, documents)
+        documents[GOLDEN] = make_golden(schema, tables[reference], lambda batch: sandbox.scores(schema, model, batch)[0])
+        _write(project, draft, model, documents)
         if sources_digest(project) != sources:  # otherwise the index would say that these files gave this bundle
             raise DataError("the model or a table changed while the bundle was built.", hint="Repeat when nothing writes to them.")
         return _publish(draft, into, sources)
@@ -101,7 +104,7 @@ def find_bundle(project: Project, bundles: Path | None = None) -> Bundle | None:
 def sources_digest(project: Project) -> str:
     """Digest of everything that the bundle is made from, without running the model: files, declarations, and our own version."""
     model, data = project.model, project.data
-    if not model.path.is_file():
+    if not model.path.exists():
         raise ModelError(f"there is no model at {model.path}.", hint="Train it, or mend `model.path` in gonogo.yaml.")
     files = {"train": data.train, "test": data.test, "environment": project.environment, "run": project.run_record}
     for name, path in files.items():
@@ -113,7 +116,8 @@ def sources_digest(project: Project) -> str:
             "python": platform.python_version(),
             "packages": runtime_packages(),
             "system": project.system,
-            "model": file_digest(model.path),
+            "model": shipped_digest(model.path),
+            "options": model.options,
             "files": {name: None if path is None else file_digest(path) for name, path in files.items()},
             "task": model.task,
             "features": None if model.features is None else list(model.features),
@@ -143,7 +147,7 @@ def _table(project: Project, path: Path) -> Table:
     return table
 
 
-def _schema(project: Project, sandbox: Sandbox, model: Path, tables: Mapping[Path, Table]) -> Schema:
+def _schema(project: Project, sandbox: Sandbox, model: ModelSource, tables: Mapping[Path, Table]) -> Schema:
     inspection, _ = sandbox.inspect(model)
     reference = tables[_reference(project)]
     return derive_schema(
@@ -197,9 +201,9 @@ def _check_finite(scores: Array) -> None:
         )
 
 
-def _write(project: Project, draft: Path, kind: str, documents: Mapping[str, Mapping[str, Any]]) -> None:
-    model = file_digest(draft / MODEL)
-    if model != file_digest(project.model.path):
+def _write(project: Project, draft: Path, model: ModelSource, documents: Mapping[str, Mapping[str, Any]]) -> None:
+    shipped = file_digest(model.path)
+    if shipped != shipped_digest(project.model.path):
         raise ModelError(f"{project.model.path} changed while the bundle was built.", hint="Repeat when nothing writes to it.")
     with storage(draft, "write to"):
         for name, document in documents.items():
@@ -207,7 +211,13 @@ def _write(project: Project, draft: Path, kind: str, documents: Mapping[str, Map
         (draft / ENVIRONMENT).write_text(make_environment(project.environment), encoding="utf-8")
         if project.run_record is not None:
             (draft / RUN).write_bytes(canonical_bytes(read_run(project.run_record)))
-        content = manifest(project.system, kind, model.removeprefix("sha256:"), run_record=project.run_record is not None)
+        about = {
+            "path": model.path.relative_to(draft).as_posix(),
+            "format": model.format,
+            "sha256": shipped.removeprefix("sha256:"),
+            "options": dict(model.options),
+        }
+        content = manifest(project.system, about, run_record=project.run_record is not None)
         (draft / MANIFEST).write_bytes(canonical_bytes(content))
 
 

@@ -1,14 +1,15 @@
 """What a bundle's folder holds, opened: the model, its schema, its baseline, its golden requests, its environment.
 
-    bundle.json        what is where; names the system and the model's digest
-    model/model.onnx   the model's bytes as the project declared them
+    bundle.json        what is where; names the system, the model's format and digest, and what its runtime must be told
+    model/model.…      the model's bytes as the project declared them; a folder is packed
     schema.json        what it takes and gives
     baseline.json      frozen reference bins and counts
     golden.json        requests with the scores that they must get
     environment.lock   with what it was made and is to be served
     run.json           the run record, when there was one
 
-Exactly these files and no other: what is not declared is refused, dot-files too. `docs/formats/bundle.md` is the specification.
+Exactly these files and no other: what is not declared is refused, dot-files too. `docs/formats/bundle.md` is the specification. Bundles
+of the format before, which had ONNX models and no options, are read for ever.
 """
 
 from __future__ import annotations
@@ -22,14 +23,18 @@ from gonogo.base.canonical import canonical_bytes, parse_json
 from gonogo.base.names import SYSTEM
 from gonogo.base.tree import Tree, read_tree
 from gonogo.candidate.run_record import check_run
-from gonogo.errors import NotFoundError, VerificationError
+from gonogo.errors import ModelError, NotFoundError, VerificationError
+from gonogo.model.declared import Declared
+from gonogo.model.formats import SUFFIXES
+from gonogo.model.runtime import Loaded
 from gonogo.model.schema import Schema
+from gonogo.model.source import ModelSource, load_model
 
-FORMAT = "gonogo-bundle/1"
-MANIFEST, MODEL, SCHEMA, BASELINE, GOLDEN, ENVIRONMENT, RUN = (
-    "bundle.json", "model/model.onnx", "schema.json", "baseline.json", "golden.json", "environment.lock", "run.json",
+FORMAT, BEFORE = "gonogo-bundle/2", "gonogo-bundle/1"
+MANIFEST, SCHEMA, BASELINE, GOLDEN, ENVIRONMENT, RUN = (
+    "bundle.json", "schema.json", "baseline.json", "golden.json", "environment.lock", "run.json",
 )  # fmt: skip
-ALWAYS = (MANIFEST, MODEL, SCHEMA, BASELINE, GOLDEN, ENVIRONMENT)
+ALWAYS = (MANIFEST, SCHEMA, BASELINE, GOLDEN, ENVIRONMENT)
 
 
 @dataclass(frozen=True)
@@ -52,14 +57,15 @@ class Bundle:
         tree = read_tree(root)
         if expected is not None and tree.root_digest != expected:
             raise VerificationError(f"{root} holds {tree.root_digest}, not {expected}.")
-        paths = {file.path for file in tree.files}
-        wrong = [f"missing: {path}" for path in ALWAYS if path not in paths]
-        wrong += [f"not declared: {path}" for path in sorted(paths - {*ALWAYS, RUN})]
+        paths = {file.path: file.sha256 for file in tree.files}
+        about = _document(MANIFEST, tree.read(root, MANIFEST)) if MANIFEST in paths else {}
+        model = _model_path(about)
+        wrong = [f"missing: {path}" for path in (*ALWAYS, model) if path not in paths]
+        wrong += [f"not declared: {path}" for path in sorted(paths.keys() - {*ALWAYS, model, RUN})]
         if wrong:
             raise VerificationError(f"{root.name} is not a bundle: {'; '.join(wrong)}.")
-        documents = {path: _document(path, tree.read(root, path)) for path in (MANIFEST, SCHEMA, BASELINE, GOLDEN)}
-        model = next(file.sha256 for file in tree.files if file.path == MODEL)
-        _check_manifest(documents[MANIFEST], model, RUN in paths, root.name)
+        documents = {path: _document(path, tree.read(root, path)) for path in (SCHEMA, BASELINE, GOLDEN)}
+        _check_manifest(about, paths[model], RUN in paths, root.name)
         try:
             schema = Schema.from_json(documents[SCHEMA])
             if RUN in paths:
@@ -69,15 +75,17 @@ class Bundle:
         for path, kind in ((BASELINE, "gonogo-baseline/1"), (GOLDEN, "gonogo-golden/1")):
             if documents[path].get("format") != kind:
                 raise VerificationError(f"{root.name}: {path} is not a {kind} document.")
-        return cls(root, tree.root_digest, tree, documents[MANIFEST], schema, documents[BASELINE], documents[GOLDEN])
+        return cls(root, tree.root_digest, tree, about, schema, documents[BASELINE], documents[GOLDEN])
 
     @property
     def system(self) -> str:
         return str(self.manifest["system"])
 
     @property
-    def model_path(self) -> Path:
-        return self.root / MODEL
+    def model(self) -> ModelSource:
+        """The model's file with its format and options, for the sandbox."""
+        about = self.manifest["model"]
+        return ModelSource(self.root / about["path"], about["format"], about.get("options", {}))
 
     @property
     def model_digest(self) -> str:
@@ -96,21 +104,56 @@ class Bundle:
 
     def model_bytes(self) -> bytes:
         """The model's bytes, hashed after they were read: what is loaded is what was verified, whatever became of the file since."""
-        return self.tree.read(self.root, MODEL)
+        return self.tree.read(self.root, self.manifest["model"]["path"])
+
+    def load(self) -> Loaded:
+        """The model, loaded into this process. Raises VerificationError, ModelError."""
+        return load_model(self.model.format, self.model_bytes(), self.model.options)
 
 
-def manifest(system: str, kind: str, model_sha256: str, *, run_record: bool) -> dict[str, Any]:
-    """The content of bundle.json: no times, no machine, no absolute path, so that the same inputs give the same bundle."""
+def manifest(system: str, model: Mapping[str, Any], *, run_record: bool, written: str = FORMAT) -> dict[str, Any]:
+    """The content of bundle.json: no times, no machine, no absolute path, so that the same inputs give the same bundle.
+
+    `model` has path, format, sha256 and options.
+    """
     files = {"schema": SCHEMA, "baseline": BASELINE, "golden": GOLDEN, "environment": ENVIRONMENT} | ({"run": RUN} if run_record else {})
-    return {"format": FORMAT, "system": system, "model": {"path": MODEL, "format": kind, "sha256": model_sha256}, "files": files}
+    return {"format": written, "system": system, "model": dict(model), "files": files}
+
+
+def model_paths(kind: str) -> tuple[str, ...]:
+    """Where the model of a format may lie in a bundle; () for an unknown format."""
+    return tuple(f"model/model.{suffix}" for suffix in SUFFIXES.get(kind, ()))
+
+
+def _model_path(about: Mapping[str, Any]) -> str:
+    """Where bundle.json says that the model is, when a model of that format may be there; else where it would be."""
+    model = about.get("model")
+    allowed = model_paths(str(model.get("format"))) if isinstance(model, dict) else ()
+    return str(model["path"]) if isinstance(model, dict) and model.get("path") in allowed else (*allowed, "model/model.onnx")[0]
 
 
 def _check_manifest(found: Mapping[str, Any], model_sha256: str, run_record: bool, where: str) -> None:
     system = found.get("system")
     if not isinstance(system, str) or not SYSTEM.fullmatch(system):
         raise VerificationError(f"{where}: bundle.json names no system.")
-    if found != manifest(system, "onnx", model_sha256, run_record=run_record):
+    model, written = found.get("model"), found.get("format")
+    kind = str(model.get("format")) if isinstance(model, dict) else ""
+    said: dict[str, Any] = {"path": _model_path(found), "format": kind, "sha256": model_sha256}
+    if written == FORMAT and isinstance(model, dict):
+        said["options"] = _checked_options(model.get("options"), where)
+    known = kind in SUFFIXES if written == FORMAT else (written, kind) == (BEFORE, "onnx")
+    if not known or found != manifest(system, said, run_record=run_record, written=str(written)):
         raise VerificationError(f"{where}: bundle.json does not say what the bundle holds.")
+
+
+def _checked_options(options: Any, where: str) -> dict[str, Any]:
+    try:
+        if isinstance(options, dict):
+            Declared.read(options)
+            return options
+    except ModelError as error:
+        raise VerificationError(f"{where}: bundle.json: {error.message}") from error
+    raise VerificationError(f"{where}: bundle.json does not say what the model's runtime is told.")
 
 
 def _document(path: str, data: bytes) -> dict[str, Any]:

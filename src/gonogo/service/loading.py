@@ -6,11 +6,10 @@ The model is loaded from the bytes that were hashed, never from a path that coul
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gonogo.base import catalogue
 from gonogo.errors import VerificationError
 from gonogo.model.runtime import Loaded
 from gonogo.model.schema import Schema
@@ -26,6 +25,7 @@ class Served:
     loaded: Loaded
     baseline: Mapping[str, Any]
     info: Mapping[str, Any]  #: what `/model_info` tells beyond the schema
+    golden: Mapping[str, Any] = field(default_factory=dict)  #: requests whose scores are known
 
 
 def load_release(folder: Path, key: Path) -> Served:
@@ -48,10 +48,10 @@ def load_bundle(folder: Path, digest: str) -> Served:
 def served_bundle(release: str, bundle: Any, info: Mapping[str, Any]) -> Served:
     """Load a bundle's model under a name. Only for callers that know why they trust the bundle. Raises VerificationError, ModelError."""
     kind = str(bundle.manifest["model"]["format"])
-    loaded: Loaded = catalogue.load("runtimes", kind)().load(bundle.model_bytes())
+    loaded: Loaded = bundle.load()
     schema: Schema = bundle.schema
     given = {item.name: item.dtype for item in loaded.inputs}
     if given != {item.name: item.dtype for item in schema.inputs} or schema.score_output not in {item.name for item in loaded.outputs}:
         raise VerificationError(f"{release}: the schema does not describe the model's graph.")
     about = {"system": bundle.system, "model_format": kind, "model_digest": bundle.model_digest, **info}
-    return Served(release, bundle.digest, schema, loaded, bundle.baseline, about)
+    return Served(release, bundle.digest, schema, loaded, bundle.baseline, about, bundle.golden)

@@ -11,6 +11,7 @@ from gonogo.evidence.check import Check
 from gonogo.evidence.diagnosis import accelerator, configuration_errors, installed_version, package_troubles, python_is, requirement
 from gonogo.evidence.inputs import ProjectView, SandboxPort
 from gonogo.evidence.record import Fact, Measurement
+from gonogo.model.source import ModelSource
 
 
 class Doctor(Check):
@@ -39,7 +40,7 @@ class Doctor(Check):
         self,
         project: ProjectView,
         sandbox: SandboxPort,
-        model_file: Path,
+        model: ModelSource,
         test_file: Path,
         train_file: Path | None = None,
         validation_file: Path | None = None,
@@ -53,7 +54,7 @@ class Doctor(Check):
         findings += [f"the {name} table is empty" for name in empty] + config + ([] if found.ok else [found.detail])
         isolation = ""
         try:
-            _, isolation = sandbox.inspect(model_file)
+            _, isolation = sandbox.inspect(model)
         except GonogoError as error:
             findings.append(f"the model cannot be loaded: {error}")
         facts = {}

@@ -14,6 +14,7 @@ from gonogo.evidence.inputs import SandboxPort
 from gonogo.evidence.record import Fact, Measurement
 from gonogo.model.formats import sniff
 from gonogo.model.onnx_wire import FileBytes, opset
+from gonogo.model.source import ModelSource
 from gonogo.model.weights import width
 
 UNNAMED = re.compile(r"\d+|(?:input|output|x|y)[._]\d+|.*(?:::|/).*|")  #: what exporters write when nobody gave a name
@@ -43,7 +44,7 @@ class ExportInfo(Check):
         others, notes = _others(files or {}, sandbox)
         size = model_file.stat().st_size
         try:
-            inspection, isolation = sandbox.inspect(model_file)
+            inspection, isolation = sandbox.inspect(ModelSource(model_file))
         except ModelError as error:
             broken = {"checker_ok": Fact(False), "bytes": Fact(size), "formats": Fact(others)}
             return Measurement(broken, (f"{error.message} Export it again.", *notes))
@@ -78,7 +79,7 @@ def _others(files: Mapping[str, Path], sandbox: SandboxPort) -> tuple[int, list[
     valid, notes = 0, []
     if "torchscript" in files:
         try:
-            valid += bool(sandbox.weights(files["torchscript"])[0].format == "torch")
+            valid += bool(sandbox.weights(files["torchscript"])[0].format in ("torch", "torchscript"))
         except ModelError as error:
             notes.append(f"torchscript: {error.message}")
     if "torch_export" in files:

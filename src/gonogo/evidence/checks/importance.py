@@ -48,14 +48,14 @@ class Importance(Check):
         taken = test.take(np.unique(np.linspace(0, test.rows - 1, num=min(test.rows, self.chosen["rows"]), dtype=np.int64)))
         y = class_indices(bundle.schema, taken.column(project.data.target))
         batch = encode_table(bundle.schema, taken)
-        base, isolation = sandbox.scores(bundle.schema, bundle.model_path, batch)
+        base, isolation = sandbox.scores(bundle.schema, bundle.model, batch)
         if not np.isfinite(base).all():
             raise DataError("the model gives scores that are NaN or infinite.")
         before = overall_roc_auc(y, base)
         drops = dict.fromkeys(bundle.schema.feature_names, 0.0)
         unused = set(bundle.schema.feature_names)
         for names, shuffled in self._groups(batch, bundle.schema.features, taken.rows):
-            scores, _ = sandbox.scores(bundle.schema, bundle.model_path, shuffled)
+            scores, _ = sandbox.scores(bundle.schema, bundle.model, shuffled)
             for position, name in enumerate(names):
                 part = scores[position * taken.rows : (position + 1) * taken.rows]
                 drops[name] += (before - overall_roc_auc(y, part)) / self.chosen["repeats"]

@@ -9,10 +9,11 @@ from gonogo.base.tree import file_digest, read_tree
 from gonogo.evidence.check import Check
 from gonogo.evidence.inputs import BundleView
 from gonogo.evidence.record import Fact, Measurement
+from gonogo.model.formats import shipped_digest
 
 
 class Integrity(Check):
-    """Is the bundled model the declared file, byte for byte, and is the bundle what its digest says?"""
+    """Is the bundled model the declared file (or folder, packed), byte for byte, and is the bundle what its digest says?"""
 
     name = "integrity"
     facts: ClassVar = {
@@ -23,7 +24,7 @@ class Integrity(Check):
     }
 
     def measure(self, model_file: Path, bundle: BundleView) -> Measurement:
-        declared, bundled, tree = file_digest(model_file), file_digest(bundle.model_path), read_tree(bundle.root)
+        declared, bundled, tree = shipped_digest(model_file), file_digest(bundle.model.path), read_tree(bundle.root)
         findings = []
         if declared != bundled:
             findings.append(f"the declared model is {declared}, the bundled one {bundled}")

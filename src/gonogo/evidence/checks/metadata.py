@@ -72,7 +72,7 @@ class Metadata(Check):
             "has_seed": Fact(has_seed),
             "has_training_data": Fact(train != ""),
             "training_data_digest_match": Fact(train == file_digest(train_file)),
-            "model_digest_match": Fact(model == file_digest(bundle.model_path)),
+            "model_digest_match": Fact(model == file_digest(bundle.model.path)),
             "has_environment": Fact(count > 0 and bool(run_record.get("python"))),
             **({"seed": Fact(int(str(seed)))} if has_seed else {}),
             **_config(run_record, files or {}),

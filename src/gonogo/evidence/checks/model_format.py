@@ -38,6 +38,8 @@ class ModelFormat(Check):
 
     def measure(self, model_file: Path, bundle: BundleView, files: Mapping[str, Path] | None = None) -> Measurement:
         declared = declared_file(files or {}, self.chosen["file"]) if self.chosen["file"] else model_file
+        if declared.is_dir():  # what ships of a folder is what was packed
+            declared = bundle.model.path
         bundled = {file.path: bundle.root / file.path for file in read_tree(bundle.root).files if file.size}
         looked = dict(bundled)
         if declared.resolve() not in {path.resolve() for path in bundled.values()}:
@@ -48,12 +50,12 @@ class ModelFormat(Check):
         return Measurement(
             {
                 "format": Fact(sniff(declared)),
-                "bundled_format": Fact(sniff(bundle.model_path)),
+                "bundled_format": Fact(sniff(bundle.model.path)),
                 "pickle_files": Fact(len(pickles)),
                 "unsafe_globals": Fact(sum(len(part.unsafe) for found in pickles.values() for part in found)),
                 "untrusted_types": Fact(sum(map(len, types.values()))),
                 "files_scanned": Fact(len(bundled)),
-                "size_mb": Fact(bundle.model_path.stat().st_size / 1e6, "MB"),
+                "size_mb": Fact(bundle.model.path.stat().st_size / 1e6, "MB"),
             },
             (
                 *(line for name, found in pickles.items() for line in _words(name, found)),

@@ -90,7 +90,7 @@ def _answers(
         return [], ""
     try:
         together = {name: np.concatenate([batch[name] for _, _, batch in asked]) for name in asked[0][2]}
-        scores, isolation = sandbox.scores(bundle.schema, bundle.model_path, together)
+        scores, isolation = sandbox.scores(bundle.schema, bundle.model, together)
         ends = np.cumsum([len(next(iter(batch.values()))) for _, _, batch in asked])[:-1]
         parts = np.split(scores, ends)
         return [(kind, must, part) for (kind, must, _), part in zip(asked, parts, strict=True)], isolation
@@ -99,7 +99,7 @@ def _answers(
         isolation = ""
         for kind, must, batch in asked:
             try:
-                scores, isolation = sandbox.scores(bundle.schema, bundle.model_path, batch)
+                scores, isolation = sandbox.scores(bundle.schema, bundle.model, batch)
                 answers.append((kind, must, scores))
             except ModelError as error:
                 answers.append((kind, must, error))
@@ -146,7 +146,7 @@ def _stacked(batch: Batch, features: list[Feature], value: Callable[[Numbers], N
 
 
 def _broken_tensors(bundle: BundleView, sandbox: SandboxPort) -> list[str]:
-    weights, _ = sandbox.weights(bundle.model_path)
+    weights, _ = sandbox.weights(bundle.model.path)
     if not weights.tensors:
         raise DataError("the model's graph holds no numbers at all.")
     return [tensor.name for tensor in weights.tensors if tensor.non_finite]

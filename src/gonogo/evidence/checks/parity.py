@@ -104,11 +104,11 @@ def _batches(bundle: BundleView, test: Table, sandbox: SandboxPort) -> tuple[int
     parts: list[Batch] = [base, *(changed for _, _, changed in changed_batches(bundle.schema, base))]
     batch: Batch = {name: np.concatenate([part[name] for part in parts]) for name in base}
     try:
-        together, _ = sandbox.scores(bundle.schema, bundle.model_path, batch)
+        together, _ = sandbox.scores(bundle.schema, bundle.model, batch)
     except ModelError:
         batch = base
-        together, _ = sandbox.scores(bundle.schema, bundle.model_path, batch)
-    alone, _ = sandbox.scores(bundle.schema, bundle.model_path, batch, chunk=1)
+        together, _ = sandbox.scores(bundle.schema, bundle.model, batch)
+    alone, _ = sandbox.scores(bundle.schema, bundle.model, batch, chunk=1)
     same = np.asarray(np.isclose(together, alone, rtol=0.0, atol=TOLERANCE, equal_nan=True).all(axis=1))
     return len(same), int((~same).sum())
 

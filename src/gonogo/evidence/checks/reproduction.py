@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,6 +17,7 @@ from gonogo.evidence.inputs import BundleView, ProjectView, SandboxPort, Scores,
 from gonogo.evidence.record import Fact, Measurement
 from gonogo.evidence.scratch import run_shielded, scratch_copy
 from gonogo.model.encode import encode_table
+from gonogo.model.formats import shipped_digest
 from gonogo.stats.classification import overall_roc_auc
 
 
@@ -54,17 +57,19 @@ class Reproduction(Check):
         old = scores_test.usable()
         with scratch_copy(project.root) as copy:
             made = copy / _inside(model_file, project.root)
+            if made.is_dir():
+                shutil.rmtree(made)
             made.unlink(missing_ok=True)
             finished, isolation = run_shielded(command, copy, sandbox)
             if finished.exit_code:
                 raise ChildError(f"`{' '.join(command)[:200]}` ended with {finished.exit_code}: {finished.last_words}")
-            if made.is_symlink() or not made.is_file():
+            if made.is_symlink() or not made.exists():
                 raise ChildError(
                     f"`{' '.join(command)[:200]}` ended well and wrote no {made.relative_to(copy).as_posix()}.",
-                    hint="code.train must write the file that model.path names.",
+                    hint="code.train must write what model.path names.",
                 )
-            same_bytes = file_digest(made) == file_digest(bundle.model_path)
-            scores, _ = sandbox.scores(bundle.schema, made, encode_table(bundle.schema, test))
+            same_bytes = shipped_digest(made) == file_digest(bundle.model.path)
+            scores, _ = sandbox.scores(bundle.schema, replace(bundle.model, path=made), encode_table(bundle.schema, test))
         new = Scores(old.y, scores, old.classes, isolation, old.threshold).usable()
         differences = np.abs(new.scores - old.scores).max(axis=1)
         flips = int((new.predicted != old.predicted).sum())

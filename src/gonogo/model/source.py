@@ -1,0 +1,53 @@
+"""A model as it is handed to a runtime, and the one way to load it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gonogo.base import catalogue
+from gonogo.model.formats import Shippable, check_options, model_kind, ship, sniff
+from gonogo.model.runtime import Loaded
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """The file (or folder) of a model, its format, and what the project declares for the runtime.
+
+    `options` has only what was declared: inputs [{name, dtype, width}], output, device (cpu, cuda or auto), trusted (types that a skops
+    file may build), callable ("module:function").
+    """
+
+    path: Path
+    format: str = "onnx"
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def declared(cls, path: Path, options: Mapping[str, Any]) -> ModelSource:
+        """What a project declares; whether it can be shipped is found by `check`. Raises ModelError when there is nothing to look at."""
+        return cls(path, sniff(path), options)
+
+    def check(self) -> Shippable:
+        """Its format. Raises ModelError when it cannot be shipped, or the options lack what the format needs."""
+        kind = model_kind(self.path)
+        check_options(kind, self.options)
+        return kind
+
+    def load(self) -> Loaded:
+        """Load it into this process. Raises what `check` and `load_model` raise."""
+        return load_model(self.check(), self.read(), self.options)
+
+    def read(self) -> bytes:
+        """The bytes that a bundle holds of it; a folder is packed. Raises ModelError."""
+        whole = io.BytesIO()
+        ship(self.path, whole)
+        return whole.getvalue()
+
+
+def load_model(kind: str, data: bytes, options: Mapping[str, Any]) -> Loaded:
+    """Load a model's bytes with the runtime of its format. Raises ModelError; NotFoundError for a format without a runtime."""
+    loaded: Loaded = catalogue.load("runtimes", kind)().load(data, options)
+    return loaded
