@@ -73,7 +73,7 @@ def test_every_bad_feature_of_every_row_is_named(models: Any) -> None:
     rows = [{"a": 1, "b": 2, "c": None}, {"b": "x", "zz": 1, "c": 1}, 7, {"a": None, "b": 1, "c": None, "y": 0, "x": 0}]
     assert problems(schema, *rows) == [
         (1, "a", "missing"), (1, "b", "type"), (1, "zz", "unknown"), (2, "", "type"),
-        (3, "a", "null"), (3, "x", "unknown"), (3, "y", "unknown"),
+        (3, "a", "null"), (3, "y", "unknown"), (3, "x", "unknown"),
     ]  # fmt: skip
 
 

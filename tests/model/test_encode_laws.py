@@ -67,7 +67,7 @@ def cases(draw: Any) -> tuple[Schema, list[Any]]:
 
 def outcome(encoder: RowEncoder, rows: list[Any], *, quickly: bool) -> Any:
     try:
-        return encoder.encode(rows) if quickly else encoder._encode_carefully(rows)
+        return encoder.encode(rows) if quickly else encoder.judge(rows)
     except RowErrors as error:
         return error.errors
 

@@ -4,36 +4,32 @@ Rules: every feature of the schema is there, and nothing else; a missing feature
 nullable (numbers become NaN, text becomes ""); NaN and infinity never; a boolean is no number, a number in quotes is no number, an int
 feature takes whole numbers only; a float feature takes what fits its graph input.
 
-The service encodes every request here, so there are two paths. The quick one looks at whole rows with a handful of C calls and gives up
-at the first doubt, without saying why. The careful one then goes value by value, and either encodes the rows or names every bad feature
-of every row. Both accept exactly the same rows (a property test holds them to it).
+There are two paths. The quick one (`packing.py`) takes whole batches with a handful of C calls and gives up at the first doubt, without
+saying why. The careful one then goes value by value, and either encodes the rows or names every bad feature of every row, up to
+`MOST_PROBLEMS`. Both accept exactly the same rows (a property test holds them to it).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, filterfalse
-from operator import itemgetter
+from itertools import filterfalse
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from gonogo.base.table import Table
 from gonogo.errors import DataError
+from gonogo.model.packing import DTYPES, EXACT, LARGEST, Doubt, Packer, record_of
 from gonogo.model.runtime import Array
 from gonogo.model.schema import Feature, GraphInput, Schema
 
-DTYPES: dict[str, Any] = {"float32": np.float32, "float64": np.float64, "int64": np.int64, "bool": np.bool_, "string": object}
-LARGEST = {"float32": float(np.finfo(np.float32).max), "float64": float(np.finfo(np.float64).max)}
 INT64 = range(-(2**63), 2**63)
-#: Largest whole number that every smaller one is told apart from in a float32 or float64 input.
-EXACT = {"float32": 2**24, "float64": 2**53}
 NAME_SHOWN = 120  #: characters of a stranger's feature name that we repeat
+MOST_PROBLEMS = 1000  #: listed; more are only counted
 
-_FLOATS = frozenset({float, int})
-_SCALARS: dict[str, frozenset[type]] = {"float": _FLOATS, "int": frozenset({int}), "bool": frozenset({bool}), "string": frozenset({str})}
 _ENTERS: dict[str, frozenset[str]] = {
     "float": frozenset({"float32", "float64"}),
     "int": frozenset({"int64", "float32", "float64"}),
@@ -45,12 +41,26 @@ _ENTERS: dict[str, frozenset[str]] = {
 class RowErrors(DataError, ValueError):
     """Rows that cannot be encoded. `errors` has one entry for each bad value: row (from 0), feature, problem, message.
 
-    Problems: "missing", "unknown", "type", "null", "not finite", "range", "text".
+    Problems: "missing", "unknown", "type", "null", "not finite", "range", "text". `total` counts those beyond `MOST_PROBLEMS` too.
     """
 
-    def __init__(self, errors: list[dict[str, Any]]) -> None:
-        super().__init__(f"{len(errors)} value(s) cannot be used; first: row {errors[0]['row']}: {errors[0]['message']}")
+    def __init__(self, errors: list[dict[str, Any]], total: int) -> None:
+        super().__init__(f"{total} value(s) cannot be used; first: row {errors[0]['row']}: {errors[0]['message']}")
         self.errors = errors
+        self.total = total
+
+
+class _Problems:
+    """What is wrong with some rows."""
+
+    def __init__(self) -> None:
+        self.listed: list[dict[str, Any]] = []
+        self.total = 0
+
+    def add(self, row: int, feature: str, problem: str, message: str) -> None:
+        self.total += 1
+        if self.total <= MOST_PROBLEMS:
+            self.listed.append({"row": row, "feature": feature, "problem": problem, "message": message})
 
 
 @dataclass(frozen=True)
@@ -59,9 +69,6 @@ class _Block:
 
     input: GraphInput
     features: tuple[Feature, ...]
-    pick: Callable[[Mapping[str, Any]], tuple[Any, ...]]  #: the values of these features of one row, in column order
-    types: frozenset[type]  #: Python types that the quick path knows to be right
-    nullable: tuple[bool, ...]  #: whether null may stand, in column order
 
 
 class RowEncoder:
@@ -74,73 +81,41 @@ class RowEncoder:
         self._blocks = tuple(_block(graph_input, schema) for graph_input in schema.inputs)
         if len(self._names) != self._width or sum(len(block.features) for block in self._blocks) != self._width:
             raise ValueError("the schema's features do not cover its inputs exactly once")
-        # A block of mixed types, or whole numbers in a float input, has limits of its own for each column: not for the quick path.
-        self._quick = all(
-            len({feature.type for feature in block.features}) == 1
-            and (block.features[0].type, block.input.dtype) in _QUICK_PAIRS
-            for block in self._blocks
-        )  # fmt: skip
+        self.packer = Packer(schema)
 
-    def encode(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
+    def encode(self, rows: Sequence[Any]) -> dict[str, Array]:
         """Rows as one array [rows, width] for each graph input. Raises RowErrors naming every bad feature of every row."""
-        if self._quick:
+        row_type = self.packer.row_type
+        if row_type is not None:
             try:
-                return self._encode_quickly(rows)
-            except (KeyError, TypeError, OverflowError, ValueError, AttributeError):
+                return self.packer.pack([record_of(msgspec.convert(row, row_type)) for row in rows])
+            except (Doubt, msgspec.MsgspecError, ValueError):
                 pass  # the careful path below says what is wrong, or finds that nothing is
-        return self._encode_carefully(rows)
+        return self.judge(rows)
 
-    def _encode_quickly(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
-        """Encode clean rows; any exception means "look closer"."""
-        width, count = self._width, len(rows)
-        if count == 0:
-            raise ValueError
-        for row in rows:
-            if len(row) != width:
-                raise ValueError
-        batch: dict[str, Array] = {}
-        for block in self._blocks:
-            values = block.pick(rows[0]) if count == 1 else tuple(chain.from_iterable(map(block.pick, rows)))
-            dtype = block.input.dtype
-            present: Sequence[Any] = values
-            if not block.types.issuperset(map(type, values)):
-                present = _present(block, values)
-            if dtype in LARGEST:
-                # The norm is at least the largest magnitude, and NaN or infinite if any value is: one call instead of three.
-                if not math.hypot(*present) <= LARGEST[dtype]:
-                    raise ValueError
-            elif dtype == "string" and not "".join(values).isascii():
-                raise ValueError
-            batch[block.input.name] = np.array(values, dtype=DTYPES[dtype]).reshape(count, len(block.features))
-        return batch
-
-    def _encode_carefully(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
-        errors: list[dict[str, Any]] = []
+    def judge(self, rows: Sequence[Any]) -> dict[str, Array]:
+        """The careful path: as `encode`."""
+        problems = _Problems()
         if len(rows) == 0:
-            errors.append({"row": 0, "feature": "", "problem": "missing", "message": "there are no rows"})
+            problems.add(0, "", "missing", "there are no rows")
         columns: list[list[list[Any]]] = [[] for _ in self._blocks]
         for number, row in enumerate(rows):
             if not isinstance(row, Mapping):
-                errors.append({"row": number, "feature": "", "problem": "type", "message": "a row must be an object of features"})
+                problems.add(number, "", "type", "a row must be an object of features")
                 continue
             for block, cells in zip(self._blocks, columns, strict=True):
-                cells.append([_cell(block.input, feature, row, number, errors) for feature in block.features])
+                cells.append([_cell(block.input, feature, row, number, problems) for feature in block.features])
             if len(row) != self._width or not self._names.issuperset(row):
-                for name in sorted(str(name) for name in row if name not in self._names):
+                for name in (str(name) for name in row if name not in self._names):
                     shown = name if len(name) <= NAME_SHOWN else name[:NAME_SHOWN] + "…"
-                    errors.append(
-                        {"row": number, "feature": shown, "problem": "unknown", "message": f"{shown!r} is no feature of this model"}
-                    )
-        if errors:
-            raise RowErrors(errors)
+                    problems.add(number, shown, "unknown", f"{shown!r} is no feature of this model")
+        if problems.total:
+            raise RowErrors(problems.listed, problems.total)
         return {
             block.input.name: _array(cells, block.input, len(rows)) for block, cells in zip(self._blocks, columns, strict=True)
         }  # fmt: skip
 
 
-_QUICK_PAIRS = frozenset(
-    {("float", "float32"), ("float", "float64"), ("int", "int64"), ("bool", "bool"), ("bool", "int64"), ("string", "string")}
-)
 _ENCODERS: dict[int, RowEncoder] = {}
 
 
@@ -229,28 +204,11 @@ def _block(graph_input: GraphInput, schema: Schema) -> _Block:
     for feature in features:
         if graph_input.dtype not in _ENTERS[feature.type]:
             raise ValueError(f"a {feature.type} feature ({feature.name!r}) cannot enter the {graph_input.dtype} input {graph_input.name!r}")
-    names = [feature.name for feature in features]
-    getter = itemgetter(*names)
-    pick = getter if len(names) > 1 else lambda row: (getter(row),)
-    types = frozenset[type]().union(*(_SCALARS[feature.type] for feature in features))
-    return _Block(graph_input, features, pick, types, tuple(feature.nullable for feature in features))
+    return _Block(graph_input, features)
 
 
-def _present(block: _Block, values: tuple[Any, ...]) -> list[Any]:
-    """The values without the nulls, which NumPy writes as NaN. Raises ValueError for a null or type that needs a closer look."""
-    width = len(block.nullable)
-    if block.input.dtype not in LARGEST:
-        raise ValueError
-    present = [value for value in values if value is not None]
-    if not block.types.issuperset(map(type, present)):
-        raise ValueError
-    if not all(block.nullable[position % width] for position, value in enumerate(values) if value is None):
-        raise ValueError
-    return present
-
-
-def _cell(graph_input: GraphInput, feature: Feature, row: Mapping[str, Any], number: int, errors: list[dict[str, Any]]) -> Any:
-    """The value of one feature of one row, ready for its array; what is wrong with it goes to `errors`."""
+def _cell(graph_input: GraphInput, feature: Feature, row: Mapping[str, Any], number: int, problems: _Problems) -> Any:
+    """The value of one feature of one row, ready for its array; what is wrong with it goes to `problems`."""
     if feature.name not in row:
         problem, message = "missing", "is missing"
     else:
@@ -262,7 +220,7 @@ def _cell(graph_input: GraphInput, feature: Feature, row: Mapping[str, Any], num
         problem, message, value = _judge(graph_input.dtype, feature, value)
         if not problem:
             return value
-    errors.append({"row": number, "feature": feature.name, "problem": problem, "message": f"{feature.name!r} {message}"})
+    problems.add(number, feature.name, problem, f"{feature.name!r} {message}")
     return None
 
 

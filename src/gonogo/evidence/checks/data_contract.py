@@ -11,7 +11,7 @@ from gonogo.evidence.check import Check
 from gonogo.evidence.domain import Domain
 from gonogo.evidence.inputs import BundleView, ProjectView
 from gonogo.evidence.record import Fact, Measurement
-from gonogo.model.encode import EXACT, LARGEST
+from gonogo.model.packing import EXACT, LARGEST
 from gonogo.model.schema import Feature
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from gonogo.model.encode import DTYPES
+from gonogo.model.packing import DTYPES
 from gonogo.model.runtime import Array
 from gonogo.model.schema import Schema
 from gonogo.service.batching import Computed
