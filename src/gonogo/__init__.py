@@ -20,6 +20,7 @@ From Python:
     import gonogo
 
     gonogo.record_run("models/run.json", params={"trees": 200}, metrics={}, data={"train": "data/train.csv"}, seed=17)
+    gonogo.Client("http://127.0.0.1:8400").predict([{"age": 41.0}])
 """
 
 from __future__ import annotations
@@ -28,11 +29,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gonogo.candidate.run_record import record_run
+    from gonogo.http.client import AsyncClient, Client, Prediction, RequestRefusedError
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "record_run"]
+__all__ = ["AsyncClient", "Client", "Prediction", "RequestRefusedError", "__version__", "record_run"]
 
-_PUBLIC = {"record_run": "gonogo.candidate.run_record:record_run"}
+_PUBLIC = {
+    "AsyncClient": "gonogo.http.client:AsyncClient",
+    "Client": "gonogo.http.client:Client",
+    "Prediction": "gonogo.http.client:Prediction",
+    "RequestRefusedError": "gonogo.http.client:RequestRefusedError",
+    "record_run": "gonogo.candidate.run_record:record_run",
+}
 
 
 def __getattr__(name: str) -> Any:

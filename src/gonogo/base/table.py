@@ -12,8 +12,8 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -129,6 +129,14 @@ class TableFiles:
         [(value,)] = self.ask(f"SELECT any_value({self.column(table, name)}) FROM {table}")  # noqa: S608 - names are quoted
         return None if value is None else self.kinds[table][name]
 
+    def batches(self, table: str, names: Sequence[str], size: int) -> Iterator[list[tuple[Any, ...]]]:
+        """Named columns of all rows, in order, at most `size` rows at a time; a missing value is None."""
+        query = f"SELECT {', '.join(self.column(table, name) for name in names)} FROM {table}"  # noqa: S608 - names are quoted
+        with self._connection.cursor() as reading, self._reading():
+            reading.execute(query)
+            while rows := reading.fetchmany(size):
+                yield rows
+
     def sample(self, table: str, names: Sequence[str], most: int, *, by: str | None = None) -> Table:
         """Named columns of all rows, in order; when there are more than `most`, of about that many, chosen by hashing their numbers.
 
@@ -155,10 +163,15 @@ class TableFiles:
         return Table(columns, len(next(iter(columns.values()))))
 
     def _run(self, sql: str, fetch: str) -> Any:
+        with self._reading():
+            return getattr(self._connection.execute(sql), fetch)()
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
         import duckdb
 
         try:
-            return getattr(self._connection.execute(sql), fetch)()
+            yield
         except duckdb.Error as error:
             paths = " and ".join(str(path) for path in self.files.values())
             raise DataError(f"{paths} cannot be read: {_reason(str(error))}") from error

@@ -25,6 +25,7 @@ VERBS: dict[str, str] = {
     "releases": "list the releases and where the pointers stand",
     "show": "show one release",
     "serve": "answer predictions",
+    "predict": "predictions for the rows of a file, by a release or a running service",
     "rollout": "move traffic in judged steps",
     "rollback": "go back to the previous release, now",
     "ship": "check, release and rollout in one go",

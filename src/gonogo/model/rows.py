@@ -49,7 +49,7 @@ def sample_rows(schema: Schema, table: Table, count: int) -> list[dict[str, Any]
     taken = table.take(positions)
     rows = []
     for index in range(taken.rows):
-        row = {feature.name: _value(feature, taken.column(feature.name)[index]) for feature in schema.features}
+        row = {feature.name: request_value(feature, taken.column(feature.name)[index]) for feature in schema.features}
         if all(row[feature.name] is not None or feature.nullable for feature in schema.features):
             rows.append(row)
     if not rows:
@@ -57,7 +57,8 @@ def sample_rows(schema: Schema, table: Table, count: int) -> list[dict[str, Any]
     return rows
 
 
-def _value(feature: Feature, value: Any) -> Any:
+def request_value(feature: Feature, value: Any) -> Any:
+    """A table's value as a client would send it."""
     if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
         return None
     if feature.type == "string":

@@ -7,6 +7,7 @@ the error that ended the connection. Errors that leave: UnreachableError.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -130,9 +131,9 @@ class ClientConnection(asyncio.Protocol):
             self.abort()  # an answer that nobody asked for: this connection can no longer be trusted
 
 
-async def connect_tcp(host: str, port: int) -> ClientConnection:
+async def connect_tcp(host: str, port: int, tls: ssl.SSLContext | None = None) -> ClientConnection:
     try:
-        _, connection = await asyncio.get_running_loop().create_connection(ClientConnection, host, port)
+        _, connection = await asyncio.get_running_loop().create_connection(ClientConnection, host, port, ssl=tls)
     except OSError as error:
         raise UnreachableError(f"{host}:{port} does not answer: {error.strerror or error}.") from error
     return connection

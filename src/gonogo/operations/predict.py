@@ -1,0 +1,143 @@
+"""`gonogo predict`: predictions for the rows of a file or a stream, by a verified release on this machine or by a running service.
+
+Rows are JSON lines, or a CSV or Parquet table with the model's features among its columns. They are read, computed and written a batch at
+a time, so that memory stays the same however many there are. A row that cannot be used stops nothing: it gets its errors in its place.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from gonogo.base.table import READERS, TableFiles
+from gonogo.errors import DataError, UsageError
+from gonogo.model.encode import RowErrors, encode_rows
+from gonogo.model.predict import labels, scores
+from gonogo.model.rows import request_value
+from gonogo.model.schema import Schema
+from gonogo.operations.verify import verify_reference
+from gonogo.operations.workspace import Workspace
+from gonogo.service.loading import served_bundle
+
+BATCH = 500  #: rows of one call of the model
+LONGEST_LINE = 1 << 20  #: characters of one JSON line
+
+Row = Mapping[str, Any]
+Written = Callable[[Sequence[Mapping[str, Any]]], None]
+Predictor = Callable[[Sequence[Row]], list[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """How many rows there were, and how many of them could not be used."""
+
+    rows: int
+    refused: int
+
+
+def predict(
+    predictor: Predictor, batches: Iterator[Sequence[Row | str]], write: Written, seen: Callable[[int], None] = lambda rows: None
+) -> Predicted:
+    """Give every batch to the predictor and its answers to `write`, in order; `seen` is told how many rows are done.
+
+    An answer is {"row", "label", "score", "scores"} or {"row", "errors"}; rows count from 0. A text in a row's place says why it is none.
+    """
+    done = refused = 0
+    for batch in batches:
+        rows = [row for row in batch if not isinstance(row, str)]
+        answers = iter(predictor(rows) if rows else [])
+        found = [
+            {"row": done + place, **({"errors": [{"problem": "row", "message": row}]} if isinstance(row, str) else next(answers))}
+            for place, row in enumerate(batch)
+        ]
+        refused += sum("errors" in one for one in found)
+        done += len(batch)
+        write(found)
+        seen(done)
+    return Predicted(done, refused)
+
+
+def release_predictor(workspace: Workspace, reference: str) -> tuple[Schema, Predictor]:
+    """A verified release's model in this process. Raises what verifying and loading raise."""
+    verified = verify_reference(workspace, reference)
+    release = f"{verified.system}@{verified.version}"
+    served = served_bundle(release, verified.bundle, {"version": str(verified.version)})
+    schema = served.schema
+
+    def ask(rows: Sequence[Row]) -> list[dict[str, Any]]:
+        values = scores(schema, served.loaded, encode_rows(schema, rows))
+        names = labels(schema, values)
+        return [_answer(schema, name, row) for name, row in zip(names, values.tolist(), strict=True)]
+
+    return schema, row_by_row(ask, RowErrors)
+
+
+def row_by_row(ask: Predictor, refusal: type[Exception]) -> Predictor:
+    """A predictor that gives a bad row its errors, and the others their predictions. `ask` computes all rows or raises a `refusal`, whose
+    `errors` name the bad ones: {row, feature, problem, message}."""
+
+    def predict_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
+        try:
+            return ask(rows)
+        except refusal as error:
+            errors: list[Mapping[str, Any]] = getattr(error, "errors", [])
+            bad: dict[int, list[dict[str, Any]]] = {}
+            for one in errors:
+                bad.setdefault(one["row"], []).append({name: value for name, value in one.items() if name != "row"})
+            if not bad:
+                raise  # not the rows' fault
+        good = [row for place, row in enumerate(rows) if place not in bad]
+        answers = iter(ask(good) if good else [])
+        return [{"errors": bad[place]} if place in bad else next(answers) for place in range(len(rows))]
+
+    return predict_rows
+
+
+def read_lines(stream: IO[str]) -> Iterator[list[Row | str]]:
+    """JSON lines in batches; empty lines are passed over, and a line that is no object is a text that says so."""
+    batch: list[Row | str] = []
+    number = 0
+    while line := stream.readline(LONGEST_LINE + 1):
+        number += 1
+        if len(line) > LONGEST_LINE and not line.endswith("\n"):
+            raise DataError(f"line {number} is longer than {LONGEST_LINE >> 20} MiB.", hint="One JSON object a line is needed.")
+        if not line.strip():
+            continue
+        batch.append(_row(line, number))
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def read_file(path: Path, schema: Schema | None) -> Iterator[Sequence[Row | str]]:
+    """The rows of a .jsonl, .csv or .parquet file. A table is asked for the schema's features. Raises DataError, UsageError."""
+    if path.suffix.lower() not in READERS:
+        with path.open(encoding="utf-8") as stream:
+            yield from read_lines(stream)
+        return
+    if schema is None:
+        raise UsageError(f"{path} is a table, and only a release says which columns are features.", hint="Send JSON lines to a service.")
+    with TableFiles(rows=path) as tables:
+        for part in tables.batches("rows", schema.feature_names, BATCH):
+            yield [
+                {feature.name: request_value(feature, value) for feature, value in zip(schema.features, values, strict=True)}
+                for values in part
+            ]
+
+
+def _row(line: str, number: int) -> Row | str:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return f"line {number} is not JSON: {error}"
+    return row if isinstance(row, dict) else f"line {number} is no object of features"
+
+
+def _answer(schema: Schema, label: str, row: Sequence[float]) -> dict[str, Any]:
+    named = dict(zip(schema.classes, row, strict=True))
+    return {"label": label, "score": row[-1] if len(schema.classes) == 2 else named[label], "scores": named}
