@@ -103,7 +103,6 @@ REFUSED = {
     "headers too large": (b"GET / HTTP/1.1\r\n" + HOST + b"a: " + b"b" * 2500 + b"\r\n\r\n", 431),
     "headers without end": (b"GET / HTTP/1.1\r\n" + HOST + b"a: " + b"b" * 2500, 431),
     "too many headers": (b"GET / HTTP/1.1\r\n" + HOST + b"".join(b"a%d: b\r\n" % n for n in range(150)) + b"\r\n", 431),
-    "upgrade": (b"GET / HTTP/1.1\r\n" + HOST + b"connection: upgrade\r\nupgrade: websocket\r\n\r\n", 400),
     "connect": (b"CONNECT example.org:443 HTTP/1.1\r\n" + HOST + b"\r\n", 400),
     "unknown expectation": (b"POST / HTTP/1.1\r\n" + HOST + b"expect: magic\r\ncontent-length: 1\r\n\r\na", 417),
     "trickling": (b"POST / HTTP/1.1\r\n" + HOST + b"content-length: 10\r\n\r\nabc", 408),
