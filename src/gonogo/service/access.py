@@ -94,18 +94,32 @@ class Access:
             return True
         if not self._keys:
             return self._within_rate(exchange, "", ANYBODY)
+        key = self._key_of(exchange)
+        if key is None:
+            return self._refuse(exchange, 401, "This needs an API key that is accepted here.", _CHALLENGE)
+        exchange.caller = key.name
+        if key.level < _LEVEL[role]:
+            return self._refuse(exchange, 403, f"This needs a key of the role {role}; {key.name} has the role {key.role}.", b"")
+        return self._rates is None or self._within_rate(exchange, key.name, key.role)
+
+    def permits(self, exchange: Exchange, role: str) -> bool:
+        """The same for an exchange that was admitted with a smaller role: it is not counted twice against the limit."""
+        if not self._keys:
+            return True
+        key = self._key_of(exchange)
+        if key is not None and key.level >= _LEVEL[role]:
+            return True
+        return self._refuse(exchange, 403, f"This needs a key of the role {role}.", b"")
+
+    def _key_of(self, exchange: Exchange) -> _Key | None:
         headers = exchange.headers
         text = headers.get(b"authorization", b"")
         text = text[7:] if text[:7].lower() == b"bearer " else headers.get(b"x-api-key", b"")
         key = self._keys.get(text[4:16], _NOBODY)
         fresh = _fresh_hash()
         fresh.update(text)
-        if not hmac.compare_digest(fresh.digest(), key.digest) & (time.time() < key.until):  # both are judged, whatever the first says
-            return self._refuse(exchange, 401, "This needs an API key that is accepted here.", _CHALLENGE)
-        exchange.caller = key.name
-        if key.level < _LEVEL[role]:
-            return self._refuse(exchange, 403, f"This needs a key of the role {role}; {key.name} is {key.role}.", b"")
-        return self._rates is None or self._within_rate(exchange, key.name, key.role)
+        # Both are judged, whatever the first says.
+        return key if hmac.compare_digest(fresh.digest(), key.digest) & (time.time() < key.until) else None
 
     def _within_rate(self, exchange: Exchange, name: str, role: str) -> bool:
         seconds = self._rates.wait(name, role) if self._rates else 0.0
