@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.serve.contenders import Contender
+from benchmarks.serve.dialects import Dialect
 from benchmarks.serve.model import Material
 from benchmarks.serve.native import compiled
 from benchmarks.serve.processes import Running
@@ -83,7 +84,7 @@ def measure(contender: Contender, material: Material, cells: Sequence[Cell], *, 
             for cell in random.sample(cells, len(cells)):
                 file = folder / f"requests-{cell.rows}"
                 if not file.is_file():
-                    _write_requests(file, contender, material, cell.rows)
+                    write_requests(file, contender.dialect, blocks(material, cell.rows))
                 before = running.cpu_seconds()
                 found = load(port, cell.connections, file, contender.dialect.marker, warm=warm, seconds=seconds, pinned=mine)
                 used = running.cpu_seconds() - before
@@ -127,8 +128,9 @@ def blocks(material: Material, rows: int) -> list[list[list[float]]]:
     return [[plain[(start + step) % len(plain)] for step in range(rows)] for start in range(len(plain) if rows == 1 else 64)]
 
 
-def _write_requests(file: Path, contender: Contender, material: Material, rows: int) -> None:
-    requests = [contender.dialect.request(block) for block in blocks(material, rows)]
+def write_requests(file: Path, asked: Dialect, wanted: Sequence[Sequence[Sequence[float]]]) -> None:
+    """The file that the load generator sends, in an order that has nothing to do with the data's."""
+    requests = [asked.request(rows) for rows in wanted]
     random.Random(1).shuffle(requests)
     file.write_bytes(b"".join(struct.pack("=I", len(request)) + request for request in requests))
 

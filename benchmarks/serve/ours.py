@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Protocol
+
+from benchmarks.serve.model import Material
+from gonogo.base.names import Version
+from gonogo.checklist.project import load_project
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL = ROOT / "tests" / "real"
-sys.path.insert(0, str(REAL))
-
-from benchmarks.serve.model import Material  # noqa: E402 - the releases and the service of the tests are found by the line above
+sys.path.insert(0, str(REAL))  # the releases and the service of the tests
 
 SYSTEM = "small"
 YAML = """
@@ -25,11 +29,17 @@ data: {train: train.csv, test: test.csv, target: benign}
 """
 
 
-def sealed(material: Material) -> Path:
+class Service(Protocol):
+    """What is used of the tests' `supervised.Service`."""
+
+    client: Any
+
+    def route(self, *arms: tuple[str, int], stable: str) -> dict[str, Any]: ...
+
+
+def sealed(material: Material, versions: Sequence[str] = ("1.0.0",)) -> Path:
     """A folder with `releases` and `keys`, sealed anew: what is measured is the code as it is now."""
     import sample
-    from gonogo.base.names import Version
-    from gonogo.checklist.project import load_project
 
     folder = material.folder / "sealed"
     shutil.rmtree(folder, ignore_errors=True)
@@ -38,9 +48,18 @@ def sealed(material: Material) -> Path:
     for name in ("forest.onnx", "train.csv", "test.csv"):
         shutil.copyfile(material.folder / name, project / name)
     (project / "gonogo.yaml").write_text(YAML, encoding="utf-8")
-    bundle = sample.build(load_project(project / "gonogo.yaml"), folder / "bundles")
-    sample.sealable(bundle, folder / "keys").seal(folder / "releases", version=Version(1, 0, 0))
+    ready = sample.sealable(sample.build(load_project(project / "gonogo.yaml"), folder / "bundles"), folder / "keys")
+    for version in versions:
+        ready.seal(folder / "releases", version=Version.parse(version))
     return folder
+
+
+def control(store: Path) -> Service:
+    """The control of the service of a store."""
+    import supervised
+
+    found: Service = supervised.Service(store, {})
+    return found
 
 
 def command(store: Path, port: int) -> list[str]:
