@@ -15,5 +15,5 @@ parser.add_argument("--key")
 for name in ("--public-fd", "--unix-fd", "--control-fd"):
     parser.add_argument(name, type=int)
 given = parser.parse_args()
-sockets = [socket.socket(fileno=fd) for fd in (given.public_fd, given.unix_fd, given.control_fd)]
-sys.exit(serve(lambda: (served_bundle(given.key, Bundle.open(given.release_dir), {}), {}), *sockets))
+public, private, control = (socket.socket(fileno=fd) for fd in (given.public_fd, given.unix_fd, given.control_fd))
+sys.exit(serve(lambda: (served_bundle(given.key, Bundle.open(given.release_dir), {}), {}), [public], private, control))

@@ -74,7 +74,7 @@ def put_bundle(folder: Path, *, broken: bool = False, schema: Schema | None = No
     baseline = {"format": "gonogo-baseline/1", "features": {"x": counted, "k": counted}, "score": counted}
     about = {"path": model_paths("onnx")[0], "format": "onnx", "sha256": hashlib.sha256(model).hexdigest(), "options": {}}
     documents = {
-        MANIFEST: manifest("small", about, run_record=False),
+        MANIFEST: manifest("small", about),
         SCHEMA: (schema or small_schema()).to_json(),
         BASELINE: baseline,
         GOLDEN: {"format": "gonogo-golden/1"},
@@ -137,9 +137,10 @@ class RunningWorker:
                 return message
 
     def take_over(self, table: RoutingTable, *, accept: bool) -> None:
-        self.say(kind="table", table=table.to_json(), accept=accept)
+        slots = [0] if accept else []
+        self.say(kind="table", table=table.to_json(), accept=slots)
         ack = self.hear("ack")
-        assert (ack["epoch"], ack["accept"]) == (table.epoch, accept)
+        assert (ack["epoch"], ack["accept"]) == (table.epoch, slots)
 
     def snapshot(self) -> dict:
         """Counters that are no older than this call."""

@@ -71,8 +71,8 @@ def test_a_release_that_verifies_is_served_and_gives_its_golden_answers(release,
             worker.process.pid,
         )
         table = RoutingTable(1, 1, (Arm("small@1.0.0", 10_000, str(tmp_path / "s")),), "small@1.0.0")
-        worker.control.sendall(json.dumps({"kind": "table", "table": table.to_json(), "accept": True}).encode() + b"\n")
-        assert worker.hear() == {"kind": "ack", "epoch": 1, "accept": True}
+        worker.control.sendall(json.dumps({"kind": "table", "table": table.to_json(), "accept": [0]}).encode() + b"\n")
+        assert worker.hear() == {"kind": "ack", "epoch": 1, "accept": [0]}
         connection = http.client.HTTPConnection("127.0.0.1", worker.public.getsockname()[1], timeout=20)
         for case in bundle.golden["requests"]:
             connection.request("POST", "/predict", json.dumps({"features": case["rows"]}))

@@ -203,7 +203,13 @@ def test_both_sides_find_the_same_short_socket_for_a_long_path(tmp_path):
 def test_only_loopback_is_listened_on():
     with pytest.raises(UsageError, match="loopback"):
         listen_public("0.0.0.0", 0)
-    with listen_public("127.0.0.1", 0) as first, pytest.raises(AddressInUseError, match=str(first.getsockname()[1])):
-        listen_public("127.0.0.1", first.getsockname()[1])
+    for slots in (1, 2):
+        listeners = listen_public("127.0.0.1", 0, slots)
+        (port,) = {listener.getsockname()[1] for listener in listeners}
+        for others in (1, 2):  # the slots of one service share their port with each other, and with nobody else
+            with pytest.raises(AddressInUseError, match=str(port)):
+                listen_public("127.0.0.1", port, others)
+        for listener in listeners:
+            listener.close()
     with pytest.raises(AddressInUseError):
         listen_public("127.0.0.1", 70_000)

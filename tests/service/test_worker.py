@@ -303,14 +303,14 @@ def test_the_end_of_the_control_channel_ends_the_worker_after_its_answers(crew):
 def test_an_older_table_does_not_come_back_into_force(crew):
     old, new = two_arms(crew, 0)
     old.take_over(crew.table(5, (old, 10_000), (new, 0)), accept=True)
-    old.say(kind="table", table=crew.table(4, (old, 0), (new, 10_000)).to_json(), accept=True)
+    old.say(kind="table", table=crew.table(4, (old, 0), (new, 10_000)).to_json(), accept=[0])
     old.snapshot()
     assert json.loads(ask(crew.port, GOOD)[2])["release"] == OLD
 
 
 def test_what_is_no_order_is_not_obeyed_and_not_acknowledged(crew):
     worker = alone(crew)
-    worker.say(kind="table", table={"format": "gonogo-route/1", "epoch": 2}, accept=True)
+    worker.say(kind="table", table={"format": "gonogo-route/1", "epoch": 2}, accept=[0])
     worker.say(nonsense=1)
     snapshot = worker.snapshot()
     assert snapshot["faults"] == 2

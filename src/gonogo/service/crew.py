@@ -113,7 +113,7 @@ class Crew:
 
     def muster(self, now: float) -> dict[str, int]:
         """How many processes there ought to be, how many answer, and how many are there and silent. `now` is loop time."""
-        silent = sum(worker.silent_for(now) >= 0.5 * self._silence_seconds for worker in self.ready_workers)
+        silent = sum(worker.silent_for(now) > self._silence_seconds / 2 for worker in self.ready_workers)
         return {"size": self._size, "ready": len(self.ready_workers) - silent, "silent": silent}
 
     def totals(self) -> dict[str, Any]:
@@ -125,7 +125,7 @@ class Crew:
 
     def start(self) -> None:
         self._refuse_or_not()
-        self._keepers = [asyncio.create_task(self._keep()) for _ in range(self._size)]
+        self._keepers = [asyncio.create_task(self._keep(place)) for place in range(self._size)]
 
     def worker_changed(self) -> None:
         """To be called when a worker of this crew has news."""
@@ -155,12 +155,12 @@ class Crew:
             self._bury(worker)
         self._refuse_or_not()
 
-    async def _keep(self) -> None:
+    async def _keep(self, place: int) -> None:
         back_off = BackOff()
         while not self._leaving:
             lived = 0.0
             try:
-                worker = await spawn(self._birth, self._owner)
+                worker = await spawn(self._birth, place, self._owner)
             except OSError as error:
                 self.problem = f"its process could not be started: {error.strerror or error}"
             else:
@@ -186,11 +186,15 @@ class Crew:
             worker.kill(f"its process was not ready within {self._start_seconds:g} s")
         since = looked = loop.time()
         was_ready = worker.state == "ready"
+        silent = False
         while not await self._changes.until(lambda: not worker.alive, _LOOK_SECONDS):
             now = loop.time()
             if now - looked > 4 * _LOOK_SECONDS:
                 worker.heard = max(worker.heard, now - self._silence_seconds / 2)
             looked = now
+            if silent != (worker.silent_for(now) > self._silence_seconds / 2):
+                silent = not silent
+                self._owner.worker_changed(worker)  # somebody else is to accept in its place, or no longer
             if worker.silent_for(now) > self._silence_seconds:  # one that leaves still reports until its last answer is out
                 worker.kill(f"its process did not answer for {self._silence_seconds:g} s")
             elif worker.silent_for(now) > self._silence_seconds / 4:

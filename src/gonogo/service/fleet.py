@@ -37,7 +37,7 @@ Resolve = Callable[[str], tuple[Path, VerifyingKey]]
 
 
 class Fleet:
-    """All processes of a service, by release. `public` is the listener that every worker inherits."""
+    """All processes of a service, by release."""
 
     def __init__(
         self,
@@ -136,12 +136,12 @@ class Fleet:
         self._prepared[release] = (folder, path)
         return True
 
-    def enlist(self, release: str, public: socket.socket) -> Crew:
-        """Start the processes of a prepared release."""
+    def enlist(self, release: str, public: Sequence[socket.socket]) -> Crew:
+        """Start the processes of a prepared release. Each inherits every listener of `public`."""
         folder, key = self._prepared[release]
         listener = self._listeners[release] = listen_private(self.socket_path(release))
         crew = self.crews[release] = Crew(
-            Birth(release, folder, key, self.log_path(release), public, listener, self._command),
+            Birth(release, folder, key, self.log_path(release), tuple(public), listener, self._command),
             self._owner,
             self._changes,
             size=self._size,

@@ -82,26 +82,40 @@ def listen_private(path: Path) -> socket.socket:
     return listener
 
 
-def listen_public(host: str, port: int) -> socket.socket:
-    """The listening socket of the service. Raises AddressInUseError, or UsageError when `host` is no loopback address."""
+def listen_public(host: str, port: int, slots: int = 1) -> tuple[socket.socket, ...]:
+    """The listening sockets of the service, all at one address: the kernel spreads new connections over them.
+
+    Raises AddressInUseError, or UsageError when `host` is no loopback address.
+    """
     if host not in ("127.0.0.1", "::1", "localhost"):
         raise UsageError(
             f"{host!r} is not a loopback address.", hint="Without authentication a service listens on 127.0.0.1; put a proxy before it."
         )
     family = socket.AF_INET6 if host == "::1" else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    listeners: list[socket.socket] = []
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(_BACKLOG)
-        listener.setblocking(False)
+        for _ in range(slots):
+            listener = socket.socket(family, socket.SOCK_STREAM)
+            listeners.append(listener)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if len(listeners) > 1:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            listener.bind((host, port))
+            port = listener.getsockname()[1]
+            if slots > 1:
+                # The first is bound alone and shares its port only afterwards: two services would share one without a word.
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            listener.setblocking(False)
+        for listener in listeners:
+            listener.listen(_BACKLOG)
     except (OSError, OverflowError) as error:
-        listener.close()
+        for listener in listeners:
+            listener.close()
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise AddressInUseError(
             f"cannot listen on {host}:{port}: {reason}.", hint="Stop what listens there, or choose another port with --port."
         ) from error
-    return listener
+    return tuple(listeners)
 
 
 class SoleOwner:

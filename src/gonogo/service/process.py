@@ -4,7 +4,7 @@
         └──failed, too slow──▶ gone     └──killed, crashed, silent──▶ gone
 
 Rules it keeps:
-1. A child inherits exactly three descriptors: the public listener, its release's Unix listener and its end of the control channel.
+1. A child inherits the public listeners, its release's Unix listener and its end of the control channel, and no other descriptor.
 2. It leads a process group of its own, so that a Ctrl-C at the terminal reaches the supervisor alone, and so that the whole tree
    under it can be ended by one signal.
 3. Whatever it says on the control channel is judged: a line that is not a message ends the process, since what it says next cannot
@@ -47,7 +47,7 @@ class Birth:
     folder: Path
     key: Path
     log: Path
-    public: socket.socket
+    public: tuple[socket.socket, ...]  #: one listener a slot
     private: socket.socket
     command: Sequence[str] = WORKER_COMMAND
 
@@ -96,16 +96,17 @@ class Changes:
 class WorkerProcess:
     """A running worker and what it last said. Made by `spawn`."""
 
-    def __init__(self, birth: Birth, process: asyncio.subprocess.Process, channel: asyncio.StreamWriter, owner: Owner) -> None:
+    def __init__(self, birth: Birth, place: int, process: asyncio.subprocess.Process, channel: asyncio.StreamWriter, owner: Owner) -> None:
         self.release = birth.release
+        self.place = place  #: among the processes of its release: the slot that it accepts from when the release is the stable one
         self.pid = process.pid
         self.state: State = "starting"
         self.digest = ""
         self.message = ""  #: why it failed, in its own words or as its exit status
         self.snapshot: dict[str, Any] = {}  #: cumulative since this process started
         self.heard = asyncio.get_running_loop().time()  #: when it last said anything, in loop seconds
-        self.sent: tuple[int, bool] | None = None  #: (epoch, accept) of the newest table it was sent
-        self.acked: tuple[int, bool] | None = None  #: (epoch, accept) that it says is in force
+        self.sent: tuple[int, tuple[int, ...]] | None = None  #: epoch of the newest table it was sent, and the slots it is to accept from
+        self.acked: tuple[int, tuple[int, ...]] | None = None  #: the same, as it says is in force
         self.access = 0  #: the number of the newest access that it says is in force
         self.drained = True  #: holds no public connection any more
         self._process = process
@@ -126,7 +127,7 @@ class WorkerProcess:
     @property
     def routes(self) -> bool:
         """It accepts, or still holds connections that it accepted: it must know every new table."""
-        return self.alive and self.sent is not None and (self.sent[1] or not self.drained)
+        return self.alive and self.sent is not None and (bool(self.sent[1]) or not self.drained)
 
     def silent_for(self, now: float) -> float:
         return now - self.heard
@@ -136,8 +137,8 @@ class WorkerProcess:
         with suppress(ConnectionError, RuntimeError):
             self._channel.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
 
-    def tell_table(self, table: Mapping[str, Any], epoch: int, *, accept: bool) -> None:
-        """Send a table, once per (epoch, accept)."""
+    def tell_table(self, table: Mapping[str, Any], epoch: int, *, accept: tuple[int, ...]) -> None:
+        """Send a table and the slots to accept from, once per (epoch, accept)."""
         if self.sent == (epoch, accept):
             return
         self.sent = (epoch, accept)
@@ -212,7 +213,7 @@ class WorkerProcess:
         elif kind == "ack" and "access" in message:
             self.access = int(message["access"])
         elif kind == "ack":
-            self.acked = (int(message["epoch"]), bool(message["accept"]))
+            self.acked = (int(message["epoch"]), tuple(int(slot) for slot in message["accept"]))
         elif kind == "counters":
             self.snapshot = dict(message["snapshot"])
         elif kind == "tripped":
@@ -227,12 +228,14 @@ class WorkerProcess:
         self._owner.worker_changed(self)
 
 
-async def spawn(birth: Birth, owner: Owner) -> WorkerProcess:
-    """Start a worker process and begin to listen to it. Raises OSError when the machine refuses a process."""
+async def spawn(birth: Birth, place: int, owner: Owner) -> WorkerProcess:
+    """Start a worker process for a place of its release and begin to listen to it. Raises OSError when the machine refuses a process."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        arguments = ["--release-dir", str(birth.folder), "--key", str(birth.key), "--public-fd", str(birth.public.fileno())]
-        arguments += ["--unix-fd", str(birth.private.fileno()), "--control-fd", str(theirs.fileno())]
+        arguments = ["--release-dir", str(birth.folder), "--key", str(birth.key), "--unix-fd", str(birth.private.fileno())]
+        arguments += ["--control-fd", str(theirs.fileno())]
+        for listener in birth.public:
+            arguments += ["--public-fd", str(listener.fileno())]
         with _open_log(birth.log) as log:
             process = await asyncio.create_subprocess_exec(
                 *birth.command,
@@ -240,7 +243,7 @@ async def spawn(birth: Birth, owner: Owner) -> WorkerProcess:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                pass_fds=(birth.public.fileno(), birth.private.fileno(), theirs.fileno()),
+                pass_fds=(*(listener.fileno() for listener in birth.public), birth.private.fileno(), theirs.fileno()),
                 process_group=0,
                 env={**os.environ, "OMP_NUM_THREADS": "1"},
             )
@@ -255,7 +258,7 @@ async def spawn(birth: Birth, owner: Owner) -> WorkerProcess:
         process.kill()
         ours.close()
         raise
-    worker = WorkerProcess(birth, process, channel, owner)
+    worker = WorkerProcess(birth, place, process, channel, owner)
     worker.follow(reader)
     return worker
 

@@ -1,20 +1,17 @@
-"""The supervisor: owns the public listening socket, keeps each release's processes alive, and puts routing tables in force.
+"""The supervisor: owns the public listening sockets, keeps each release's processes alive, and puts routing tables in force.
 
     controller ──control.sock──▶ supervisor ──control channel──▶ workers of the stable release ──unix socket──▶ workers of the other arm
                                      │ owns                             ▲ accept, answer, forward
-    clients ─────────────────▶ public listener ─────────────────────────┘
+    clients ─────────────────▶ public listeners ────────────────────────┘
 
 Rules it keeps:
 1. No request passes through it. It may die; the workers then end (their control channel ends), and its successor starts from the table
    on disk, the stable release first.
-2. A table is on disk before it is in force and before anybody is answered; it counts as in force only when no process routes by an
-   older one any more. A process that does not take it over in time is ended: then it routes nothing at all.
-3. The accepting role is handed over make-before-break: the new stable release accepts before the old one is told to leave. The
-   listening socket itself stays open in this process throughout, so that nobody is refused or reset.
+2. A table is on disk before it is in force and before anybody is answered; `force.py` puts it in force.
+3. The listening sockets stay open in this process throughout, whoever accepts from them, so that nobody is refused or reset.
 4. Only the safe direction is taken without a controller: an arm that a worker's breaker took off is taken off everywhere, under a new
    epoch. That is done first and written afterwards, for a full disk must not keep a bad arm in service.
-5. Trouble of an arm that does not accept never delays a table: a hung canary is not waited for.
-6. Counters only grow while this process lives; `boot_id` names its life.
+5. Counters only grow while this process lives; `boot_id` names its life.
 """
 
 from __future__ import annotations
@@ -38,6 +35,7 @@ from gonogo.service.control_server import ControlServer
 from gonogo.service.crew import Crew
 from gonogo.service.error_json import error_json
 from gonogo.service.fleet import Fleet, Resolve
+from gonogo.service.force import Force
 from gonogo.service.places import SoleOwner, listen_public, make_private, service_folder, socket_folder
 from gonogo.service.process import WORKER_COMMAND, Changes, WorkerProcess
 from gonogo.service.routing import WHOLE, Arm, RoutingTable
@@ -66,7 +64,7 @@ class Supervisor:
         self.folder = service_folder(store)
         self.sockets = socket_folder(self.folder)
         self.boot_id = uuid.uuid4().hex
-        self._host, self._port = host, port
+        self._host, self._port, self._processes = host, port, processes
         self._clock = clock or SystemClock()
         self._changes = Changes()
         self._lock = asyncio.Lock()  # one decision about the table at a time; never held while workers are waited for
@@ -75,10 +73,10 @@ class Supervisor:
         self._state: ServiceState | None = None
         self._saved: ServiceState | None = None  # what the file holds
         self._unsaved = ""  # why the state in force is not on disk; "" when it is
-        self._public: socket.socket | None = None
+        self._public: tuple[socket.socket, ...] = ()  # one listener a slot, a slot for each process of the stable release
         self._fleet = Fleet(self.folder, self.sockets, resolve, self, self._changes, size=processes, command=command)
+        self._force = Force(self._fleet, self._changes, processes)
         self._control = ControlServer(self)
-        self._access: tuple[Mapping[str, Any], int] = ({}, 0)  # who may do what, and the number of this version of it
         self._since = time.monotonic()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -87,9 +85,9 @@ class Supervisor:
     @property
     def address(self) -> tuple[str, int]:
         """Host and port of the public listener, once started."""
-        if self._public is None:
+        if not self._public:
             raise UsageError("The service has not been started.")
-        name = self._public.getsockname()
+        name = self._public[0].getsockname()
         return str(name[0]), int(name[1])
 
     @property
@@ -115,7 +113,7 @@ class Supervisor:
         stored = await asyncio.to_thread(self._file.load)
         first = _choose_first(stored, initial)
         await self._fleet.end_leftovers(_LEFTOVER_SECONDS)
-        self._public = listen_public(self._host, self._port)
+        self._public = listen_public(self._host, self._port, self._processes)
         self._launch(self._housekeep())
         if stored is None:
             await self._begin(first)
@@ -131,7 +129,7 @@ class Supervisor:
         await self._fleet.await_first(self._enlist(release))
         table = RoutingTable(epoch=1, token=0, arms=(Arm(release, WHOLE, str(self._fleet.socket_path(release))),), stable=release)
         await self._adopt(ServiceState(table, token=0, running=(release,)))
-        await self._await_force(table.epoch)
+        await self._force.reached(table.epoch)
 
     async def _recover(self) -> None:
         table = self.state.table
@@ -188,8 +186,8 @@ class Supervisor:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for release in list(self._fleet.crews):
             self._fleet.dismiss(release)
-        if self._public is not None:
-            self._public.close()
+        for listener in self._public:
+            listener.close()
         self._owner.release()
 
     # ---- verbs of the control API: all idempotent
@@ -229,7 +227,7 @@ class Supervisor:
             "token": state.token,
             "op_id": next(iter(reversed(list(state.ops or ()))), None),
             "table": table.to_json(),
-            "in_force": self._in_force(table.epoch),
+            "in_force": self._force.in_force(table.epoch),
             "releases": {release: {**self._fleet.describe(release), "weight_bp": table.weight(release)} for release in known},
             "tripped": [trip.to_json() for trip in state.trips],
             "unsaved": self._unsaved,
@@ -242,24 +240,15 @@ class Supervisor:
         """What all processes counted, added up, and what runs (`upward.py`)."""
         await self._fleet.refresh_counters()
         return {
-            **self._fleet.totals(),
+            **{name: sums for name, sums in self._fleet.totals().items() if name != "drift"},
             "boot_id": self.boot_id,
             "uptime_seconds": round(time.monotonic() - self._since, 3),
             "releases": {release: self._fleet.muster(release) for release in self._fleet.crews},
         }
 
     async def put_access(self, access: Mapping[str, Any]) -> None:
-        """Have every process judge callers by `access` (the content of the key file). Returns when all do; one that does not is ended."""
-        self._access = (dict(access), self._access[1] + 1)
-        self._push()
-        number, seconds = self._access[1], settings.number("ack_seconds")
-
-        def late() -> list[WorkerProcess]:
-            return [worker for worker in self._fleet.workers if worker.ready and worker.access < number]
-
-        if not await self._changes.until(lambda: not late(), seconds):
-            for worker in late():
-                worker.kill(f"its process did not take over new access rules within {seconds:g} s")
+        """Have every process judge callers by `access` (the content of the key file). Returns when all do."""
+        await self._force.admit_by(access, self._state.table if self._state else None)
 
     async def route(self, table: Mapping[str, Any], op_id: str, token: int) -> dict[str, Any]:
         """Put a table in force. Answers when no process routes by an older one.
@@ -279,7 +268,7 @@ class Supervisor:
                 self._check_runs(wanted)
                 await self._adopt(self.state.routed(wanted, op_id))
             epoch = self.state.did(op_id) or wanted.epoch
-        await self._await_force(epoch)
+        await self._force.reached(epoch)
         return {"already": already, "epoch": epoch, "current": self.state.table.epoch}
 
     async def stop_release(self, release: str, token: int | None = None) -> dict[str, Any]:
@@ -324,7 +313,7 @@ class Supervisor:
         if crew is not None:
             crew.worker_changed()
         if self._state is not None:
-            self._push()
+            self._force.push(self._state.table)
         self._changes.notify()
 
     def worker_tripped(self, worker: WorkerProcess, release: str, epoch: int, reason: str) -> None:
@@ -353,7 +342,7 @@ class Supervisor:
             if release == table.stable or not table.weight(release):
                 return
             self._state = self.state.tripped(release, epoch, reason, stamp(self._clock.now()))
-            self._push()
+            self._force.push(self._state.table)
             _log.warning("%s was taken off: %s", release, reason)
             try:
                 await self._save(self._state)
@@ -377,7 +366,7 @@ class Supervisor:
     async def _adopt(self, state: ServiceState) -> None:
         """Rule 2: write, then put in force."""
         await self._save(state)
-        self._push()
+        self._force.push(state.table)
 
     async def _save(self, state: ServiceState) -> None:
         if state != self._saved:
@@ -394,49 +383,7 @@ class Supervisor:
             if token > self.state.token:
                 await self._save(self.state.seen(token))
 
-    def _push(self) -> None:
-        """Send the table to everybody who may have it by now. Rule 3: whoever accepts keeps the old one until a successor accepts."""
-        table = self.state.table
-        document, epoch = table.to_json(), table.epoch
-        view = {"releases": {release: self._fleet.muster(release) for release in self._fleet.crews}, "stable": table.stable}
-        for worker in self._fleet.workers:
-            if worker.ready:
-                worker.tell_access(*self._access)
-                worker.tell_view(view)
-        stable = self._fleet.crews.get(table.stable)
-        successors = stable.ready_workers if stable else []
-        for worker in successors:
-            worker.tell_table(document, epoch, accept=True)
-        handed_over = any(worker.acked == (epoch, True) for worker in successors)
-        for worker in self._fleet.workers:
-            if worker.release == table.stable or not worker.ready:
-                continue
-            if handed_over or not (worker.sent and worker.sent[1]):
-                worker.tell_table(document, epoch, accept=False)
-
-    def _late(self, epoch: int) -> list[WorkerProcess]:
-        """Who may still route by a table older than `epoch`."""
-        return [worker for worker in self._fleet.workers if worker.ready and worker.routes and (worker.acked or (-1, False))[0] < epoch]
-
-    def _in_force(self, epoch: int) -> bool:
-        return not self._late(epoch)
-
-    async def _await_force(self, epoch: int) -> None:
-        seconds = settings.number("ack_seconds")
-        if await self._changes.until(lambda: self._in_force(epoch), seconds):
-            return
-        for worker in self._late(epoch):
-            if worker.sent and worker.sent[0] >= epoch:
-                worker.kill(f"its process did not take over table {epoch} within {seconds:g} s")
-        if not await self._changes.until(lambda: self._in_force(epoch), seconds):
-            late = ", ".join(sorted({worker.release for worker in self._late(epoch)}))
-            raise UnreachableError(
-                f"The table of epoch {epoch} is stored, but {late} has not taken it over.", hint="Repeat with the same op_id."
-            )
-
     def _enlist(self, release: str) -> Crew:
-        if self._public is None:
-            raise UsageError("The service has not been started.")
         return self._fleet.enlist(release, self._public)
 
     async def _housekeep(self) -> None:

@@ -3,8 +3,8 @@
     totals                 what all processes counted, added up, and which releases run (`Totals` below)
     load {release, actor}  verify and start a release; answers when it is ready: {release, already, pid, digest}
 
-`totals` is JSON: `counters`, `latency`, `drift`, `shadow` and `faults` as in a snapshot (`counters.py`), and `boot_id` (under which they
-never go down), `uptime_seconds`, `releases` {reference: {digest, size, ready, silent}}: processes wanted, ready, and those that
+`totals` is JSON: `counters`, `latency`, `shadow` and `faults` as in a snapshot (`counters.py`), and `boot_id` (under which they never go
+down), `uptime_seconds`, `releases` {reference: {digest, size, ready, silent}}: processes wanted, ready, and those that
 answer nobody just now and whose last word was counted.
 """
 
@@ -77,7 +77,7 @@ class Alone:
         if verb != "totals":
             raise ConflictError("This process serves one release alone.", hint="Several releases are served by `gonogo serve`.")
         return {
-            **self._counters.snapshot(),
+            **{name: sums for name, sums in self._counters.snapshot().items() if name != "drift"},
             "boot_id": self._boot_id,
             "uptime_seconds": round(time.monotonic() - self._since, 3),
             "releases": {self._served.release: {"digest": self._served.digest, "size": 1, "ready": 1, "silent": 0}},

@@ -1,9 +1,10 @@
 """One worker process: serves one release and obeys its supervisor.
 
-    python -m gonogo.service.worker --release-dir DIR --key PEM --public-fd N --unix-fd N --control-fd N
+    python -m gonogo.service.worker --release-dir DIR --key PEM --public-fd N [--public-fd N …] --unix-fd N --control-fd N
     python -m gonogo.service.worker --trial BUNDLE --digest D --public-fd N --control-fd N
 
-Everything it listens on is inherited, so that no socket is ever closed by a worker's end. The control channel carries JSON lines:
+Everything it listens on is inherited, so that no socket is ever closed by a worker's end; `accept` lists the public listeners to accept
+from, counted from 0 in the order given. The control channel carries JSON lines:
 
     supervisor → worker   {"kind": "access", "access", "number"} · {"kind": "view", "view"} · {"kind": "table", "table", "accept"}
                           {"kind": "snapshot"} · {"kind": "told", "id", "ok", "value" | "error"} · {"kind": "stop"}
@@ -49,18 +50,18 @@ from gonogo.service.wire import to_json
 
 PUSH_SECONDS = 0.2
 HEARTBEAT = 5  #: pushes; a snapshot goes out this often even when nothing was counted
-LINE_LIMIT = 1 << 20
+LINE_LIMIT = 32 << 20  #: bytes; the sums of a whole service are a long line
 BACKLOG_LIMIT = 4 << 20  #: bytes a supervisor may leave unread before snapshots are skipped
 IDLE_SECONDS = 1.0  #: how long a leaving worker waits for silent connections
 FAULTS_SHOWN = 50  #: tracebacks written to the log; after that only the count goes on
 
 
 class Worker:
-    """The life of one worker. `trial` has one listener, on which its own release answers."""
+    """The life of one worker. A trial has no private socket, and one public listener, on which its own release answers."""
 
-    def __init__(self, served: Served, *, public: socket.socket, private: socket.socket | None, control: socket.socket) -> None:
+    def __init__(self, served: Served, *, public: Sequence[socket.socket], private: socket.socket | None, control: socket.socket) -> None:
         self._served = served
-        self._public_socket = public
+        self._public_sockets = public
         self._private_socket = private
         self._control = control
         self._counters = Counters(served.release, DriftCounter(served.schema, served.baseline))
@@ -76,7 +77,8 @@ class Worker:
         limits = Limits(body=int(settings.number("request_body") * 2**20))
         headers = self._answering.own_headers
         handler = self._answering.public if private is not None else self._answering.trial
-        self._public = HttpServer(handler, limits, headers=headers, on_fault=self._fault)
+        # A server for each listener: its connections are told to close when somebody else accepts there again.
+        self._public = [HttpServer(handler, limits, headers=headers, on_fault=self._fault) for _ in public]
         self._private = HttpServer(self._answering.private, limits, headers=headers, on_fault=self._fault)
         self._writer: asyncio.StreamWriter | None = None
         self._drain: asyncio.Task[None] | None = None
@@ -89,7 +91,7 @@ class Worker:
         assert obeying is not None
         loop.add_signal_handler(signal.SIGTERM, obeying.cancel)
         if self._private_socket is None:
-            await self._public.listen(self._public_socket)
+            await self._accept((0,))
         else:
             await self._private.listen(self._private_socket)
         self._say(kind="ready", release=self._served.release, digest=self._served.digest, pid=os.getpid(), **told)
@@ -118,7 +120,7 @@ class Worker:
 
     async def _heed(self, message: dict[str, Any]) -> None:
         if message["kind"] == "table":
-            await self._take_over(RoutingTable.from_json(message["table"]), accept=bool(message["accept"]))
+            await self._take_over(RoutingTable.from_json(message["table"]), accept=[int(slot) for slot in message["accept"]])
         elif message["kind"] == "told":
             self._asking.told(message)
         elif message["kind"] == "view":
@@ -130,31 +132,38 @@ class Worker:
         elif message["kind"] == "snapshot":
             self._say(kind="counters", snapshot=self._counters.snapshot())
 
-    async def _take_over(self, table: RoutingTable, *, accept: bool) -> None:
+    async def _take_over(self, table: RoutingTable, *, accept: Sequence[int]) -> None:
         current = self._answering.table
         if current is not None and table.epoch < current.epoch:
             return  # overtaken by a newer one; what is in force was acknowledged
         self._answering.take_over(table)
-        if accept:
-            await self._public.listen(self._public_socket)
-        elif self._public.listening:
-            self._public.stop_listening()
-            if self._drain is None or self._drain.done():
-                self._drain = asyncio.get_running_loop().create_task(self._drain_public())
-        self._say(kind="ack", epoch=table.epoch, accept=accept)
+        accepted = await self._accept(accept)
+        if accepted and not accept and (self._drain is None or self._drain.done()):
+            self._drain = asyncio.get_running_loop().create_task(self._drain_public())
+        self._say(kind="ack", epoch=table.epoch, accept=list(accept))
+
+    async def _accept(self, slots: Sequence[int]) -> bool:
+        """Accept from these listeners and no others. Returns whether it accepted from any before."""
+        accepted = any(server.listening for server in self._public)
+        for slot, server in enumerate(self._public):
+            if slot in slots:
+                await server.listen(self._public_sockets[slot])
+            else:
+                server.stop_listening()
+        return accepted
 
     async def _drain_public(self) -> None:
-        await self._public.drained(settings.number("drain_seconds"))
-        if self._public.leaving:
+        await asyncio.gather(*(server.drained(settings.number("drain_seconds")) for server in self._public))
+        if all(server.leaving for server in self._public):
             self._say(kind="drained")
 
     async def _leave(self) -> None:
-        self._public.stop_listening()
-        await self._public.drained(settings.number("drain_seconds"), idle=IDLE_SECONDS)
+        await self._accept(())
+        await asyncio.gather(*(server.drained(settings.number("drain_seconds"), idle=IDLE_SECONDS) for server in self._public))
         self._private.stop_listening()
         await self._private.drained(IDLE_SECONDS, idle=0.0)
-        self._public.close()
-        self._private.close()
+        for server in (*self._public, self._private):
+            server.close()
 
     async def _push(self) -> None:
         quiet = 0
@@ -186,7 +195,10 @@ class Worker:
 
 
 def serve(
-    load: Callable[[], tuple[Served, dict[str, str]]], public: socket.socket, private: socket.socket | None, control: socket.socket
+    load: Callable[[], tuple[Served, dict[str, str]]],
+    public: Sequence[socket.socket],
+    private: socket.socket | None,
+    control: socket.socket,
 ) -> int:
     """Load and serve on given sockets until told to stop; the exit status. What fails to load is told on the control channel.
 
@@ -215,16 +227,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--key", type=Path)
     parser.add_argument("--digest")
     parser.add_argument("--accept-weaker", action="store_true")
-    parser.add_argument("--public-fd", type=int, required=True)
+    parser.add_argument("--public-fd", type=int, action="append", required=True)
     parser.add_argument("--unix-fd", type=int)
     parser.add_argument("--control-fd", type=int, required=True)
     given = parser.parse_args(arguments)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to hear
-    public, control = socket.socket(fileno=given.public_fd), socket.socket(fileno=given.control_fd)
+    public, control = [socket.socket(fileno=number) for number in given.public_fd], socket.socket(fileno=given.control_fd)
     if given.trial:
         if not given.digest:
             parser.error("--trial needs --digest")
-        return serve(lambda: _load_trial(given.trial, given.digest, given.accept_weaker, public), public, None, control)
+        return serve(lambda: _load_trial(given.trial, given.digest, given.accept_weaker, public[0]), public, None, control)
     if not given.key or given.unix_fd is None:
         parser.error("--release-dir needs --key and --unix-fd")
     private = socket.socket(fileno=given.unix_fd)
