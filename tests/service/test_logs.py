@@ -156,7 +156,7 @@ def test_nobody_waits_for_a_log_that_cannot_write_and_what_is_dropped_is_counted
         "from gonogo.service.logs import Lines, ROOM\n"
         "writer = Lines(None)\n"
         "logging.getLogger().addHandler(writer)\n"
-        "for number in range(3 * ROOM):\n"
+        "for number in range(6 * ROOM):\n"
         "    logging.warning('line %d', number)\n"
         "print(writer.dropped > ROOM, flush=True)\n"
         "import os; os._exit(0)\n"

@@ -121,7 +121,7 @@ class Lines(logging.Handler):
 
     def _drain(self) -> None:
         lines = []
-        while self._waiting:
+        for _ in range(len(self._waiting)):
             what = self._waiting.popleft()
             try:
                 lines.append(self._line(what))
