@@ -26,6 +26,7 @@ VERBS: dict[str, str] = {
     "show": "show one release",
     "serve": "answer predictions",
     "predict": "predictions for the rows of a file, by a release or a running service",
+    "render": "files for operators: systemd, container, nginx, Caddy",
     "rollout": "move traffic in judged steps",
     "rollback": "go back to the previous release, now",
     "ship": "check, release and rollout in one go",
