@@ -98,7 +98,7 @@ def check_batch(inputs: tuple[GraphInput, ...], batch: Mapping[str, Array]) -> i
     rows = -1
     for item in inputs:
         array = batch[item.name]
-        if array.ndim != 2 or array.shape[1] != item.width:
+        if array.ndim != 2 or (item.width and array.shape[1] != item.width):  # a width of 0 is open
             raise ModelError(f"input {item.name!r} takes {item.width} columns; the batch has the shape {array.shape}.")
         if array.dtype.str[1:] != _KINDS[item.dtype]:
             raise ModelError(f"input {item.name!r} takes {item.dtype}; the batch holds {array.dtype}.")

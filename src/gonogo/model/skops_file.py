@@ -13,7 +13,7 @@ import json
 import zipfile
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from gonogo.errors import ModelError
 
@@ -28,7 +28,8 @@ _LOADERS = frozenset(
         "SparseMatrixNode", "TreeNode", "LossNode", "CachedNode",
     }
 )  # fmt: skip
-_PLAIN = frozenset(
+#: Types that are nothing but data.
+PLAIN = frozenset(
     {
         *(f"builtins.{name}" for name in ("dict", "list", "tuple", "set", "frozenset", "str", "int", "float", "bool", "complex", "bytes")),
         "builtins.bytearray", "builtins.slice", "builtins.NoneType", "collections.OrderedDict", "numpy.ndarray", "numpy.dtype",
@@ -38,13 +39,13 @@ _PLAIN = frozenset(
 )  # fmt: skip
 
 
-def untrusted_types(path: Path, trusted: Collection[str]) -> tuple[str, ...]:
+def untrusted_types(file: Path | BinaryIO, trusted: Collection[str]) -> tuple[str, ...]:
     """What the file would build that is neither plain data nor in `trusted` ("module.Class"), sorted; () when it may be loaded.
 
     Raises ModelError when it is no skops file, or one that cannot be read to its end.
     """
     try:
-        with zipfile.ZipFile(path) as archive, archive.open("schema.json") as member:
+        with zipfile.ZipFile(file) as archive, archive.open("schema.json") as member:
             text = member.read(MOST_SCHEMA + 1)
         if len(text) > MOST_SCHEMA:
             raise ValueError("its schema is too long")
@@ -53,7 +54,7 @@ def untrusted_types(path: Path, trusted: Collection[str]) -> tuple[str, ...]:
             raise ValueError("its schema names no object")
         protocol = tree.get("protocol")
         older = set() if protocol == PROTOCOL else {f"whatever protocol {protocol} means by it"}
-        return tuple(sorted(_untrusted(tree, frozenset(trusted) | _PLAIN) | older))
+        return tuple(sorted(_untrusted(tree, frozenset(trusted) | PLAIN) | older))
     except (
         zipfile.BadZipFile,
         NotImplementedError,
@@ -65,7 +66,8 @@ def untrusted_types(path: Path, trusted: Collection[str]) -> tuple[str, ...]:
         EOFError,
         OSError,
     ) as error:
-        raise ModelError(f"{path} is no skops file that can be read: {error}.") from error
+        name = file if isinstance(file, Path) else "the model"
+        raise ModelError(f"{name} is no skops file that can be read: {error}.") from error
 
 
 def _untrusted(tree: Any, trusted: frozenset[str]) -> set[str]:

@@ -1,0 +1,82 @@
+"""LightGBM models from their text form, on one thread, on the CPU (LightGBM uses a GPU for training only).
+
+The score is a probability or the model is refused: `binary` and `cross_entropy` give that of the last class, `multiclass` and
+`multiclassova` one for each class. Other objectives, one's own among them, give raw margins. Early stopping is kept by the file itself:
+LightGBM saves the trees up to the best iteration.
+
+Source: LightGBM 4.7, `Booster.predict`, and the text format as `GBDT::SaveModelToString` writes it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from gonogo.errors import ModelError
+from gonogo.model.declared import Declared, first_line, library
+from gonogo.model.one_output import OneOutput, numeric_inputs, one_matrix
+from gonogo.model.runtime import NO_OPTIONS, GraphOutput
+
+_PROBABILITIES = ("binary", "cross_entropy", "xentropy", "multiclass", "softmax", "multiclassova", "multiclass_ova", "ova", "ovr")
+
+
+class LightgbmRuntime:
+    """Loads a LightGBM text model. See `gonogo.model.runtime.Runtime`."""
+
+    name: ClassVar[str] = "lightgbm"
+
+    def prepare(self) -> None: ...
+
+    def load(self, data: bytes, options: Mapping[str, Any] = NO_OPTIONS) -> OneOutput:
+        """Load a model. Raises ModelError when the text is not whole, or its objective gives no probabilities."""
+        declared = Declared.read(options)
+        lightgbm = library("lightgbm", "a LightGBM model", "lightgbm")
+        declared.settled_device(False, "LightGBM")
+        text = _whole(data)
+        objective = _line(text, "objective").partition(" ")[0]
+        if objective not in _PROBABILITIES:
+            raise ModelError(
+                f"the objective {objective or '(none)'!r} gives raw margins, not probabilities.",
+                hint="Train with the objective binary or multiclass.",
+            )
+        try:
+            booster = lightgbm.Booster(model_str=text)
+        except Exception as error:  # a LightGBMError, or whatever its parser stumbles over
+            raise ModelError(f"LightGBM cannot load the model: {first_line(error)}", hint="Save it again.") from error
+        names = [str(name) for name in booster.feature_name()]
+        inputs = numeric_inputs(declared.inputs, booster.num_feature(), names, "the LightGBM model")
+        matrix, predict = one_matrix(inputs), booster.predict
+        output = GraphOutput(declared.output, "float64", (None, booster.num_model_per_iteration()))
+        named = not all(re.fullmatch(r"Column_\d+", name) for name in names)
+        metadata = {"feature_names": json.dumps(names)} if named else {}
+        return OneOutput(inputs, output, lambda batch: predict(matrix(batch), num_threads=1), metadata=metadata)
+
+
+def _whole(data: bytes) -> str:
+    """The text of a model. What is cut is refused before LightGBM's parser sees it, which may read beyond the end."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ModelError("the model is no LightGBM text file.", hint="Save it with booster.save_model(path).") from error
+    end = text.rfind("\nend of parameters")
+    last = text.rstrip().rpartition("\n")[2]
+    sizes = _line(text, "tree_sizes").split()
+    first, trees_end = text.find("\nTree=0\n") + 1, text.find("\nend of trees")
+    complete = (
+        text.startswith("tree\n")
+        and 0 < trees_end < end
+        and (last == "end of parameters" or last.startswith("pandas_categorical:"))
+        and all(size.isdigit() for size in sizes)
+        and len(sizes) == text.count("\nTree=")
+        and (not sizes or sum(map(int, sizes)) == len(text[first : trees_end + 1].encode()))
+    )
+    if not complete:
+        raise ModelError("the model is not a whole LightGBM text file.", hint="Save it with booster.save_model(path), or copy it again.")
+    return text
+
+
+def _line(text: str, key: str) -> str:
+    found = re.search(rf"^{key}=(.*)$", text[: text.find("\nTree=") + 1 or len(text)], re.MULTILINE)
+    return found.group(1).strip() if found else ""
