@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from gonogo.service.exchange import Exchange
 from gonogo.service.pages.counts import CountPages
+from gonogo.service.pages.docs import DocsPage
+from gonogo.service.pages.forms import forms
 from gonogo.service.pages.model import ModelPages
+from gonogo.service.pages.openapi import openapi
 from gonogo.service.pages.page import Host, Route
 from gonogo.service.wire import to_json
 
@@ -14,15 +17,23 @@ class Pages:
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self._forms = forms(explains=False)
         model, counts = ModelPages(host), CountPages(host)
-        self._routes: dict[bytes, Route] = {
-            b"/": Route(b"GET", self._index, "this list"),
-            b"/health": Route(b"GET", model.health, "whether this process is well, and what it serves"),
-            b"/model_info": Route(b"GET", model.model_info, "features, classes and digests of the model"),
-            b"/model/info": Route(b"GET", model.model_info, "the same"),
-            b"/metrics": Route(b"GET", counts.metrics, "Prometheus metrics"),
-            b"/stats": Route(b"GET", counts.stats, "the same counts as JSON"),
-        }
+        routes = [
+            Route("GET", "/", self._index, "what can be asked for", "Index"),
+            Route("GET", "/health", model.health, "whether this process is well, and what it serves", "Health"),
+            Route("GET", "/model_info", model.model_info, "features, classes and digests of the model", "ModelInfo"),
+            Route("GET", "/model/info", model.model_info, "the same", "ModelInfo"),
+            Route("GET", "/metrics", counts.metrics, "Prometheus metrics", "text/plain"),
+            Route("GET", "/stats", counts.stats, "the same counts as JSON", "Stats"),
+            Route("GET", "/openapi.json", self._openapi, "this interface as OpenAPI 3.1", "Document"),
+        ]
+        listed = [(f"POST {form.path}", form.about) for form in self._forms]
+        listed += [(f"{route.method} {route.path}", route.about) for route in routes if route.path != "/"]
+        docs = DocsPage(host, listed, explains=False)
+        routes.append(Route("GET", "/docs", docs.page, "this interface for people, with a form", "text/html"))
+        self._routes = {route.path.encode(): route for route in routes}
+        self._document = b""
 
     def answer(self, exchange: Exchange) -> None:
         """Answer with the page of the exchange's path, now or later."""
@@ -30,15 +41,19 @@ class Pages:
         headers = self._host.own_headers
         if route is None:
             exchange.problem(404, "There is no such page. See GET / for what there is.", headers=headers)
-        elif exchange.method == route.method or (exchange.method == b"HEAD" and route.method == b"GET"):
+        elif exchange.method == route.method.encode() or (exchange.method == b"HEAD" and route.method == "GET"):
             route.page(exchange)
-        elif route.method == b"GET":
+        elif route.method == "GET":
             exchange.problem(405, "This page can only be read.", headers=headers + b"allow: GET, HEAD\r\n")
         else:
-            exchange.problem(405, f"This is asked for with {route.method.decode()}.", headers=b"%ballow: %b\r\n" % (headers, route.method))
+            exchange.problem(405, f"This is asked for with {route.method}.", headers=headers + f"allow: {route.method}\r\n".encode())
 
     def _index(self, exchange: Exchange) -> None:
-        endpoints = {"POST /predict": 'predictions for {"features": {...}} or {"features": [{...}, ...]}'}
-        endpoints |= {f"{route.method.decode()} {path.decode()}": route.about for path, route in self._routes.items() if path != b"/"}
-        answer = {"service": "gonogo", "release": self._host.served.release, "endpoints": endpoints}
-        exchange.answer(200, to_json(answer))
+        endpoints = {f"POST {form.path}": form.about for form in self._forms}
+        endpoints |= {f"{route.method} {route.path}": route.about for route in self._routes.values() if route.path != "/"}
+        exchange.answer(200, to_json({"service": "gonogo", "release": self._host.served.release, "endpoints": endpoints}))
+
+    def _openapi(self, exchange: Exchange) -> None:
+        if not self._document:
+            self._document = to_json(openapi(self._host, self._forms, self._routes.values()))
+        exchange.answer(200, self._document)

@@ -1,0 +1,119 @@
+"""JSON Schemas (2020-12) of what is asked and answered, made from the release: the components of the OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gonogo.model.schema import Schema
+from gonogo.service.pages.features import Told
+
+Document = dict[str, Any]
+TEXT: Document = {"type": "string"}
+COUNT: Document = {"type": "integer", "minimum": 0}
+
+
+def ref(name: str) -> Document:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def record(properties: dict[str, Any], optional: Sequence[str] = (), **more: Any) -> Document:
+    """An object that has these properties; others may come with later versions."""
+    return {"type": "object", "properties": properties, "required": [name for name in properties if name not in optional], **more}
+
+
+def asked(features: Sequence[Told], most_rows: int) -> dict[str, Document]:
+    """What a prediction is asked for with."""
+    example = {told.name: told.example for told in features}
+    row = record({told.name: told.to_json_schema() for told in features}, additionalProperties=False)
+    row["description"] = "One row: a value for every feature, and nothing else."
+    if any(value is not None for value in example.values()):
+        row["examples"] = [example]
+    several = {"type": "array", "items": ref("Row"), "minItems": 1, "maxItems": most_rows}
+    return {"Row": row, "Rows": record({"features": {"oneOf": [ref("Row"), several]}}, additionalProperties=False)}
+
+
+def answered(schema: Schema) -> dict[str, Document]:
+    """What predictions look like."""
+    share = {"type": "number"}
+    scores = record(dict.fromkeys(schema.classes, share), description="the score of each class")
+    prediction = record({"label": {"enum": list(schema.classes)}, "score": {**share, "description": _score(schema)}, "scores": scores})
+    answer = {
+        "release": {**TEXT, "description": "the release that answered"},
+        "prediction_id": {**TEXT, "description": "quote it when the true label comes in"},
+        "predictions": {"type": "array", "items": ref("Prediction"), "minItems": 1, "description": "one a row, in the order of the rows"},
+        "explanations": {"type": "array", "items": ref("Explanation"), "minItems": 1, "description": "one a row, when explain=true"},
+        "explainer": ref("Explainer"),
+    }
+    return {
+        "Prediction": prediction,
+        "Predictions": record(answer, ("explanations", "explainer")),
+        "Explanation": record(
+            {
+                "of": {"enum": list(schema.classes), "description": "the class whose score is explained"},
+                "score": share,
+                "base": {**share, "description": "the score of the row that is compared with"},
+                "contributions": record(dict.fromkeys(schema.feature_names, share), description="they and `base` add up to `score`"),
+            }
+        ),
+        "Explainer": record(
+            {"name": TEXT, "source": TEXT, "orders": COUNT, "seed": COUNT, "tolerance": share, "compared_with": ref("Row")}
+        ),
+    }
+
+
+def _score(schema: Schema) -> str:
+    if schema.task == "binary-classification":
+        return f"the score of {schema.classes[-1]!r}; from {schema.threshold:g} on, that is the label"
+    return "the score of the label"
+
+
+def problems() -> dict[str, Document]:
+    """What is answered when there is no prediction: RFC 9457, and the Open Inference Protocol's error with the same members beside it."""
+    fault = record(
+        {
+            "row": {**COUNT, "description": "from 0"},
+            "feature": {**TEXT, "description": "empty when the whole row is meant"},
+            "problem": {"enum": ["missing", "unknown", "type", "null", "not finite", "range", "text"]},
+            "message": TEXT,
+        }
+    )
+    members = {"type": TEXT, "title": TEXT, "status": {"type": "integer"}, "detail": TEXT, "errors": {"type": "array", "items": fault}}
+    return {
+        "Problem": record(members, ("errors",), description="RFC 9457. `errors` names every value that cannot be used."),
+        "OipError": record({"error": TEXT}, description="The Open Inference Protocol's error."),
+    }
+
+
+def pages() -> dict[str, Document]:
+    """What the pages that can be read give."""
+    named = record({"name": TEXT, "type": {"enum": ["float", "int", "bool", "string"]}, "nullable": {"type": "boolean"}})
+    info = {"release": TEXT, "digest": TEXT, "task": TEXT, "classes": {"type": "array", "items": TEXT}, "threshold": {"type": "number"}}
+    return {
+        "Document": {"type": "object"},
+        "Index": record({"service": TEXT, "release": TEXT, "endpoints": {"type": "object", "additionalProperties": TEXT}}),
+        "Health": record({"status": {"enum": ["healthy"]}, "release": TEXT, "digest": TEXT, "model_loaded": {"const": True}}),
+        "ModelInfo": record({**info, "features": {"type": "array", "items": named}}),
+        "Stats": record({"release": TEXT, "uptime_seconds": {"type": "number"}, "releases": {"type": "object"}, "faults": COUNT}),
+    }
+
+
+def oip() -> dict[str, Document]:
+    """The Open Inference Protocol's objects (kserve/open-inference-protocol, inference_rest.md)."""
+    sizes = {"type": "array", "items": {"type": "integer"}}
+    tensor = record({"name": TEXT, "datatype": TEXT, "shape": sizes})
+    return {
+        "OipServer": record({"name": TEXT, "version": TEXT, "extensions": {"type": "array", "items": TEXT}}),
+        "OipModel": record(
+            {
+                "name": TEXT,
+                "versions": {"type": "array", "items": TEXT},
+                "platform": TEXT,
+                "inputs": {"type": "array", "items": tensor},
+                "outputs": {"type": "array", "items": tensor},
+            }
+        ),
+        "OipReady": record({"name": TEXT, "ready": {"type": "boolean"}}, ("name",)),
+        "OipLive": record({"live": {"type": "boolean"}}),
+        "OipIndex": {"type": "array", "items": record({"name": TEXT, "version": TEXT, "state": TEXT, "reason": TEXT})},
+    }
