@@ -33,7 +33,8 @@ _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 @dataclass(frozen=True)
 class ModelDeclaration:
     """The model. `reference` is a table of the training framework's own scores: columns row (from 0) and score. `options` has what is
-    declared for the runtime, and nothing else: inputs, output, device, trusted, callable."""
+    declared for the runtime, and nothing else: inputs, output, device, trusted, callable. `pipeline` is the document of pre- and
+    post-processing."""
 
     path: Path
     task: Literal["binary-classification", "multiclass-classification"]
@@ -42,6 +43,7 @@ class ModelDeclaration:
     threshold: float = 0.5
     reference: Path | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    pipeline: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -308,6 +310,7 @@ class _Reader:
             threshold=float(section.get("threshold", 0.5)),
             reference=self.path(section, "reference"),
             options={key: section[key] for key in ("inputs", "output", "device", "trusted", "callable") if key in section},
+            pipeline=self.path(section, "pipeline"),
         )
 
     def tables(self) -> DataDeclaration:

@@ -82,6 +82,7 @@ def _model() -> dict[str, Any]:
                 "scores of the training framework for rows of the test table: columns row (from 0) and score", "models/reference.csv"
             ),
             **_runtime(),
+            "pipeline": _path("pre- and post-processing, sealed with the model: docs/formats/pipeline.md", "models/pipeline.json"),
         },
         ("path", "task"),
     )

@@ -4,8 +4,8 @@ It reads SCRATCH/request.json, gives up what `isolation` lists, and only then op
 and in one piece, so that a child that dies on the way has left no result. Nothing heavy is imported before the isolation is in force: a
 namespace needs a process of one thread.
 
-Request: {"task", "model", "format", "options", "seconds", "memory_mib", "accept_weaker", "parent", "arrays": table of contents,
-"request": {…}}.
+Request: {"task", "model", "format", "options", "pipeline", "seconds", "memory_mib", "accept_weaker", "parent",
+"arrays": table of contents, "request": {…}}.
 Result: {"facts": {…}, "arrays": [names], "isolation": "…"} or {"error": {"kind", "message", "hint"}}.
 Tasks: "inspect" → what the model says about itself; "predict" → every floating output, in chunks of `request.chunk` rows; "weights" → the
 tensors of the file, without running it; "torch" → the output of a TorchScript or torch.export file.
@@ -57,7 +57,8 @@ def _work(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
     from gonogo.model.runtime import inspect
     from gonogo.model.source import ModelSource
 
-    loaded = ModelSource(Path(request["model"]), request["format"], request["options"]).load()
+    pipeline = Path(request["pipeline"]) if request["pipeline"] else None
+    loaded = ModelSource(Path(request["model"]), request["format"], request["options"], pipeline).load()
     names: list[str] = []
     facts: dict[str, Any] = inspect(loaded).to_json()
     if request["task"] == "predict":
@@ -96,11 +97,13 @@ def _predict(scratch: Path, loaded: Any, request: dict[str, Any]) -> list[str]:
 
 
 def _explain(error: Exception) -> dict[str, Any]:
-    from gonogo.errors import GonogoError
+    from gonogo.errors import DataError, GonogoError
 
     # The runtime's own way to say MemoryError has no type of its own.
     if any(words in str(error) for words in ("bad_alloc", "Failed to allocate memory", "bad allocation")):
         return _error("memory", str(error))
+    if isinstance(error, DataError):  # a kind of it too: values that a pipeline refuses
+        return _error("DataError", error.message, error.hint)
     if isinstance(error, GonogoError):
         return _error(type(error).__name__, error.message, error.hint)
     return _error("other", f"{type(error).__name__}: {error}")

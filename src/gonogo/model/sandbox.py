@@ -110,6 +110,7 @@ class Sandbox:
                 "model": str(model.path.resolve()),
                 "format": model.format,
                 "options": dict(model.options),
+                "pipeline": None if model.pipeline is None else str(model.pipeline.resolve()),
                 "seconds": self.seconds,
                 "memory_mib": self.memory_mib,
                 "accept_weaker": self.accept_weaker,

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from gonogo.base import catalogue
+from gonogo.errors import ModelError
 from gonogo.model.formats import Shippable, check_options, model_kind, ship, sniff
+from gonogo.model.pipeline import MOST_BYTES, Pipeline, PipelinedModel
 from gonogo.model.runtime import Loaded
 
 
@@ -18,17 +20,18 @@ class ModelSource:
     """The file (or folder) of a model, its format, and what the project declares for the runtime.
 
     `options` has only what was declared: inputs [{name, dtype, width}], output, device (cpu, cuda or auto), trusted (types that a skops
-    file may build), callable ("module:function").
+    file may build), callable ("module:function"). `pipeline` is the file of its pipeline, when it has one.
     """
 
     path: Path
     format: str = "onnx"
     options: Mapping[str, Any] = field(default_factory=dict)
+    pipeline: Path | None = None
 
     @classmethod
-    def declared(cls, path: Path, options: Mapping[str, Any]) -> ModelSource:
+    def declared(cls, path: Path, options: Mapping[str, Any], pipeline: Path | None) -> ModelSource:
         """What a project declares; whether it can be shipped is found by `check`. Raises ModelError when there is nothing to look at."""
-        return cls(path, sniff(path), options)
+        return cls(path, sniff(path), options, pipeline)
 
     def check(self) -> Shippable:
         """Its format. Raises ModelError when it cannot be shipped, or the options lack what the format needs."""
@@ -38,7 +41,7 @@ class ModelSource:
 
     def load(self) -> Loaded:
         """Load it into this process. Raises what `check` and `load_model` raise."""
-        return load_model(self.check(), self.read(), self.options)
+        return load_model(self.check(), self.read(), self.options, None if self.pipeline is None else read_pipeline(self.pipeline))
 
     def read(self) -> bytes:
         """The bytes that a bundle holds of it; a folder is packed. Raises ModelError."""
@@ -47,7 +50,16 @@ class ModelSource:
         return whole.getvalue()
 
 
-def load_model(kind: str, data: bytes, options: Mapping[str, Any]) -> Loaded:
-    """Load a model's bytes with the runtime of its format. Raises ModelError; NotFoundError for a format without a runtime."""
+def load_model(kind: str, data: bytes, options: Mapping[str, Any], pipeline: bytes | None = None) -> Loaded:
+    """Load a model's bytes with the runtime of its format, behind its pipeline when it has one. Raises ModelError."""
     loaded: Loaded = catalogue.load("runtimes", kind)().load(data, options)
-    return loaded
+    return loaded if pipeline is None else PipelinedModel(Pipeline.parse(pipeline), loaded)
+
+
+def read_pipeline(path: Path) -> bytes:
+    """The bytes of a pipeline's file, no more than a pipeline may have. Raises ModelError."""
+    try:
+        with path.open("rb") as file:
+            return file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise ModelError(f"the pipeline {path} cannot be read: {error.strerror or error}.", hint="Mend `model.pipeline`.") from error

@@ -123,7 +123,7 @@ def _model(workspace: Workspace) -> Finding:
     """Loaded as the gate loads it: in a child that can do nothing but compute."""
     try:
         model = workspace.project.model
-        inspection, isolation = workspace.sandbox().inspect(ModelSource.declared(model.path, model.options))
+        inspection, isolation = workspace.sandbox().inspect(ModelSource.declared(model.path, model.options, model.pipeline))
     except GonogoError as error:
         return Finding("model", False, str(error))
     return Finding("model", True, f"loads, {len(inspection.inputs)} inputs ({isolation})")

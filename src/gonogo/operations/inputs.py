@@ -166,10 +166,13 @@ class ProjectInputs:
         return self.project.model.path
 
     def _digest_model(self) -> str:
-        return digest({"file": self.digest("model_file"), "options": self.project.model.options})
+        pipeline = self.project.model.pipeline
+        read = None if pipeline is None else self._file_digest(pipeline, "model.pipeline")
+        return digest({"file": self.digest("model_file"), "options": self.project.model.options, "pipeline": read})
 
     def _get_model(self) -> ModelSource:
-        return ModelSource.declared(self.project.model.path, self.project.model.options)
+        model = self.project.model
+        return ModelSource.declared(model.path, model.options, model.pipeline)
 
     def _digest_run_record(self) -> str:
         return self._file_digest(self.project.run_record, "the run record")

@@ -27,12 +27,13 @@ from gonogo.evidence.sealed import SealedFolder
 from gonogo.model.derive import derive_schema
 from gonogo.model.encode import encode_table
 from gonogo.model.formats import ship, shipped_digest, suffix
+from gonogo.model.pipeline import Pipeline
 from gonogo.model.rows import class_indices, class_text
 from gonogo.model.runtime import Array, Inspection
 from gonogo.model.schema import Schema
-from gonogo.model.source import ModelSource
+from gonogo.model.source import ModelSource, read_pipeline
 from gonogo.release.baseline import make_baseline
-from gonogo.release.contents import BASELINE, ENVIRONMENT, GOLDEN, MANIFEST, RUN, SCHEMA, Bundle, manifest
+from gonogo.release.contents import BASELINE, ENVIRONMENT, GOLDEN, MANIFEST, PIPELINE, RUN, SCHEMA, Bundle, manifest
 from gonogo.release.drafts import clear_drafts
 from gonogo.release.environment import make_environment, runtime_packages
 from gonogo.release.golden import make_golden
@@ -62,11 +63,14 @@ def build_bundle(project: Project, sandbox: Sandbox, *, into: Path, progress: Pr
         into.mkdir(parents=True, exist_ok=True)
     clear_drafts(into)
     with draft_directory(into / "bundle") as draft:
-        model = ModelSource(draft / f"model/model.{suffix(kind, project.model.path)}", kind, project.model.options)
+        pipeline = None if project.model.pipeline is None else draft / PIPELINE
+        model = ModelSource(draft / f"model/model.{suffix(kind, project.model.path)}", kind, project.model.options, pipeline)
         with storage(draft, "write to"):
             model.path.parent.mkdir()
             with model.path.open("wb") as file:
                 ship(project.model.path, file)
+            if pipeline is not None:
+                pipeline.write_bytes(_canonical_pipeline(project))
         progress("inspecting the model", 0, 4)
         schema = _schema(project, sandbox, model, tables)
         progress("scoring the test table", 1, 4)
@@ -106,7 +110,8 @@ def sources_digest(project: Project) -> str:
     model, data = project.model, project.data
     if not model.path.exists():
         raise ModelError(f"there is no model at {model.path}.", hint="Train it, or mend `model.path` in gonogo.yaml.")
-    files = {"train": data.train, "test": data.test, "environment": project.environment, "run": project.run_record}
+    files = {"train": data.train, "test": data.test, "environment": project.environment}
+    files |= {"run": project.run_record, "pipeline": model.pipeline}
     for name, path in files.items():
         if path is not None and not path.is_file():
             raise DataError(f"the file for {name!r} is not at {path}.", hint="Mend its path in gonogo.yaml.")
@@ -185,6 +190,19 @@ def _classes(inspection: Inspection, target: Array, positive: str | None) -> Seq
     )
 
 
+def _canonical_pipeline(project: Project) -> bytes:
+    """The declared pipeline in canonical form, once it is sure that it can be read."""
+    assert project.model.pipeline is not None
+    data = read_pipeline(project.model.pipeline)
+    try:
+        Pipeline.parse(data)
+        return canonical_bytes(parse_json(data))
+    except ModelError as error:
+        raise ModelError(f"{project.shown(project.model.pipeline)}: {error.message}", hint=error.hint) from error
+    except ValueError as error:  # a whole number that JSON can hold and a float cannot
+        raise ModelError(f"{project.shown(project.model.pipeline)}: {error}.", hint="Write it with a point.") from error
+
+
 def _encoded(schema: Schema, table: Table, path: Path) -> dict[str, Array]:
     try:
         return encode_table(schema, table)
@@ -217,7 +235,7 @@ def _write(project: Project, draft: Path, model: ModelSource, documents: Mapping
             "sha256": shipped.removeprefix("sha256:"),
             "options": dict(model.options),
         }
-        content = manifest(project.system, about, run_record=project.run_record is not None)
+        content = manifest(project.system, about, [file.path for file in read_tree(draft).files])
         (draft / MANIFEST).write_bytes(canonical_bytes(content))
 
 

@@ -6,6 +6,7 @@
     baseline.json      frozen reference bins and counts
     golden.json        requests with the scores that they must get
     environment.lock   with what it was made and is to be served
+    pipeline.json      pre- and post-processing, when the model has any
     run.json           the run record, when there was one
 
 Exactly these files and no other: what is not declared is refused, dot-files too. `docs/formats/bundle.md` is the specification. Bundles
@@ -14,7 +15,7 @@ of the format before, which had ONNX models and no options, are read for ever.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,15 +27,17 @@ from gonogo.candidate.run_record import check_run
 from gonogo.errors import ModelError, NotFoundError, VerificationError
 from gonogo.model.declared import Declared
 from gonogo.model.formats import SUFFIXES
+from gonogo.model.pipeline import Pipeline
 from gonogo.model.runtime import Loaded
 from gonogo.model.schema import Schema
 from gonogo.model.source import ModelSource, load_model
 
 FORMAT, BEFORE = "gonogo-bundle/2", "gonogo-bundle/1"
-MANIFEST, SCHEMA, BASELINE, GOLDEN, ENVIRONMENT, RUN = (
-    "bundle.json", "schema.json", "baseline.json", "golden.json", "environment.lock", "run.json",
+MANIFEST, SCHEMA, BASELINE, GOLDEN, ENVIRONMENT, RUN, PIPELINE = (
+    "bundle.json", "schema.json", "baseline.json", "golden.json", "environment.lock", "run.json", "pipeline.json",
 )  # fmt: skip
 ALWAYS = (MANIFEST, SCHEMA, BASELINE, GOLDEN, ENVIRONMENT)
+SOMETIMES = {"run": RUN, "pipeline": PIPELINE}  #: by their names in bundle.json
 
 
 @dataclass(frozen=True)
@@ -61,17 +64,22 @@ class Bundle:
         about = _document(MANIFEST, tree.read(root, MANIFEST)) if MANIFEST in paths else {}
         model = _model_path(about)
         wrong = [f"missing: {path}" for path in (*ALWAYS, model) if path not in paths]
-        wrong += [f"not declared: {path}" for path in sorted(paths.keys() - {*ALWAYS, model, RUN})]
+        wrong += [f"not declared: {path}" for path in sorted(paths.keys() - {*ALWAYS, model, *SOMETIMES.values()})]
         if wrong:
             raise VerificationError(f"{root.name} is not a bundle: {'; '.join(wrong)}.")
         documents = {path: _document(path, tree.read(root, path)) for path in (SCHEMA, BASELINE, GOLDEN)}
-        _check_manifest(about, paths[model], RUN in paths, root.name)
+        _check_manifest(about, paths[model], paths, root.name)
         try:
             schema = Schema.from_json(documents[SCHEMA])
             if RUN in paths:
                 check_run(parse_json(tree.read(root, RUN)))
         except (ValueError, KeyError, TypeError) as error:
             raise VerificationError(f"{root.name}: the schema or the run record is malformed: {error}.") from error
+        try:
+            if PIPELINE in paths:
+                Pipeline.parse(tree.read(root, PIPELINE))
+        except ModelError as error:
+            raise VerificationError(f"{root.name}: {error.message}") from error
         for path, kind in ((BASELINE, "gonogo-baseline/1"), (GOLDEN, "gonogo-golden/1")):
             if documents[path].get("format") != kind:
                 raise VerificationError(f"{root.name}: {path} is not a {kind} document.")
@@ -85,7 +93,8 @@ class Bundle:
     def model(self) -> ModelSource:
         """The model's file with its format and options, for the sandbox."""
         about = self.manifest["model"]
-        return ModelSource(self.root / about["path"], about["format"], about.get("options", {}))
+        pipeline = self.root / PIPELINE if "pipeline" in self.manifest["files"] else None
+        return ModelSource(self.root / about["path"], about["format"], about.get("options", {}), pipeline)
 
     @property
     def model_digest(self) -> str:
@@ -107,16 +116,19 @@ class Bundle:
         return self.tree.read(self.root, self.manifest["model"]["path"])
 
     def load(self) -> Loaded:
-        """The model, loaded into this process. Raises VerificationError, ModelError."""
-        return load_model(self.model.format, self.model_bytes(), self.model.options)
+        """The model behind its pipeline, loaded into this process. Raises VerificationError, ModelError."""
+        model = self.model
+        pipeline = None if model.pipeline is None else self.tree.read(self.root, PIPELINE)
+        return load_model(model.format, self.model_bytes(), model.options, pipeline)
 
 
-def manifest(system: str, model: Mapping[str, Any], *, run_record: bool, written: str = FORMAT) -> dict[str, Any]:
+def manifest(system: str, model: Mapping[str, Any], paths: Container[str] = (), *, written: str = FORMAT) -> dict[str, Any]:
     """The content of bundle.json: no times, no machine, no absolute path, so that the same inputs give the same bundle.
 
-    `model` has path, format, sha256 and options.
+    `model` has path, format, sha256 and options; of `paths`, the files of the bundle, those count that not every bundle has.
     """
-    files = {"schema": SCHEMA, "baseline": BASELINE, "golden": GOLDEN, "environment": ENVIRONMENT} | ({"run": RUN} if run_record else {})
+    files = {"schema": SCHEMA, "baseline": BASELINE, "golden": GOLDEN, "environment": ENVIRONMENT}
+    files |= {name: path for name, path in SOMETIMES.items() if path in paths}
     return {"format": written, "system": system, "model": dict(model), "files": files}
 
 
@@ -132,7 +144,7 @@ def _model_path(about: Mapping[str, Any]) -> str:
     return str(model["path"]) if isinstance(model, dict) and model.get("path") in allowed else (*allowed, "model/model.onnx")[0]
 
 
-def _check_manifest(found: Mapping[str, Any], model_sha256: str, run_record: bool, where: str) -> None:
+def _check_manifest(found: Mapping[str, Any], model_sha256: str, paths: Container[str], where: str) -> None:
     system = found.get("system")
     if not isinstance(system, str) or not SYSTEM.fullmatch(system):
         raise VerificationError(f"{where}: bundle.json names no system.")
@@ -141,8 +153,8 @@ def _check_manifest(found: Mapping[str, Any], model_sha256: str, run_record: boo
     said: dict[str, Any] = {"path": _model_path(found), "format": kind, "sha256": model_sha256}
     if written == FORMAT and isinstance(model, dict):
         said["options"] = _checked_options(model.get("options"), where)
-    known = kind in SUFFIXES if written == FORMAT else (written, kind) == (BEFORE, "onnx")
-    if not known or found != manifest(system, said, run_record=run_record, written=str(written)):
+    known = kind in SUFFIXES if written == FORMAT else (written, kind) == (BEFORE, "onnx") and PIPELINE not in paths
+    if not known or found != manifest(system, said, paths, written=str(written)):
         raise VerificationError(f"{where}: bundle.json does not say what the bundle holds.")
 
 
