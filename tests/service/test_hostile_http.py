@@ -1,20 +1,19 @@
 """Malformed and smuggled requests, judged beside h11 and a real nginx: where the three differ, the table says why."""
 
-import asyncio
 import os
 import re
 import shutil
 import socket
 import subprocess
-import threading
 import time
+from contextlib import suppress
 
 import h11
 import pytest
-import uvloop
 
-from gonogo.service.http import HttpServer, Limits
+from gonogo.service.http import Limits
 from hostile_requests import CASES
+from small_server import serving
 
 NAMES = [case.name for case in CASES]
 NGINX = """
@@ -22,7 +21,8 @@ daemon off; master_process off; worker_processes 1; pid {folder}/pid; error_log 
 events {{ worker_connections 64; }}
 http {{
   access_log off; client_header_timeout 2s; client_body_timeout 2s; keepalive_timeout 2s;
-  client_body_temp_path {folder}/1; proxy_temp_path {folder}/2; fastcgi_temp_path {folder}/3; uwsgi_temp_path {folder}/4; scgi_temp_path {folder}/5;
+  client_body_temp_path {folder}/1; proxy_temp_path {folder}/2; fastcgi_temp_path {folder}/3;
+  uwsgi_temp_path {folder}/4; scgi_temp_path {folder}/5;
   server {{ listen unix:{folder}/front; location / {{ proxy_ignore_client_abort on; proxy_pass http://unix:{folder}/back:/; }} }}
   server {{ listen unix:{folder}/back; location / {{ return 200 ok; }} }}
 }}
@@ -40,10 +40,8 @@ def talk(kind, address, wire):
         connection.settimeout(20)
         connection.connect(address)
         connection.sendall(wire)
-        try:
+        with suppress(OSError):  # refused and closed already
             connection.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass  # refused and closed already
         received = b""
         while piece := connection.recv(1 << 16):
             received += piece
@@ -52,37 +50,16 @@ def talk(kind, address, wire):
 
 @pytest.fixture(scope="module")
 def ours():
-    """Sends bytes to our server: the verdict, the targets that a handler saw, and the status codes."""
-    seen, faults = [], []
-    listening = socket.create_server(("127.0.0.1", 0), backlog=100)
-    started, ending = threading.Event(), []
+    """Sends bytes to our server: the verdict, the targets that a handler saw, and the answer."""
+    with serving(Limits()) as (port, echo, _):
 
-    def handle(exchange):
-        seen.append(exchange.target)
-        exchange.answer(200, b"ok")
+        def send(wire):
+            echo.seen.clear()
+            answer = talk(socket.AF_INET, ("127.0.0.1", port), wire)
+            return verdict(answer), list(echo.seen), answer
 
-    async def main():
-        server = HttpServer(handle, Limits(), on_fault=faults.append)
-        await server.listen(listening)
-        ending.extend((asyncio.get_running_loop(), done := asyncio.Event()))
-        started.set()
-        await done.wait()
-        server.close()
-
-    thread = threading.Thread(target=lambda: asyncio.Runner(loop_factory=uvloop.new_event_loop).run(main()))
-    thread.start()
-    started.wait(10)
-
-    def send(wire):
-        seen.clear()
-        answer = talk(socket.AF_INET, listening.getsockname(), wire)
-        return verdict(answer), list(seen), answer
-
-    yield send
-    ending[0].call_soon_threadsafe(ending[1].set)
-    thread.join(10)
-    listening.close()
-    assert faults == []
+        yield send
+        assert echo.faults == []
 
 
 @pytest.fixture(scope="module")

@@ -65,6 +65,10 @@ class HttpExchange(Exchange):
         self.keep_alive = True
         self.wire: bytes | None = None
 
+    @property
+    def gone(self) -> bool:
+        return self.connection.transport is None
+
     def answer(self, status: int, body: bytes, *, content_type: bytes = JSON, headers: bytes | None = None) -> None:
         if self.wire is not None:
             return
@@ -81,6 +85,8 @@ class HttpExchange(Exchange):
             lines += b"connection: close\r\n"
         elif b"connection" in self.headers and self.headers[b"connection"].lower() == b"keep-alive":
             lines += b"connection: keep-alive\r\n"  # an HTTP/1.0 client must be told
+        if server.on_answered is not None:
+            server.on_answered(self, status, lines)
         sent = b"" if self.method == b"HEAD" else body
         self.wire = b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b\r\n%b" % (server.lines[status], content_type, len(body), lines, sent)
         if self.held:
@@ -396,10 +402,6 @@ class HttpConnection(asyncio.Protocol):
         if self.transport is not None:
             self.transport.abort()
 
-    def turn_away(self, status: int, detail: str) -> None:
-        """Answer a connection that may not ask, whatever it asks, and end it."""
-        self._refuse(status, detail, b"retry-after: 1\r\n" if status == 503 else b"")
-
     def look_at_clock(self, now: float) -> None:
         """End what takes too long: requests that trickle in, silence, clients that do not read."""
         limits = self.server.limits
@@ -471,3 +473,17 @@ class HttpConnection(asyncio.Protocol):
                 self.transport.pause_reading()
             else:
                 self.transport.resume_reading()
+
+
+class TurnedAway(HttpConnection):
+    """A connection that may not ask: it gets one answer, whatever it asks, and ends."""
+
+    __slots__ = ("_reason",)
+
+    def __init__(self, server: HttpServer, status: int, detail: str) -> None:
+        super().__init__(server)
+        self._reason = status, detail
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._refuse(*self._reason, b"retry-after: 1\r\n" if self._reason[0] == 503 else b"")

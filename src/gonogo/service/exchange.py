@@ -34,6 +34,11 @@ class Exchange:
     def query(self) -> bytes:
         return self.target.partition(b"?")[2]
 
+    @property
+    def gone(self) -> bool:
+        """True when nobody is there any more to take the answer."""
+        return False
+
     def answer(self, status: int, body: bytes, *, content_type: bytes = JSON, headers: bytes | None = None) -> None:
         """Answer once; `headers` are whole lines and stand for the server's own. A second answer is ignored: one may have left."""
         raise NotImplementedError

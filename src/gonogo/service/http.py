@@ -21,7 +21,7 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
 
-from gonogo.service.connection import LINGER_SECONDS, HttpConnection, HttpExchange
+from gonogo.service.connection import LINGER_SECONDS, HttpConnection, HttpExchange, TurnedAway
 from gonogo.service.exchange import Exchange
 from gonogo.service.tls import Certificate
 
@@ -71,6 +71,7 @@ class HttpServer:
         self.limits = limits
         self.headers = headers
         self.on_fault = on_fault
+        self.on_answered: Callable[[Exchange, int, bytes], None] | None = None  #: told of each answer: its status and header lines
         self.leaving = False
         self.held = 0  #: bytes, see `Limits.held`
         self.lines: dict[int, bytes] = {}  #: status line and date, by status
@@ -142,7 +143,7 @@ class HttpServer:
     async def _adopt(self, accepted: socket.socket, *, turned_away: bool) -> None:
         loop = asyncio.get_running_loop()
         secure: dict[str, Any] = {}
-        status, detail = 503, "The service has as many connections as it can."
+        reason = (503, "The service has as many connections as it can.") if turned_away else None
         try:
             if self._certificate is not None:
                 async with asyncio.timeout(self.limits.read_seconds):
@@ -152,10 +153,8 @@ class HttpServer:
                     context = self._certificate.context
                     secure = {"ssl": context, "ssl_handshake_timeout": seconds, "ssl_shutdown_timeout": LINGER_SECONDS}
                 else:
-                    turned_away, status, detail = True, 400, "This port speaks HTTPS."
-            _, connection = await loop.connect_accepted_socket(lambda: HttpConnection(self), accepted, **secure)
-            if turned_away:
-                connection.turn_away(status, detail)
+                    reason = 400, "This port speaks HTTPS."
+            await loop.connect_accepted_socket(lambda: TurnedAway(self, *reason) if reason else HttpConnection(self), accepted, **secure)
         except OSError as error:
             accepted.close()
             if self._certificate is None:  # whoever fails to shake hands has learned so; it is no fault of ours
