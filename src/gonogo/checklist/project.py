@@ -34,7 +34,7 @@ _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 class ModelDeclaration:
     """The model. `reference` is a table of the training framework's own scores: columns row (from 0) and score. `options` has what is
     declared for the runtime, and nothing else: inputs, output, device, trusted, callable. `pipeline` is the document of pre- and
-    post-processing."""
+    post-processing; `explainer` names how the service explains an answer when asked, if it does."""
 
     path: Path
     task: Literal["binary-classification", "multiclass-classification"]
@@ -44,6 +44,7 @@ class ModelDeclaration:
     reference: Path | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     pipeline: Path | None = None
+    explainer: Literal["shapley"] | None = None
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,15 @@ class MonitorDeclaration:
 
 
 @dataclass(frozen=True)
+class PredictionLogDeclaration:
+    """The log of served predictions. `sample` is a share of the requests; `redact` maps features to "drop" or "hash"."""
+
+    sample: float = 1.0
+    redact: Mapping[str, Literal["drop", "hash"]] = field(default_factory=dict)
+    keep_days: float = 30.0
+
+
+@dataclass(frozen=True)
 class ItemOverride:
     """What a project says about one item; None and empty mean that it says nothing."""
 
@@ -173,6 +183,7 @@ class Project:
     policy: PolicyDeclaration
     rollout: RolloutDeclaration
     monitor: MonitorDeclaration
+    prediction_log: PredictionLogDeclaration | None
     items: Mapping[str, ItemOverride]
     environment: Path | None
     isolation: Literal["required", "accept-weaker"]
@@ -267,6 +278,7 @@ class _Reader:
             policy=PolicyDeclaration(**self.data.get("policy", {})),
             rollout=self.rollout(),
             monitor=self.monitor(),
+            prediction_log=PredictionLogDeclaration(**self.data["prediction_log"]) if "prediction_log" in self.data else None,
             items={item: self.override(item, entry) for item, entry in self.data.get("items", {}).items()},
             environment=self.path(self.data, "environment"),
             isolation=self.data.get("isolation", "required"),
@@ -311,6 +323,7 @@ class _Reader:
             reference=self.path(section, "reference"),
             options={key: section[key] for key in ("inputs", "output", "device", "trusted", "callable") if key in section},
             pipeline=self.path(section, "pipeline"),
+            explainer=section.get("explainer"),
         )
 
     def tables(self) -> DataDeclaration:

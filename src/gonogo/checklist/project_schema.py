@@ -83,6 +83,12 @@ def _model() -> dict[str, Any]:
             ),
             **_runtime(),
             "pipeline": _path("pre- and post-processing, sealed with the model: docs/formats/pipeline.md", "models/pipeline.json"),
+            "explainer": {
+                "type": "string",
+                "enum": ["shapley"],
+                "description": "how the service explains an answer when it is asked to; without it, it does not",
+                "examples": ["shapley"],
+            },
         },
         ("path", "task"),
     )
@@ -297,6 +303,20 @@ def project_schema() -> dict[str, Any]:
         ),
         "rollout": _rollout(),
         "monitor": _monitor(),
+        "prediction_log": _object(
+            "log what is predicted, with the requests' values, as Parquet; without this section nothing is logged",
+            {
+                "sample": _number("share of the requests that are logged", 1, minimum=0, maximum=1),
+                "redact": {
+                    "type": "object",
+                    "description": "features whose values are not written: `drop` leaves them out, `hash` writes a keyed digest",
+                    "properties": {},
+                    "additionalProperties": {"type": "string", "enum": ["drop", "hash"]},
+                    "examples": ["{income: drop, postcode: hash}"],
+                },
+                "keep_days": _number("after how many days a segment is removed", 30, exclusiveMinimum=0),
+            },
+        ),
         "items": _items(),
         "environment": _path("a lock of the packages that the training used (requirements with exact versions)", "requirements.lock"),
         "isolation": {
