@@ -123,6 +123,7 @@ def sources_digest(project: Project) -> str:
             "system": project.system,
             "model": shipped_digest(model.path),
             "options": model.options,
+            "explainer": model.explainer,
             "files": {name: None if path is None else file_digest(path) for name, path in files.items()},
             "task": model.task,
             "features": None if model.features is None else list(model.features),
@@ -235,6 +236,8 @@ def _write(project: Project, draft: Path, model: ModelSource, documents: Mapping
             "sha256": shipped.removeprefix("sha256:"),
             "options": dict(model.options),
         }
+        if project.model.explainer is not None:
+            about["explainer"] = project.model.explainer
         content = manifest(project.system, about, [file.path for file in read_tree(draft).files])
         (draft / MANIFEST).write_bytes(canonical_bytes(content))
 

@@ -37,6 +37,7 @@ MANIFEST, SCHEMA, BASELINE, GOLDEN, ENVIRONMENT, RUN, PIPELINE = (
     "bundle.json", "schema.json", "baseline.json", "golden.json", "environment.lock", "run.json", "pipeline.json",
 )  # fmt: skip
 ALWAYS = (MANIFEST, SCHEMA, BASELINE, GOLDEN, ENVIRONMENT)
+EXPLAINERS = ("shapley",)
 SOMETIMES = {"run": RUN, "pipeline": PIPELINE}  #: by their names in bundle.json
 
 
@@ -125,7 +126,8 @@ class Bundle:
 def manifest(system: str, model: Mapping[str, Any], paths: Container[str] = (), *, written: str = FORMAT) -> dict[str, Any]:
     """The content of bundle.json: no times, no machine, no absolute path, so that the same inputs give the same bundle.
 
-    `model` has path, format, sha256 and options; of `paths`, the files of the bundle, those count that not every bundle has.
+    `model` has path, format, sha256 and options, and explainer when there is one; of `paths`, the files of the bundle, those count that not
+    every bundle has.
     """
     files = {"schema": SCHEMA, "baseline": BASELINE, "golden": GOLDEN, "environment": ENVIRONMENT}
     files |= {name: path for name, path in SOMETIMES.items() if path in paths}
@@ -153,6 +155,8 @@ def _check_manifest(found: Mapping[str, Any], model_sha256: str, paths: Containe
     said: dict[str, Any] = {"path": _model_path(found), "format": kind, "sha256": model_sha256}
     if written == FORMAT and isinstance(model, dict):
         said["options"] = _checked_options(model.get("options"), where)
+        if model.get("explainer") in EXPLAINERS:
+            said["explainer"] = model["explainer"]
     known = kind in SUFFIXES if written == FORMAT else (written, kind) == (BEFORE, "onnx") and PIPELINE not in paths
     if not known or found != manifest(system, said, paths, written=str(written)):
         raise VerificationError(f"{where}: bundle.json does not say what the bundle holds.")
