@@ -39,6 +39,7 @@ from gonogo.service.forward import Forwarder
 from gonogo.service.loading import Served
 from gonogo.service.pages.site import Pages
 from gonogo.service.routing import WHOLE, RoutingTable
+from gonogo.service.trace import identify
 from gonogo.service.upward import Upward
 from gonogo.service.wire import JSON, PROBLEM
 
@@ -143,6 +144,8 @@ class Answering:
     # ---- the two doors
 
     def public(self, exchange: Exchange) -> None:
+        if b"x-request-id" in exchange.headers or b"traceparent" in exchange.headers:
+            identify(exchange)
         if self.admission is not None and not self.admission.admit(exchange, "reader"):
             return
         self._admitted(exchange)

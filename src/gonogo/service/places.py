@@ -27,7 +27,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from gonogo.base.files import storage, write_atomic
-from gonogo.errors import AddressInUseError, ConflictError, StorageError, UsageError
+from gonogo.errors import AddressInUseError, ConflictError, StorageError
 
 _LONGEST_PATH = 100  # bytes; Linux takes 107, macOS 103
 _LONGEST_NAME = 24  # bytes of the longest socket's name
@@ -85,13 +85,9 @@ def listen_private(path: Path) -> socket.socket:
 def listen_public(host: str, port: int, slots: int = 1) -> tuple[socket.socket, ...]:
     """The listening sockets of the service, all at one address: the kernel spreads new connections over them.
 
-    Raises AddressInUseError, or UsageError when `host` is no loopback address.
+    Whether `host` may be listened on is for `access.check_exposure` to say. Raises AddressInUseError.
     """
-    if host not in ("127.0.0.1", "::1", "localhost"):
-        raise UsageError(
-            f"{host!r} is not a loopback address.", hint="Without authentication a service listens on 127.0.0.1; put a proxy before it."
-        )
-    family = socket.AF_INET6 if host == "::1" else socket.AF_INET
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listeners: list[socket.socket] = []
     try:
         for _ in range(slots):

@@ -36,6 +36,7 @@ from gonogo.service.crew import Crew
 from gonogo.service.error_json import error_json
 from gonogo.service.fleet import Fleet, Resolve
 from gonogo.service.force import Force
+from gonogo.service.key_watch import KeyWatch
 from gonogo.service.places import SoleOwner, listen_public, make_private, service_folder, socket_folder
 from gonogo.service.process import WORKER_COMMAND, Changes, WorkerProcess
 from gonogo.service.routing import WHOLE, Arm, RoutingTable
@@ -77,6 +78,7 @@ class Supervisor:
         self._fleet = Fleet(self.folder, self.sockets, resolve, self, self._changes, size=processes, command=command)
         self._force = Force(self._fleet, self._changes, processes)
         self._control = ControlServer(self)
+        self._keys = KeyWatch(self.folder, host, processes)
         self._since = time.monotonic()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -105,7 +107,7 @@ class Supervisor:
         """Take over the store, bind, start the stable release, then the others. `initial` is the release of a service that has no table.
 
         Raises ConflictError (another supervisor, or the stored table has another stable release), AddressInUseError, UsageError
-        (nothing to serve), StorageError (damaged table) and what starting the initial release raises.
+        (nothing to serve, or to others without keys), StorageError (damaged table or keys) and what starting the initial release raises.
         """
         make_private(self.folder)
         make_private(self.sockets)
@@ -113,6 +115,7 @@ class Supervisor:
         stored = await asyncio.to_thread(self._file.load)
         first = _choose_first(stored, initial)
         await self._fleet.end_leftovers(_LEFTOVER_SECONDS)
+        await self.put_access(self._keys.begin())  # before anything is served: the workers hear it before their first table
         self._public = listen_public(self._host, self._port, self._processes)
         self._launch(self._housekeep())
         if stored is None:
@@ -389,6 +392,8 @@ class Supervisor:
     async def _housekeep(self) -> None:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
+            if (access := self._keys.news()) is not None:
+                await self.put_access(access)
             if not self._unsaved:
                 continue
             async with self._lock:

@@ -39,6 +39,7 @@ import uvloop
 
 from gonogo import settings
 from gonogo.errors import GonogoError
+from gonogo.service.access import Access
 from gonogo.service.answer import Answering, Rules
 from gonogo.service.counters import SLICE, Counters
 from gonogo.service.drift import DriftCounter
@@ -71,6 +72,7 @@ class Worker:
             self._counters,
             rules=Rules.from_settings(),
             upward=Alone(served, self._counters) if private is None else self._asking,
+            admission=None if private is None else Access(),
             on_tripped=self._tripped,
             on_fault=self._fault,
         )
