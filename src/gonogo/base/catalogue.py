@@ -40,6 +40,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "export_info": "gonogo.evidence.checks.export_info:ExportInfo",
         "export_parity": "gonogo.evidence.checks.export_parity:ExportParity",
         "feature_list": "gonogo.evidence.checks.feature_list:FeatureList",
+        "feature_parity": "gonogo.evidence.checks.feature_parity:FeatureParity",
         "file": "gonogo.evidence.checks.file:File",
         "format": "gonogo.evidence.checks.format:Format",
         "gap": "gonogo.evidence.checks.gap:Gap",
@@ -95,7 +96,14 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "window_overlap": "gonogo.evidence.checks.window_overlap:WindowOverlap",
     },
     "runtimes": {
+        "callable": "gonogo.model.runtimes.callable:CallableRuntime",
+        "lightgbm": "gonogo.model.runtimes.lightgbm:LightgbmRuntime",
         "onnx": "gonogo.model.runtimes.onnx:OnnxRuntime",
+        "saved_model": "gonogo.model.runtimes.saved_model:SavedModelRuntime",
+        "skops": "gonogo.model.runtimes.skops:SkopsRuntime",
+        "torch_export": "gonogo.model.runtimes.torch_export:TorchExportRuntime",
+        "torchscript": "gonogo.model.runtimes.torchscript:TorchscriptRuntime",
+        "xgboost": "gonogo.model.runtimes.xgboost:XgboostRuntime",
     },
     "signers": {
         "file": "gonogo.trust.signers.file:FileSigner",

@@ -41,6 +41,10 @@ def _work(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
     from gonogo.model.isolation import die_with_parent, enter_isolation, limit_resources
 
     die_with_parent(request["parent"])
+    if request["task"] in ("inspect", "predict"):
+        from gonogo.model.source import prepare
+
+        prepare(request["format"])
     limits = limit_resources(seconds=request["seconds"], memory_mib=request["memory_mib"])
     entered = enter_isolation(writable=(scratch,), accept_weaker=request["accept_weaker"])
 

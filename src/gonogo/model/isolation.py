@@ -112,16 +112,18 @@ def enter_isolation(*, writable: Sequence[Path] | None = None, accept_weaker: bo
     return ", ".join(in_force)
 
 
-def limit_resources(*, seconds: float, memory_mib: float, open_files: int = 256) -> str:
-    """Cap this process's memory, CPU time, file size, open files; no core dumps. Returns the word for the evidence: "rlimits"."""
+def limit_resources(*, seconds: float | None, memory_mib: float, open_files: int = 256) -> str:
+    """Cap this process's memory, CPU time (`seconds`, None for no cap), file size, open files; no core dumps.
+
+    Returns the word for the evidence: "rlimits".
+    """
     memory = int(memory_mib * 2**20)
     caps = {
         resource.RLIMIT_AS: memory,
         resource.RLIMIT_FSIZE: memory,
         resource.RLIMIT_NOFILE: open_files,
-        resource.RLIMIT_CPU: int(seconds) + 2,
         resource.RLIMIT_CORE: 0,
-    }
+    } | ({} if seconds is None else {resource.RLIMIT_CPU: int(seconds) + 2})
     for kind, cap in caps.items():
         _, hard = resource.getrlimit(kind)
         limit = cap if hard == resource.RLIM_INFINITY else min(cap, hard)

@@ -50,6 +50,15 @@ class ModelSource:
         return whole.getvalue()
 
 
+def prepare(kind: str) -> None:
+    """Start what a model of this format needs and what an isolated process could not start; `load_model` finds it.
+
+    An unknown format needs nothing: loading it will say what is wrong.
+    """
+    if kind in catalogue.names("runtimes"):
+        catalogue.load("runtimes", kind)().prepare()
+
+
 def load_model(kind: str, data: bytes, options: Mapping[str, Any], pipeline: bytes | None = None) -> Loaded:
     """Load a model's bytes with the runtime of its format, behind its pipeline when it has one. Raises ModelError."""
     loaded: Loaded = catalogue.load("runtimes", kind)().load(data, options)

@@ -1,0 +1,52 @@
+"""Programs of torch.export (.pt2), in an isolated child process: PyTorch unpickles parts of such a file and resolves names in it.
+
+The program takes one tensor for each declared input, in their order, and gives probabilities. It must have been exported with a free first
+dimension. The child has no access to a GPU.
+
+Source: PyTorch 2.13 (`torch.export.load`: "never load data from an untrusted source").
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from gonogo.errors import ModelError
+from gonogo.model.declared import Declared, first_line
+from gonogo.model.hosted import HostedRuntime
+from gonogo.model.one_output import OneOutput
+from gonogo.model.runtime import NO_OPTIONS
+from gonogo.model.torch_tensors import program_inputs, served_program, torch_here
+
+
+class TorchExportRuntime(HostedRuntime):
+    """Hosts an exported program. See `gonogo.model.runtime.Runtime`."""
+
+    name: ClassVar[str] = "torch_export"
+    inside: ClassVar[str] = "gonogo.model.runtimes.torch_export:Inside"
+
+
+class Inside:
+    """What the child loads an exported program with; it is used nowhere else, since loading may run what the file says."""
+
+    name: ClassVar[str] = "torch_export"
+
+    def prepare(self) -> None: ...
+
+    def load(self, data: bytes, options: Mapping[str, Any] = NO_OPTIONS) -> OneOutput:
+        """Load a program. Raises ModelError when the bytes are no such program, or no inputs are declared."""
+        declared = Declared.read(options)
+        inputs = program_inputs(declared, "an exported program")
+        torch = torch_here()
+        declared.settled_device(False, "an isolated child")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                program = torch.export.load(io.BytesIO(data)).module()
+        except Exception as error:  # whatever its reader stumbles over
+            raise ModelError(
+                f"PyTorch cannot load the program: {first_line(error)}", hint="Save it again with torch.export.save."
+            ) from error
+        return served_program(torch, program, inputs, declared.output, "cpu")
