@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import stat
 from pathlib import Path
@@ -221,3 +222,26 @@ def test_a_folder_that_cannot_be_written_is_said_and_counted(tmp_path: Path) -> 
         await until(lambda: log.status["dropped"] == 2)
 
     assert "spool" in run_log(tmp_path, body)["problem"]
+
+
+def test_a_full_disk_costs_the_rows_that_came_then_and_no_others(tmp_path: Path) -> None:
+    async def body(log: LogProcess, sink: PredictionSink) -> None:
+        sink.see(computed(*([1] * 10)))
+        await settle(sink)
+        await until(lambda: sum(path.stat().st_size for path in spools(tmp_path / "spool")) > 0)
+        assert log._process is not None
+        pid = log._process.pid
+        full = sum(path.stat().st_size for path in spools(tmp_path / "spool")) + 10
+        soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE, (full, resource.RLIM_INFINITY))
+        sink.see(computed(*([1] * 10), first=100))
+        await settle(sink)
+        await until(lambda: log.status["dropped"] == 10)
+        assert "spool" in log.status["problem"]
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
+        sink.see(computed(*([1] * 10), first=200))
+        await settle(sink)
+
+    status = run_log(tmp_path, body)
+    assert (status["rows"], status["dropped"], status["problem"]) == (20, 10, "")
+    rows = read(tmp_path / "predictions", "SELECT feature_age FROM LOG ORDER BY 1")
+    assert [age for (age,) in rows] == [float(age) for age in (*range(10), *range(200, 210))]
