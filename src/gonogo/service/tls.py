@@ -62,6 +62,4 @@ class Certificate:
                 f"{certificate} and {key} are no certificate with its key ({reason}).",
                 hint="Both are PEM files, the key has no passphrase, and it is the one that the certificate was made for.",
             ) from error
-        except ValueError as error:
-            raise KeyFileError(f"{key} is locked with a passphrase.", hint="A service has nobody to ask: store the key without.") from error
         return context
