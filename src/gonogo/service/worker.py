@@ -247,13 +247,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _load_trial(folder: Path, digest: str, accept_weaker: bool, public: socket.socket) -> tuple[Served, dict[str, str]]:
     from gonogo.model.isolation import enter_isolation, limit_resources
+    from gonogo.model.source import prepare
+    from gonogo.release.contents import Bundle
 
     host = public.getsockname()[0]
     if host not in ("127.0.0.1", "::1"):
         raise ValueError(f"a trial listens on this machine only, not on {host}")
+    bundle = Bundle.open(folder, expected=digest)  # hashed, nothing of it loaded
+    prepare(str(bundle.manifest["model"]["format"]))
     limits = limit_resources(seconds=settings.number("child_seconds"), memory_mib=settings.number("child_memory"), open_files=4096)
     isolation = enter_isolation(writable=(), accept_weaker=accept_weaker)
-    return load_bundle(folder, digest), {"isolation": f"process, {limits}, {isolation}"}
+    return load_bundle(bundle), {"isolation": f"process, {limits}, {isolation}"}
 
 
 if __name__ == "__main__":
