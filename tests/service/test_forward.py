@@ -8,6 +8,7 @@ import pytest
 
 from gonogo.errors import UnreachableError
 from gonogo.service.client import connect_unix, request_bytes
+from gonogo.service.exchange import Exchange
 from gonogo.service.forward import MOST_IN_FLIGHT, Forwarder
 
 ARM = "m@1.1.0"
@@ -15,8 +16,8 @@ ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\nx-gonogo-release: m@1.1.0\r\
 
 
 @contextlib.asynccontextmanager
-async def arm(path, behave):
-    """An arm of our own making: `behave(number of the request, body) -> bytes to send, or None to hang up`."""
+async def arm(path, behave, heads=None):
+    """An arm of our own making: `behave(number of the request, body) -> bytes to send, or None to hang up`. Heads go into `heads`."""
     count, serving = 0, []
 
     async def serve(reader, writer):
@@ -26,6 +27,8 @@ async def arm(path, behave):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 assert b"x-gonogo-assigned: m@1.1.0" in head
+                if heads is not None:
+                    heads.append(head)
                 length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
                 body = await reader.readexactly(length)
                 count += 1
@@ -49,6 +52,10 @@ async def arm(path, behave):
         await asyncio.sleep(0.05)
 
 
+def asked(body, target=b"/predict", **headers):
+    return Exchange(b"POST", target, {name.encode().replace(b"_", b"-"): value for name, value in headers.items()}, body)
+
+
 def echo(count, body):
     return ANSWER % (len(body), body)
 
@@ -61,7 +68,7 @@ def test_each_of_many_requests_gets_its_own_answer(tmp_path):
     async def go():
         async with arm(tmp_path / "s", slowly) as forwarder:
             bodies = [b"body %d" % n for n in range(200)]
-            answers = await asyncio.gather(*(forwarder.predict(body, 5) for body in bodies))
+            answers = await asyncio.gather(*(forwarder.predict(asked(body), 5) for body in bodies))
             assert [answer.body for answer in answers] == bodies
 
     asyncio.run(go())
@@ -82,14 +89,29 @@ def test_what_is_no_answer_of_the_arm_is_an_error(tmp_path, answer):
     async def go():
         async with arm(tmp_path / "s", lambda count, body: answer) as forwarder:
             with pytest.raises(UnreachableError):
-                await forwarder.predict(b"{}", 0.3)
+                await forwarder.predict(asked(b"{}"), 0.3)
 
     asyncio.run(go())
 
 
 def test_an_arm_that_is_not_there_is_an_error(tmp_path):
     with pytest.raises(UnreachableError, match="does not answer"):
-        asyncio.run(Forwarder(str(tmp_path / "none"), ARM).predict(b"{}", 1))
+        asyncio.run(Forwarder(str(tmp_path / "none"), ARM).predict(asked(b"{}"), 1))
+
+
+def test_what_the_codec_needs_travels_with_the_request_and_keys_do_not(tmp_path):
+    heads = []
+
+    async def go():
+        async with arm(tmp_path / "s", echo, heads) as forwarder:
+            headers = {"content_type": b"application/octet-stream", "inference_header_content_length": b"7", "authorization": b"Bearer k"}
+            await forwarder.predict(asked(b"body", b"/v2/models/m/infer?explain=true", **headers), 5)
+
+    asyncio.run(go())
+    first, *lines = heads[0].split(b"\r\n")
+    assert first == b"POST /v2/models/m/infer?explain=true HTTP/1.1"
+    assert {b"content-type: application/octet-stream", b"inference-header-content-length: 7"} <= set(lines)
+    assert b"Bearer" not in heads[0]
 
 
 def test_a_late_answer_is_never_taken_for_the_next_request_s(tmp_path):
@@ -101,9 +123,9 @@ def test_a_late_answer_is_never_taken_for_the_next_request_s(tmp_path):
     async def go():
         async with arm(tmp_path / "s", late_first) as forwarder:
             with pytest.raises(UnreachableError, match="within"):
-                await forwarder.predict(b"first", 0.05)
+                await forwarder.predict(asked(b"first"), 0.05)
             for number in range(10):
-                assert (await forwarder.predict(b"%d" % number, 5)).body == b"%d" % number
+                assert (await forwarder.predict(asked(b"%d" % number), 5)).body == b"%d" % number
                 await asyncio.sleep(0.04)
 
     asyncio.run(go())
@@ -113,8 +135,8 @@ def test_a_kept_connection_that_was_closed_meanwhile_is_replaced_without_an_erro
     async def go():
         async with arm(tmp_path / "s", lambda count, body: echo(count, body) if count % 2 else None) as forwarder:
             # Every second request meets a connection that the arm closes; the third asks again on a fresh one.
-            assert (await forwarder.predict(b"a", 5)).body == b"a"
-            assert (await forwarder.predict(b"b", 5)).body == b"b"
+            assert (await forwarder.predict(asked(b"a"), 5)).body == b"a"
+            assert (await forwarder.predict(asked(b"b"), 5)).body == b"b"
 
     asyncio.run(go())
 
@@ -126,7 +148,7 @@ def test_a_hung_arm_never_holds_more_than_a_bounded_number_of_requests(tmp_path)
 
     async def go():
         forwarder = Forwarder(str(tmp_path / "s"), ARM)
-        outcomes = await asyncio.gather(*(forwarder.predict(b"{}", 0.3) for _ in range(MOST_IN_FLIGHT + 50)), return_exceptions=True)
+        outcomes = await asyncio.gather(*(forwarder.predict(asked(b"{}"), 0.3) for _ in range(MOST_IN_FLIGHT + 50)), return_exceptions=True)
         assert all(isinstance(outcome, UnreachableError) for outcome in outcomes)
         assert sum("already has" in str(outcome) for outcome in outcomes) == 50
         await asyncio.sleep(0.05)
@@ -141,7 +163,7 @@ def test_giving_up_answers_everything_in_flight_at_once(tmp_path):
 
     async def go():
         async with arm(tmp_path / "s", never) as forwarder:
-            waiting = [asyncio.ensure_future(forwarder.predict(b"{}", 60)) for _ in range(5)]
+            waiting = [asyncio.ensure_future(forwarder.predict(asked(b"{}"), 60)) for _ in range(5)]
             await asyncio.sleep(0.05)
             forwarder.give_up()
             outcomes = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 5)

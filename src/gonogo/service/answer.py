@@ -13,6 +13,8 @@ Rules it keeps:
 2. The stable arm answers what another arm cannot; a hung arm costs a request one deadline.
 3. An arm that breaks the breaker's rule gets nothing more from this worker, at once, and what it has in hand is taken from it.
 4. What arrives on the Unix socket was assigned by somebody else: it is answered here, never forwarded, never booked.
+5. A request that names a version is answered by that release or refused, and booked under epoch 0: no table assigned it, so no judge
+   counts it.
 """
 
 from __future__ import annotations
@@ -27,23 +29,26 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from gonogo import settings
-from gonogo.errors import UnreachableError
+from gonogo.service.arms import Arms
+from gonogo.service.asks import NamedAsk, OwnAsk, PlainAsk
 from gonogo.service.batching import Batcher
 from gonogo.service.breaker import Breaker, BreakerRule
-from gonogo.service.client import Response
 from gonogo.service.codec import Codec
 from gonogo.service.counters import Counters
 from gonogo.service.endpoints import endpoints
 from gonogo.service.exchange import Exchange
-from gonogo.service.forward import Forwarder
 from gonogo.service.loading import Served
 from gonogo.service.pages.site import Pages
-from gonogo.service.routing import WHOLE, RoutingTable
+from gonogo.service.routing import WHOLE, Arm, RoutingTable
+from gonogo.service.shadow import Shadow, no_counts
+from gonogo.service.sticky import Exposure, Sticky
 from gonogo.service.trace import identify
 from gonogo.service.upward import Upward
-from gonogo.service.wire import JSON, PROBLEM
+from gonogo.service.versions import HEADER, asked_version, named_in_path
+from gonogo.service.wire import RequestRefused
 
 Tripped = Callable[[str, int, str], None]
+ROLES = {b"/load": "operator"}  #: what it takes to ask, where being a reader is not enough
 
 
 class Admission(Protocol):
@@ -58,7 +63,7 @@ class Admission(Protocol):
 
 @dataclass(frozen=True)
 class Rules:
-    """Times in seconds. `stable_deadline` is how long a leaving worker waits for the stable arm: nobody else can answer."""
+    """Times in seconds. `stable_deadline` is how long a worker waits for a release when nobody else can answer."""
 
     arm_deadline: float = 0.5
     stable_deadline: float = 10.0
@@ -77,7 +82,7 @@ class Rules:
 
 
 class Answering:
-    """The answers of one worker. `take_over` puts a table in force; `public` and `private` handle exchanges of the two listeners."""
+    """The answers of one worker. `take_over` puts a table in force; `public`, `private` and `trial` handle exchanges of the listeners."""
 
     def __init__(
         self,
@@ -88,6 +93,7 @@ class Answering:
         upward: Upward,
         admission: Admission | None = None,
         on_tripped: Tripped = lambda release, epoch, reason: None,
+        on_exposure: Exposure = lambda key, epoch, release: None,
         on_fault: Callable[[BaseException], None],
     ) -> None:
         self.served = served
@@ -100,23 +106,28 @@ class Answering:
         self.batcher = Batcher(served, seen=counters.see, on_fault=on_fault)
         self.endpoints = endpoints(served, rules.most_rows)
         self.on_fault = on_fault
-        self._own_name = served.release.encode()
         self.own_headers = f"x-gonogo-release: {served.release}\r\n".encode()
+        self.epoch = 0
+        self.own_bad_leaves = False  #: this release is not the stable one: its bad answers are answered by the stable arm
+        self.shadow: Shadow | None = None
+        self._own_name = served.release.encode()
+        self._system = served.release.partition("@")[0]
+        self._arms = Arms(self)
         self._pages = Pages(self)
+        self._sticky = Sticky(os.urandom(32), on_exposure)
         self._on_tripped = on_tripped
         self._breakers: dict[str, Breaker] = {}
-        self._forwarders: dict[tuple[str, str], Forwarder] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._id_prefix = os.urandom(6).hex() + "-"
         self._id_numbers = itertools.count(1)
-        self._epoch = 0
         self._whole = True  #: every request is this release's own
-        self._own_bad_leaves = False  #: this release is not the stable one: its bad answers are answered by the stable arm
+        self._sticky_header = b""
 
     # ---- the table
 
-    def take_over(self, table: RoutingTable) -> None:
-        """Route by `table` from the next request on. A table seen before keeps the arms that tripped under it."""
+    def take_over(self, table: RoutingTable, secret: bytes = b"") -> None:
+        """Route by `table` from the next request on. A table seen before keeps the arms that tripped under it. `secret` is what keys of
+        sticky callers are hashed with, the same in every process of the service."""
         if self.table is not None and table.epoch == self.table.epoch:
             for release in self.table.tripped:
                 if release != table.stable and table.arm(release) is not None:
@@ -124,147 +135,125 @@ class Answering:
         else:
             self._breakers.clear()
         self.table = table
-        self._epoch = table.epoch
+        self.epoch = table.epoch
         self._whole = table.weight(self.served.release) == WHOLE
-        self._own_bad_leaves = table.stable != self.served.release
-        live = {(arm.socket, arm.release) for arm in table.arms if arm.socket}
-        for place in [place for place in self._forwarders if place not in live]:
-            self._forwarders.pop(place).close()
+        self.own_bad_leaves = table.stable != self.served.release
+        self._sticky_header = table.sticky.encode()
+        self._sticky.secret = secret or self._sticky.secret
+        self._arms.keep((arm.socket, arm.release) for arm in table.arms)
+        self._cast_shadow(table)
+
+    def _cast_shadow(self, table: RoutingTable) -> None:
+        wanted, present = table.shadow, self.shadow
+        if wanted is not None and wanted.socket and wanted.release != self.served.release:
+            if present is not None and (present.release, present.socket) == (wanted.release, wanted.socket):
+                present.share_bp = wanted.share_bp
+                return
+            counts = self.counters.shadow.setdefault(wanted.release, no_counts())
+            self.shadow = Shadow(wanted.release, wanted.socket, wanted.share_bp, counts)
+        else:
+            self.shadow = None
+        if present is not None:
+            present.close()
 
     def _trip(self, release: str, epoch: int, reason: str) -> None:
         table = self.table
         if table is None or table.epoch != epoch or release in table.tripped:
             return
         self.take_over(table.without(release))
-        for (_, name), forwarder in self._forwarders.items():
-            if name == release:
-                forwarder.give_up()
+        self._arms.give_up(release)
         self._on_tripped(release, epoch, reason)
 
-    # ---- the two doors
+    # ---- the doors
 
     def public(self, exchange: Exchange) -> None:
         if b"x-request-id" in exchange.headers or b"traceparent" in exchange.headers:
             identify(exchange)
-        if self.admission is not None and not self.admission.admit(exchange, "reader"):
+        if self.admission is not None and not self.admission.admit(exchange, ROLES.get(exchange.path, "reader")):
             return
-        self._admitted(exchange)
-
-    def _admitted(self, exchange: Exchange) -> None:
-        codec = self.endpoints.get(exchange.target)
-        if codec is None or exchange.method != b"POST":
-            self._other(exchange, self._admitted)
-            return
+        target = exchange.target
+        codec = self.endpoints.get(target) or self._codec(exchange)
         table = self.table
-        if table is None:
-            self._say(exchange, 503, "This service has no routes yet.")
+        if codec is None or exchange.method != b"POST":
+            self._other(exchange, codec)
+        elif HEADER in exchange.headers or b"/versions/" in target:
+            self._named(exchange, codec)
+        elif table is None:
+            self.refuse(exchange, codec, 503, "This service has no routes yet.")
         elif self._whole:
-            self.batcher.add(_OwnAsk(self, exchange, codec))
+            self.batcher.add(OwnAsk(self, exchange, codec))
         else:
-            arm = table.choose(int(random.random() * WHOLE))  # noqa: S311 - shares, not secrets
+            arm = self._choose(table, exchange)
             if arm.release == self.served.release:
-                self.batcher.add(_OwnAsk(self, exchange, codec))
+                self.batcher.add(OwnAsk(self, exchange, codec))
             else:
-                self._start(self._forward(exchange, codec, table, arm.release))
+                self._start(self._arms.forward(exchange, codec, table, arm.release))
 
     def private(self, exchange: Exchange) -> None:
         """The Unix socket: this release answers what was assigned to it."""
-        codec = self.endpoints.get(exchange.target)
+        codec = self.endpoints.get(exchange.path)
         if codec is None or exchange.method != b"POST":
-            self._other(exchange, self.private)
+            self._other(exchange, codec)
         elif exchange.headers.get(b"x-gonogo-assigned", self._own_name) != self._own_name:
-            self._say(exchange, 421, "This request was assigned to another release.")
+            self.refuse(exchange, codec, 421, "This request was assigned to another release.")
         else:
-            self.batcher.add(_PlainAsk(self, exchange, codec))
+            self.batcher.add(PlainAsk(self, exchange, codec))
 
     def trial(self, exchange: Exchange) -> None:
-        """A trial's listener: this release answers, and is counted under epoch 0."""
-        codec = self.endpoints.get(exchange.target)
+        """The listener of a process that serves one release alone: it answers, and is counted under epoch 0."""
+        codec = self.endpoints.get(exchange.path)
         if codec is None or exchange.method != b"POST":
-            self._other(exchange, self.trial)
+            self._other(exchange, codec)
         else:
-            self.batcher.add(_OwnAsk(self, exchange, codec))
+            self.batcher.add(OwnAsk(self, exchange, codec))
 
-    def _other(self, exchange: Exchange, door: Callable[[Exchange], None]) -> None:
+    def _codec(self, exchange: Exchange) -> Codec | None:
+        """The codec of an address, whatever its query."""
         path = exchange.path
-        if path in self.endpoints:
-            if exchange.method == b"POST":  # with a query string, which means nothing here
-                exchange.target = path
-                door(exchange)
-            else:
-                self._say(exchange, 405, "Predictions are asked for with POST.", b"allow: POST\r\n")
-            return
-        self._pages.answer(exchange)
+        codec = self.endpoints.get(path)
+        if codec is None and named_in_path(path, self._system):  # a version other than our own
+            return self.endpoints.get(b"/v2/models/%b/infer" % self._system.encode())
+        return codec
 
-    # ---- forwarding
+    def _other(self, exchange: Exchange, codec: Codec | None) -> None:
+        if codec is None:
+            self._pages.answer(exchange)
+        else:
+            exchange.problem(405, "Predictions are asked for with POST.", headers=self.own_headers + b"allow: POST\r\n")
 
-    async def _forward(self, exchange: Exchange, codec: Codec, table: RoutingTable, release: str) -> None:
-        """Have the assigned arm answer, or the stable one for it."""
-        if release == table.stable:
-            await self._by_stable(exchange, table, release, booked_bad=False)
-            return
+    # ---- which release
+
+    def _choose(self, table: RoutingTable, exchange: Exchange) -> Arm:
+        if self._sticky_header:
+            value = exchange.headers.get(self._sticky_header)
+            if value:
+                return self._sticky.choose(table, value)
+        return table.choose(int(random.random() * WHOLE))  # noqa: S311 - shares, not secrets
+
+    def _named(self, exchange: Exchange, codec: Codec) -> None:
+        """Rule 5."""
         try:
-            response = await self._ask(table, release, exchange.body, self.rules.arm_deadline)
-        except UnreachableError:
-            await self._answer_for(exchange, codec, table, release)
+            release = f"{self._system}@{asked_version(exchange, self._system)}"
+        except RequestRefused as refusal:
+            self.refuse(exchange, codec, refusal.status, refusal.detail)
             return
-        if response.status == 200:
-            self._book(exchange, table.epoch, release, 200, bad=False)
-            self._pass_on(exchange, response, release)
-        elif 400 <= response.status < 500 and table.stable == self.served.release:
-            # Is the request at fault, or the arm? The stable arm would know.
-            self.batcher.add(_SecondOpinion(self, exchange, codec, table, release))
-        else:
-            await self._answer_for(exchange, codec, table, release)
-
-    async def _answer_for(self, exchange: Exchange, codec: Codec, table: RoutingTable, release: str) -> None:
-        """The assigned arm has failed: book it, and answer by the stable arm."""
-        self._book(exchange, table.epoch, release, 500, bad=True)
-        if self.table is not None and self.table.stable == self.served.release:
-            self.batcher.add(_PlainAsk(self, exchange, codec))
-        else:
-            await self._by_stable(exchange, self.table or table, release, booked_bad=True)
-
-    async def _by_stable(self, exchange: Exchange, table: RoutingTable, assigned: str, *, booked_bad: bool) -> None:
-        # A prediction changes nothing, so it may be asked twice; a second try finds the process that replaced a dead one.
-        for attempt in (1, 2):
-            try:
-                response = await self._ask(table, table.stable, exchange.body, self.rules.stable_deadline / 2)
-            except UnreachableError as error:
-                if attempt == 2:
-                    self.on_fault(error)
-                    if not booked_bad:
-                        self._book(exchange, table.epoch, assigned, 503, bad=True)
-                    self._say(exchange, 503, "The stable release does not answer.", b"retry-after: 1\r\n")
-                continue
-            if not booked_bad:
-                self._book(exchange, table.epoch, assigned, response.status, bad=response.status >= 500)
-            self._pass_on(exchange, response, table.stable)
+        if release == self.served.release:
+            self.batcher.add(NamedAsk(self, exchange, codec))
             return
-
-    async def _ask(self, table: RoutingTable, release: str, body: bytes, deadline: float) -> Response:
-        arm = table.arm(release)
-        if arm is None or arm.socket is None:
-            raise UnreachableError(f"{release} has no socket in the routing table.")
-        forwarder = self._forwarders.get((arm.socket, release))
-        if forwarder is None:
-            forwarder = self._forwarders[arm.socket, release] = Forwarder(arm.socket, release)
-        return await forwarder.predict(body, deadline)
-
-    def _pass_on(self, exchange: Exchange, response: Response, release: str) -> None:
-        headers = f"x-gonogo-release: {release}\r\n".encode()
-        prediction_id = response.headers.get(b"x-gonogo-prediction-id")
-        if prediction_id:
-            headers += b"x-gonogo-prediction-id: %b\r\n" % prediction_id
-        content_type = JSON if response.status == 200 else PROBLEM
-        exchange.answer(response.status, response.body, content_type=content_type, headers=headers)
+        runs = self.view.get("releases", {}).get(release)
+        if runs is None:
+            self.refuse(exchange, codec, 404, f"{release} is not in service here.")
+        elif not runs["ready"]:
+            self.refuse(exchange, codec, 409, f"{release} is not ready.", b"retry-after: 1\r\n")
+        else:
+            self._start(self._arms.named(exchange, codec, release, runs["socket"]))
 
     # ---- what all of them need
 
     def next_id(self) -> str:
         return f"{self._id_prefix}{next(self._id_numbers):x}"
 
-    def _book(self, exchange: Exchange, epoch: int, release: str, status: int, *, bad: bool) -> None:
+    def book(self, exchange: Exchange, epoch: int, release: str, status: int, *, bad: bool) -> None:
         self.counters.book((epoch, release, status, bad, time.perf_counter() - exchange.started))
         table = self.table
         if table is not None and table.epoch == epoch and release != table.stable:
@@ -274,71 +263,21 @@ class Answering:
             if breaker.book(time.monotonic(), bad=bad):
                 self._trip(release, epoch, breaker.reason)
 
-    def _say(self, exchange: Exchange, status: int, detail: str, headers: bytes = b"") -> None:
-        if exchange.path == b"/predict":
-            headers += f"x-gonogo-prediction-id: {self.next_id()}\r\n".encode()
-        exchange.problem(status, detail, headers=self.own_headers + headers)
+    def refuse(self, exchange: Exchange, codec: Codec, status: int, detail: str, headers: bytes = b"") -> None:
+        """Answer a request for predictions with a problem, as its codec spells it."""
+        _, content_type, body = codec.refuse(RequestRefused(status, detail))
+        headers = b"%b%bx-gonogo-prediction-id: %b\r\n" % (self.own_headers, headers, self.next_id().encode())
+        exchange.answer(status, body, content_type=content_type, headers=headers)
+
+    def own_bad(self, ask: OwnAsk) -> bool:
+        """Take over an answer of our own that is bad, when another arm is the stable one. False when the answer must stand."""
+        table = self.table
+        if table is None or table.stable == self.served.release:
+            return False
+        self._start(self._arms.answer_for(ask.exchange, ask.codec, table, self.served.release))
+        return True
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    def own_bad(self, ask: _OwnAsk) -> bool:
-        """Take over an answer of our own that is bad, when another arm is the stable one. False when the answer must stand."""
-        table = self.table
-        if table is None or table.stable == self.served.release:
-            return False
-        self._start(self._answer_for(ask.exchange, ask.codec, table, self.served.release))
-        return True
-
-
-class _PlainAsk:
-    """Answered by this release, booked by somebody else or already."""
-
-    __slots__ = ("answering", "codec", "exchange", "prediction_id")
-
-    def __init__(self, answering: Answering, exchange: Exchange, codec: Codec) -> None:
-        self.answering = answering
-        self.exchange = exchange
-        self.codec = codec
-        self.prediction_id = answering.next_id()
-
-    def deliver(self, status: int, content_type: bytes, body: bytes, bad: bool) -> None:
-        headers = b"%bx-gonogo-prediction-id: %b\r\n" % (self.answering.own_headers, self.prediction_id.encode())
-        self.exchange.answer(status, body, content_type=content_type, headers=headers)
-
-
-class _OwnAsk(_PlainAsk):
-    """Assigned to this release by this worker."""
-
-    __slots__ = ("epoch",)
-
-    def __init__(self, answering: Answering, exchange: Exchange, codec: Codec) -> None:
-        super().__init__(answering, exchange, codec)
-        self.epoch = answering._epoch
-
-    def deliver(self, status: int, content_type: bytes, body: bytes, bad: bool) -> None:
-        answering = self.answering
-        if answering._own_bad_leaves:
-            if bad and answering.own_bad(self):
-                return
-            answering._book(self.exchange, self.epoch, answering.served.release, status, bad=bad)
-        else:
-            answering.counters.book((self.epoch, answering.served.release, status, bad, time.perf_counter() - self.exchange.started))
-        super().deliver(status, content_type, body, bad)
-
-
-class _SecondOpinion(_PlainAsk):
-    """Refused by the assigned arm with a 4xx: the stable arm's answer tells whether the request or the arm was at fault."""
-
-    __slots__ = ("release", "table")
-
-    def __init__(self, answering: Answering, exchange: Exchange, codec: Codec, table: RoutingTable, release: str) -> None:
-        super().__init__(answering, exchange, codec)
-        self.table = table
-        self.release = release
-
-    def deliver(self, status: int, content_type: bytes, body: bytes, bad: bool) -> None:
-        self.answering._book(self.exchange, self.table.epoch, self.release, status, bad=status == 200)
-        super().deliver(status, content_type, body, bad)

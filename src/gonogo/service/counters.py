@@ -8,7 +8,7 @@ Rules it keeps:
    (intention to treat): an arm that is answered for by another one still has its bad answers.
 
 `snapshot()` is JSON: `counters` {epoch: {release: {n, bad, "2xx", "4xx", "5xx"}}}, `latency` {release: histogram},
-`drift` {release: {rows, features: {name: counts}, score: counts}}, `faults` n.
+`drift` {release: {rows, features: {name: counts}, score: counts}}, `shadow` {release: see `shadow.py`}, `faults` n.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Counters:
         self._seen: deque[tuple[dict[str, Array], Array]] = deque()
         self._counts: dict[int, dict[str, dict[str, int]]] = {}
         self._latency: dict[str, LatencyHistogram] = {}
+        self.shadow: dict[str, dict[str, Any]] = {}  #: what copies of requests to each release came to
         self.faults = 0  #: exceptions that were caught at a boundary
         self.book = self._booked.append  #: (epoch, assigned release, status, bad, seconds)
 
@@ -88,6 +89,7 @@ class Counters:
             "counters": {str(epoch): {release: dict(row) for release, row in arms.items()} for epoch, arms in self._counts.items()},
             "latency": {release: histogram.to_json() for release, histogram in self._latency.items()},
             "drift": {} if self._drift is None else {self._release: self._drift.to_json()},
+            "shadow": {release: dict(row) for release, row in self.shadow.items()},
             "faults": self.faults,
         }
 

@@ -45,9 +45,13 @@ class BackOff:
 
 
 def add_snapshots(left: Any, right: Any) -> Any:
-    """Add two cumulative snapshots: numbers add, lists add place by place, mappings add key by key, of the rest the newer one stays."""
+    """Add two cumulative snapshots: numbers add, lists add place by place, mappings add key by key, of the rest the newer one stays.
+
+    Of two numbers that are called `largest` the larger one stays.
+    """
     if isinstance(left, Mapping) and isinstance(right, Mapping):
-        return {key: add_snapshots(left.get(key), right.get(key)) for key in [*left, *(key for key in right if key not in left)]}
+        keys = [*left, *(key for key in right if key not in left)]
+        return {key: (_larger if key == "largest" else add_snapshots)(left.get(key), right.get(key)) for key in keys}
     if isinstance(left, list) and isinstance(right, list):
         longest = max(len(left), len(right))
         pairs = zip(left + [None] * (longest - len(left)), right + [None] * (longest - len(right)), strict=True)
@@ -55,6 +59,10 @@ def add_snapshots(left: Any, right: Any) -> Any:
     if _is_number(left) and _is_number(right):
         return left + right
     return left if right is None else right
+
+
+def _larger(left: Any, right: Any) -> Any:
+    return left if right is None or (left is not None and left >= right) else right
 
 
 def _is_number(value: Any) -> bool:

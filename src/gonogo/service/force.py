@@ -31,6 +31,7 @@ class Force:
         self._fleet = fleet
         self._changes = changes
         self._slots = slots
+        self.secret = b""  #: what sticky callers' keys are hashed with
         self._access: tuple[Mapping[str, Any], int] | None = None  # who may do what, and the number of this version of it
 
     # ---- tables
@@ -43,20 +44,20 @@ class Force:
                 if self._access is not None:
                     worker.tell_access(*self._access)
                 worker.tell_view(view)
-        document, epoch = table.to_json(), table.epoch
+        document, epoch, secret = table.to_json(), table.epoch, self.secret.hex()
         stable = self._fleet.crews.get(table.stable)
         successors = stable.ready_workers if stable else []
         now = asyncio.get_running_loop().time()
         silent = {worker for worker in successors if worker.silent_for(now) > settings.number("silence_seconds") / 2}
         for worker, accept in share_slots(successors, silent, self._slots).items():
-            worker.tell_table(document, epoch, accept=accept)
+            worker.tell_table(document, epoch, secret=secret, accept=accept)
         taken = {slot for worker in successors if worker.acked and worker.acked[0] == epoch for slot in worker.acked[1]}
         handed_over = len(taken) == self._slots
         for worker in self._fleet.workers:
             if worker.release == table.stable or not worker.ready:
                 continue
             if handed_over or not (worker.sent and worker.sent[1]):
-                worker.tell_table(document, epoch, accept=())
+                worker.tell_table(document, epoch, secret=secret, accept=())
 
     def in_force(self, epoch: int) -> bool:
         return not self._late(epoch)

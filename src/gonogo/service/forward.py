@@ -1,4 +1,6 @@
-"""Forwarding to the other arm: over its Unix socket, on kept connections, never for longer than a deadline.
+"""Forwarding to another release: over its Unix socket, on kept connections, never for longer than a deadline.
+
+The request keeps its target, its body and the headers that say how the body is spelled and the answer is to be.
 
 Whatever goes wrong leaves as an UnreachableError; the caller books it on the arm and has the stable one answer. A hung arm costs each
 of its requests one deadline and no more; a great many at once are refused without trying, so that a hung arm cannot eat this worker's
@@ -11,26 +13,31 @@ import asyncio
 
 from gonogo.errors import UnreachableError
 from gonogo.service.client import ClientConnection, Response, connect_unix, request_bytes
+from gonogo.service.exchange import Exchange
 
 MOST_IN_FLIGHT = 256
 MOST_IDLE = 64
+KEPT = (b"content-type", b"accept", b"inference-header-content-length", b"x-request-id", b"traceparent")
 
 
 class Forwarder:
-    """Requests to one release's Unix socket."""
+    """Requests to one release's Unix socket. `headers` are whole lines that every request carries."""
 
-    def __init__(self, path: str, release: str) -> None:
+    def __init__(self, path: str, release: str, headers: bytes = b"") -> None:
         self._path = path
         self._release = release
-        self._headers = f"x-gonogo-assigned: {release}\r\n".encode()
+        self._headers = f"x-gonogo-assigned: {release}\r\n".encode() + headers
         self._idle: list[ClientConnection] = []
         self._busy: set[asyncio.Task[Response]] = set()
 
-    async def predict(self, body: bytes, deadline: float) -> Response:
-        """The arm's answer, whatever its status. Raises UnreachableError: refused, lost, late, or from another release."""
+    async def predict(self, exchange: Exchange, deadline: float) -> Response:
+        """The release's answer, whatever its status. Raises UnreachableError: refused, lost, late, or from another release."""
         if len(self._busy) >= MOST_IN_FLIGHT:
             raise UnreachableError(f"{self._release} already has {MOST_IN_FLIGHT} requests that it has not answered.")
-        task = asyncio.get_running_loop().create_task(self._predict(request_bytes("POST", "/predict", "arm", body, self._headers)))
+        given = exchange.headers
+        headers = self._headers + b"".join([b"%b: %b\r\n" % (name, given[name]) for name in KEPT if name in given])
+        request = request_bytes("POST", exchange.target.decode("latin-1"), "arm", exchange.body, headers)
+        task = asyncio.get_running_loop().create_task(self._predict(request))
         self._busy.add(task)
         task.add_done_callback(self._busy.discard)
         done, _ = await asyncio.wait((task,), timeout=deadline)

@@ -3,6 +3,7 @@
     <store>/service/            0700
       supervisor.lock           held (flock) for the life of the supervisor, holds its process id
       route.json                table_file.py
+      sticky.key                0600, the secret that sticky callers' keys are hashed with
       workers.json              the processes it started, so that a successor can end what a killed supervisor left behind
       control.sock              0600, the control API
       <release>.sock .pem .log  per release
@@ -112,6 +113,20 @@ def listen_public(host: str, port: int, slots: int = 1) -> tuple[socket.socket, 
             f"cannot listen on {host}:{port}: {reason}.", hint="Stop what listens there, or choose another port with --port."
         ) from error
     return tuple(listeners)
+
+
+def sticky_secret(folder: Path) -> bytes:
+    """The secret of this service that sticky callers' keys are hashed with; made when there is none. Raises StorageError."""
+    path = folder / "sticky.key"
+    with storage(path, "read"):
+        try:
+            secret = path.read_bytes()
+        except FileNotFoundError:
+            secret = os.urandom(32)
+            write_atomic(path, secret, mode=0o600)
+    if len(secret) != 32:
+        raise StorageError(f"{path} is damaged.", hint="Remove it: a new one is made, and callers are spread anew.")
+    return secret
 
 
 class SoleOwner:

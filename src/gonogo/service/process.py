@@ -137,14 +137,14 @@ class WorkerProcess:
         with suppress(ConnectionError, RuntimeError):
             self._channel.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
 
-    def tell_table(self, table: Mapping[str, Any], epoch: int, *, accept: tuple[int, ...]) -> None:
+    def tell_table(self, table: Mapping[str, Any], epoch: int, *, secret: str, accept: tuple[int, ...]) -> None:
         """Send a table and the slots to accept from, once per (epoch, accept)."""
         if self.sent == (epoch, accept):
             return
         self.sent = (epoch, accept)
         if accept:
             self.drained = False
-        self.say({"kind": "table", "table": table, "accept": accept})
+        self.say({"kind": "table", "table": table, "secret": secret, "accept": accept})
 
     def tell_view(self, view: Mapping[str, Any]) -> None:
         """Send what runs beside it, when that is new."""

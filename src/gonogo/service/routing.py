@@ -7,6 +7,9 @@ A table is immutable and is replaced as a whole, by one assignment; a request re
    workers that take over a table a little apart never mix their numbers.
 3. Taking an arm off (`without`) is the safe direction: its share goes to the stable arm, and it stays listed as tripped until a newer
    epoch says otherwise.
+4. A key stays with its arm as long as that arm's share does not shrink: a share that grows takes keys over and gives none back.
+
+Source of rule 4: weighted rendezvous hashing (Schindelhauer and Schomaker, "Weighted distributed hash tables", SPAA 2005).
 
 >>> table = RoutingTable(epoch=7, token=3, arms=(Arm("a@1.0.0", 9500), Arm("a@1.1.0", 500)), stable="a@1.0.0")
 >>> table.choose(9499).release, table.choose(9500).release
@@ -17,8 +20,10 @@ A table is immutable and is replaced as a whole, by one assignment; a request re
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from typing import Any
 
 FORMAT = "gonogo-route/1"
@@ -35,15 +40,27 @@ class Arm:
 
 
 @dataclass(frozen=True)
+class Shadow:
+    """A release that is asked for a copy of a share of the requests, and whose answers nobody gets."""
+
+    release: str
+    share_bp: int
+    socket: str | None = None
+
+
+@dataclass(frozen=True)
 class RoutingTable:
     """Who answers what. `token` is the fencing token of the controller that wrote the table; `tripped` are the arms that the
-    breaker took off in this epoch. Raises ValueError when the weights, the names or the stable arm make no sense."""
+    breaker took off in this epoch; `sticky` is the request header whose value decides the arm ("" when chance does). Raises ValueError
+    when the weights, the names, the stable arm or the shadow make no sense."""
 
     epoch: int
     token: int
     arms: tuple[Arm, ...]
     stable: str
     tripped: tuple[str, ...] = ()
+    sticky: str = ""
+    shadow: Shadow | None = None
 
     def __post_init__(self) -> None:
         names = [arm.release for arm in self.arms]
@@ -57,6 +74,13 @@ class RoutingTable:
             raise ValueError(f"the weights add up to {sum(arm.weight_bp for arm in self.arms)} basis points, not {WHOLE}")
         if self.epoch < 0 or self.token < 0:
             raise ValueError("epoch and token count from 0 upwards")
+        if self.sticky and not (self.sticky.isascii() and self.sticky.replace("-", "").isalnum()):
+            raise ValueError(f"{self.sticky!r} is no name of a request header")
+        if self.shadow is not None:
+            if type(self.shadow.share_bp) is not int or not 0 < self.shadow.share_bp <= WHOLE:
+                raise ValueError("a shadow's share is a whole number of basis points from 1 to 10000")
+            if self.shadow.release == self.stable or self.weight(self.shadow.release):
+                raise ValueError(f"{self.shadow.release} answers traffic and cannot be a shadow")
 
     def choose(self, random: int) -> Arm:
         """The arm for a uniform random number from 0 to 9,999."""
@@ -65,6 +89,18 @@ class RoutingTable:
             if random < 0:
                 return arm
         raise ValueError("the random number is not below 10000")
+
+    def choose_for(self, key: bytes) -> Arm:
+        """The arm for a key of 16 bytes that are as good as random. Rule 4."""
+        best, least = self.arms[0], math.inf
+        for arm in self.arms:
+            if arm.weight_bp:
+                # Each arm draws an exponential time at the rate of its weight, by chance that hangs on key and release alone.
+                drawn = int.from_bytes(blake2b(arm.release.encode(), key=key, digest_size=8).digest(), "big")
+                waited = -math.log((drawn + 1) / 2**64) / arm.weight_bp
+                if waited < least:
+                    best, least = arm, waited
+        return best
 
     def arm(self, release: str) -> Arm | None:
         for arm in self.arms:
@@ -100,6 +136,8 @@ class RoutingTable:
             "arms": [{"release": arm.release, "weight_bp": arm.weight_bp, "socket": arm.socket} for arm in self.arms],
             "stable": self.stable,
             "tripped": list(self.tripped),
+            "sticky": self.sticky,
+            "shadow": vars(self.shadow) if self.shadow else None,
         }
 
     @classmethod
@@ -108,12 +146,15 @@ class RoutingTable:
         if not isinstance(data, Mapping) or data.get("format") != FORMAT:
             raise ValueError(f"not a {FORMAT} document")
         try:
+            shadow = data.get("shadow")
             return cls(
                 epoch=int(data["epoch"]),
                 token=int(data["token"]),
                 arms=tuple(Arm(str(arm["release"]), arm["weight_bp"], arm.get("socket")) for arm in data["arms"]),
                 stable=str(data["stable"]),
                 tripped=tuple(str(release) for release in data.get("tripped", ())),
+                sticky=str(data.get("sticky", "")).lower(),
+                shadow=Shadow(str(shadow["release"]), shadow["share_bp"], shadow.get("socket")) if shadow else None,
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"the routing table is malformed: {error!r}") from error

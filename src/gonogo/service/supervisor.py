@@ -37,7 +37,7 @@ from gonogo.service.error_json import error_json
 from gonogo.service.fleet import Fleet, Resolve
 from gonogo.service.force import Force
 from gonogo.service.key_watch import KeyWatch
-from gonogo.service.places import SoleOwner, listen_public, make_private, service_folder, socket_folder
+from gonogo.service.places import SoleOwner, listen_public, make_private, service_folder, socket_folder, sticky_secret
 from gonogo.service.process import WORKER_COMMAND, Changes, WorkerProcess
 from gonogo.service.routing import WHOLE, Arm, RoutingTable
 from gonogo.service.table_file import ServiceState, TableFile, check_token, fence
@@ -114,6 +114,7 @@ class Supervisor:
         self._owner.take()
         stored = await asyncio.to_thread(self._file.load)
         first = _choose_first(stored, initial)
+        self._force.secret = await asyncio.to_thread(sticky_secret, self.folder)
         await self._fleet.end_leftovers(_LEFTOVER_SECONDS)
         await self.put_access(self._keys.begin())  # before anything is served: the workers hear it before their first table
         self._public = listen_public(self._host, self._port, self._processes)
@@ -225,7 +226,7 @@ class Supervisor:
         table = state.table
         known = dict.fromkeys((*(arm.release for arm in table.arms), *state.running, *self._fleet.crews))
         return {
-            **{"counters": {}, "latency": {}, "drift": {}, "faults": 0, **self._fleet.totals()},
+            **{"counters": {}, "latency": {}, "drift": {}, "shadow": {}, "faults": 0, **self._fleet.totals()},
             "epoch": table.epoch,
             "token": state.token,
             "op_id": next(iter(reversed(list(state.ops or ()))), None),
@@ -282,6 +283,8 @@ class Supervisor:
             table = self.state.table
             if release == table.stable or table.weight(release):
                 raise ConflictError(f"{release} answers traffic and cannot be stopped.", hint="Route its traffic elsewhere first.")
+            if table.shadow and table.shadow.release == release:
+                raise ConflictError(f"{release} is a shadow and cannot be stopped.", hint="End its shadow first.")
             crew = self._fleet.crews.get(release)
             already = crew is None or crew.leaving
             if crew is not None and not crew.leaving:
@@ -298,9 +301,10 @@ class Supervisor:
             self._fleet.dismiss(crew.release)
 
     async def prune(self, token: int | None = None) -> dict[str, Any]:
-        """Stop and forget every release that is no arm of the table."""
+        """Stop and forget every release that is neither arm nor shadow of the table."""
         await self._see(token)
-        arms = {arm.release for arm in self.state.table.arms}
+        table = self.state.table
+        arms = {arm.release for arm in table.arms} | ({table.shadow.release} if table.shadow else set())
         gone = [release for release in self._fleet.crews if release not in arms]
         for release in gone:
             await self.stop_release(release)
@@ -355,7 +359,9 @@ class Supervisor:
     # ---- tables
 
     def _with_sockets(self, table: RoutingTable) -> RoutingTable:
-        return replace(table, arms=tuple(replace(arm, socket=str(self._fleet.socket_path(arm.release))) for arm in table.arms))
+        arms = tuple(replace(arm, socket=str(self._fleet.socket_path(arm.release))) for arm in table.arms)
+        shadow = table.shadow and replace(table.shadow, socket=str(self._fleet.socket_path(table.shadow.release)))
+        return replace(table, arms=arms, shadow=shadow)
 
     def _check_runs(self, table: RoutingTable) -> None:
         """Whoever is to get more traffic than now must run. Traffic may always go back to the stable release."""
@@ -365,6 +371,8 @@ class Supervisor:
             more = arm.release != table.stable and arm.weight_bp > present.weight(arm.release)
             if (promoted or more) and not self._fleet.runs(arm.release):
                 raise ConflictError(f"{arm.release} is not running and cannot get traffic.", hint="Start it first.")
+        if table.shadow and table.shadow != present.shadow and not self._fleet.runs(table.shadow.release):
+            raise ConflictError(f"{table.shadow.release} is not running and cannot be a shadow.", hint="Start it first.")
 
     async def _adopt(self, state: ServiceState) -> None:
         """Rule 2: write, then put in force."""

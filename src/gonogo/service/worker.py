@@ -6,7 +6,7 @@
 Everything it listens on is inherited, so that no socket is ever closed by a worker's end; `accept` lists the public listeners to accept
 from, counted from 0 in the order given. The control channel carries JSON lines:
 
-    supervisor → worker   {"kind": "access", "access", "number"} · {"kind": "view", "view"} · {"kind": "table", "table", "accept"}
+    supervisor → worker   {"kind": "access", "access", "number"} · {"kind": "view", "view"} · {"kind": "table", "table", "secret", "accept"}
                           {"kind": "snapshot"} · {"kind": "told", "id", "ok", "value" | "error"} · {"kind": "stop"}
     worker → supervisor   {"kind": "ready", "release", "digest", "pid"} · {"kind": "failed", "message", "error"} · {"kind": "drained"}
                           {"kind": "ack", "epoch", "accept"} · {"kind": "ack", "access"} · {"kind": "counters", "snapshot"}
@@ -122,7 +122,11 @@ class Worker:
 
     async def _heed(self, message: dict[str, Any]) -> None:
         if message["kind"] == "table":
-            await self._take_over(RoutingTable.from_json(message["table"]), accept=[int(slot) for slot in message["accept"]])
+            await self._take_over(
+                RoutingTable.from_json(message["table"]),
+                bytes.fromhex(message.get("secret", "")),
+                [int(slot) for slot in message["accept"]],
+            )
         elif message["kind"] == "told":
             self._asking.told(message)
         elif message["kind"] == "view":
@@ -134,11 +138,11 @@ class Worker:
         elif message["kind"] == "snapshot":
             self._say(kind="counters", snapshot=self._counters.snapshot())
 
-    async def _take_over(self, table: RoutingTable, *, accept: Sequence[int]) -> None:
+    async def _take_over(self, table: RoutingTable, secret: bytes, accept: Sequence[int]) -> None:
         current = self._answering.table
         if current is not None and table.epoch < current.epoch:
             return  # overtaken by a newer one; what is in force was acknowledged
-        self._answering.take_over(table)
+        self._answering.take_over(table, secret)
         accepted = await self._accept(accept)
         if accepted and not accept and (self._drain is None or self._drain.done()):
             self._drain = asyncio.get_running_loop().create_task(self._drain_public())
