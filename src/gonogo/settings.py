@@ -31,6 +31,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("check_memory", 8192.0, "MiB", "most memory that a check, or a process of such a command, may take"),
     Setting("measure_seconds", 3600.0, "s", "longest one check may take"),
     Setting("request_body", 1.0, "MiB", "largest body of a request"),
+    Setting("connections", 10000.0, "connections", "most open connections of a worker; fewer where it may open fewer files"),
+    Setting("idle_seconds", 75.0, "s", "longest a connection may be silent between requests"),
     Setting("request_rows", 1000.0, "rows", "most rows in one request"),
     Setting("model_seconds", 10.0, "s", "longest a request waits for its prediction"),
     Setting("arm_deadline", 0.5, "s", "longest the stable arm waits for the other arm before it answers itself"),

@@ -1,7 +1,7 @@
 """Real bundles around tiny ONNX graphs whose faults are asked for by the request, and real worker processes that serve them.
 
 The graph computes p = sqrt(x) · ones[k]: a negative x gives NaN, x above 1 no probability, and k outside [-10, 9] makes ONNX Runtime
-refuse the whole batch. A `broken` release gives NaN for everything.
+refuse the whole batch. A `broken` release gives NaN for every positive x, which its golden request does not show.
 """
 
 import hashlib
@@ -31,14 +31,14 @@ ROOT = Path(__file__).parents[2]
 
 def small_model(*, broken: bool = False) -> bytes:
     nodes = [
-        helper.make_node("Sqrt", ["x"], ["root"]),
+        helper.make_node("Mul", ["x", "sign"], ["signed"]),
+        helper.make_node("Sqrt", ["signed"], ["root"]),
         helper.make_node("Gather", ["ones", "k"], ["one"]),
-        helper.make_node("Mul", ["root", "one"], ["good"]),
-        helper.make_node("Mul", ["good", "factor"], ["probability"]),
+        helper.make_node("Mul", ["root", "one"], ["probability"]),
     ]
     weights = [
         numpy_helper.from_array(np.ones(10, dtype=np.float32), "ones"),
-        numpy_helper.from_array(np.array([np.nan if broken else 1.0], dtype=np.float32), "factor"),
+        numpy_helper.from_array(np.array([-1.0 if broken else 1.0], dtype=np.float32), "sign"),
     ]
     graph = helper.make_graph(
         nodes,
@@ -65,7 +65,13 @@ def small_schema(**changes) -> Schema:
     )
 
 
-def put_bundle(folder: Path, *, broken: bool = False, schema: Schema | None = None) -> Path:
+def golden_zero(schema: Schema) -> dict:
+    """One request whose score even a broken release gives."""
+    row = {"x": 0.0, "k": False if schema.features[1].type == "bool" else 0}
+    return {"format": "gonogo-golden/1", "tolerance": 1e-5, "requests": [{"name": "zero", "rows": [row], "scores": [[1.0, 0.0]]}]}
+
+
+def put_bundle(folder: Path, *, broken: bool = False, schema: Schema | None = None, golden: dict | None = None) -> Path:
     """A whole bundle at `folder`."""
     model = small_model(broken=broken)
     values = np.linspace(0, 1, 101)
@@ -77,7 +83,7 @@ def put_bundle(folder: Path, *, broken: bool = False, schema: Schema | None = No
         MANIFEST: manifest("small", about),
         SCHEMA: (schema or small_schema()).to_json(),
         BASELINE: baseline,
-        GOLDEN: {"format": "gonogo-golden/1"},
+        GOLDEN: golden or golden_zero(schema or small_schema()),
     }
     (folder / "model").mkdir(parents=True)
     (folder / about["path"]).write_bytes(model)

@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from gonogo.service.loadtest import run_load_test
+from gonogo.service.loadtest.run import run_load_test
+from gonogo.service.loadtest.target import Target
 
 OLD, NEW = "small@1.0.0", "small@1.1.0"
 GOOD = {"x": 0.25, "k": 3}
@@ -40,7 +41,9 @@ def two_arms(crew, share, *, new=None, **environment):
 
 
 def load(crew, requests, connections=50, rows=None):
-    return run_load_test(crew.url, rows or [{"x": n / 1000, "k": n % 10} for n in range(500)], requests=requests, concurrency=connections)
+    return run_load_test(
+        Target.of(crew.url), rows or [{"x": n / 1000, "k": n % 10} for n in range(1, 501)], requests=requests, concurrency=connections
+    )
 
 
 def under_load(crew, requests, disturb):

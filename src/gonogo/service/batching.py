@@ -3,32 +3,36 @@
 No timer, so a lone request waits for nobody. Rules it keeps:
 
 1. Every request that was added gets exactly one reply, whatever the model, the encoder or our own code does.
-2. A request is harmed by its own rows only: a batch that fails is done again request by request.
+2. A request is harmed by its own rows only: requests with values that cannot be used are refused and the others computed; a call that
+   fails is done again request by request. A request is answered whole: one bad row of its own fails all of it.
 3. A score that is NaN, infinite or no probability is never sent; the request's reply is a 500, marked bad.
-4. A turn computes at most `CALL_ROWS` rows (or one request's, if it has more), then the loop gets its turn.
+4. A turn computes at most `ModelCalls.most_rows` rows (or one request's, if it has more), then the loop gets its turn.
+5. What waits is bounded in requests, bytes and time, and nothing is computed for a client that has gone.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from gonogo.errors import ModelError
+from gonogo import settings
 from gonogo.model.encode import RowErrors, encoder_for
-from gonogo.model.predict import labels, scores
+from gonogo.model.packing import Doubt
+from gonogo.model.predict import labels
 from gonogo.model.runtime import Array
-from gonogo.service.codec import Asked, Codec
+from gonogo.service.codec import Asked, Codec, refused_rows
 from gonogo.service.exchange import Exchange
 from gonogo.service.loading import Served
+from gonogo.service.model_calls import ModelCalls, Outcome, OutOfTime
 from gonogo.service.wire import RequestRefused
 
-CALL_ROWS = 512
 MOST_WAITING = 8192  #: requests; beyond it the answer is "come back later"
-SLACK = 1e-6  #: float32 sums of probabilities end a little outside [0, 1]
+MOST_BYTES = 64 << 20  #: of bodies that wait
 
 
 class Computed(NamedTuple):
@@ -54,95 +58,195 @@ class Ask(Protocol):
         """Take the reply. `bad` means that the release is at fault, not the request."""
 
 
+class _Group(NamedTuple):
+    """Requests that are computed together, and what they ask for."""
+
+    asks: Sequence[Ask]
+    wanted: Sequence[Asked]
+
+
 class Batcher:
     """Computes requests with one release. `seen` is told what was computed well."""
 
     def __init__(self, served: Served, *, seen: Seen, on_fault: Callable[[BaseException], None]) -> None:
-        self._served = served
-        self._encode = encoder_for(served.schema).encode
+        self._schema = served.schema
+        self._encoder = encoder_for(served.schema)
+        self._calls = ModelCalls(served)
+        self._seconds = settings.number("model_seconds")
         self._seen = seen
         self._on_fault = on_fault
         self._waiting: deque[Ask] = deque()
+        self._bytes = 0  #: of the bodies that wait
+        self._again: deque[_Group] = deque()  #: of calls that failed, each request alone
         self._scheduled = False
+        self._crowded = False  #: some have waited for longer than a turn
 
     def add(self, ask: Ask) -> None:
         """Compute with the next batch."""
-        if len(self._waiting) >= MOST_WAITING:
-            ask.deliver(*ask.codec.refuse(RequestRefused(503, "Too many requests are waiting; try again in a second.")), True)
+        if len(self._waiting) >= MOST_WAITING or self._bytes > MOST_BYTES:
+            self._turn_away(ask, "Too many requests are waiting")
             return
         self._waiting.append(ask)
+        self._bytes += len(ask.exchange.body)
         if not self._scheduled:
+            self._schedule()
+
+    def _schedule(self) -> None:
+        if (self._waiting or self._again) and not self._scheduled and not self._calls.busy:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._turn)
 
     def _turn(self) -> None:
+        self._scheduled = False
+        try:
+            group = self._again.popleft() if self._again else self._gather()
+            group = self._in_time(group) if self._crowded else group
+            if group.asks:
+                self._compute(group)
+        finally:
+            self._crowded = bool(self._waiting or self._again)
+            self._schedule()
+
+    def _gather(self) -> _Group:
+        """Read waiting requests, as many as one call may have; what cannot be read is refused."""
         asks: list[Ask] = []
         wanted: list[Asked] = []
         count = 0
-        waiting = self._waiting
-        while waiting and count < CALL_ROWS:
+        waiting, most = self._waiting, self._calls.most_rows
+        while waiting and count < most:
             ask = waiting.popleft()
+            self._bytes -= len(ask.exchange.body)
             try:
                 asked = ask.codec.read(ask.exchange)
             except RequestRefused as refusal:
                 self._refuse(ask, refusal)
                 continue
-            except Exception as error:
+            except Exception as error:  # the boundary: whatever a codec does, the request is answered
                 self._fail(ask, error)
                 continue
             asks.append(ask)
             wanted.append(asked)
-            count += len(asked.rows)
-        self._scheduled = bool(waiting)
-        if waiting:
-            asyncio.get_running_loop().call_soon(self._turn)
-        if asks:
-            self._answer(asks, wanted)
+            count += asked.rows
+        return _Group(asks, wanted)
 
-    def _answer(self, asks: Sequence[Ask], wanted: Sequence[Asked]) -> None:
-        """Reply to all; together if all goes well, else each alone."""
+    def _in_time(self, group: _Group) -> _Group:
+        """The requests that somebody still waits for."""
+        now = time.perf_counter()
+        kept: list[int] = []
+        for number, ask in enumerate(group.asks):
+            if ask.exchange.gone:
+                self._refuse(ask, RequestRefused(408, "The client has gone."))
+            elif now - ask.exchange.started > self._seconds:
+                self._turn_away(ask, "The request has waited for too long")
+            else:
+                kept.append(number)
+        return _Group([group.asks[number] for number in kept], [group.wanted[number] for number in kept])
+
+    def _compute(self, group: _Group) -> None:
         try:
-            rows = wanted[0].rows if len(wanted) == 1 else [row for part in wanted for row in part.rows]
-            batch = self._encode(rows)
-            values = scores(self._served.schema, self._served.loaded, batch)
-            if not sound(values):
-                raise ModelError("the model's scores are no probabilities.")
-            names = labels(self._served.schema, values)
-            plain: list[list[float]] = values.tolist()
+            group, batch = self._batch(group)
+        except Exception as error:  # the boundary: as above
+            for ask in group.asks:
+                self._fail(ask, error)
+            return
+        if not group.asks:
+            return
+        calls = self._calls
+        if calls.on_loop:
+            self._settle(group, batch, calls.now(batch))
+            return
+        oldest = time.perf_counter() - group.asks[0].exchange.started
+        # Several get half of the time, so that there is some left for each alone.
+        seconds = self._seconds / 2 if len(group.asks) > 1 else self._seconds - oldest
+        calls.later(batch, seconds, lambda outcome: self._back(group, batch, outcome))
+
+    def _back(self, group: _Group, batch: dict[str, Array], outcome: Outcome) -> None:
+        self._crowded = True
+        try:
+            self._settle(group, batch, outcome)
+        finally:
+            self._schedule()
+
+    def _batch(self, group: _Group) -> tuple[_Group, dict[str, Array]]:
+        """All rows as one batch; requests with values that cannot be used are refused and left out."""
+        wanted = group.wanted
+        if len(wanted) == 1 and wanted[0].arrays is not None:
+            return group, wanted[0].arrays
+        records: list[Sequence[object]] = []
+        for part in wanted:
+            if part.records is None:
+                break
+            records += part.records
+        else:
+            try:
+                return group, self._encoder.packer.pack(records)
+            except Doubt:
+                pass
+        kept: list[int] = []
+        parts: list[dict[str, Array]] = []
+        for number, part in enumerate(wanted):
+            try:
+                parts.append(self._alone(part))
+            except RowErrors as error:
+                self._refuse(group.asks[number], refused_rows(error))
+            else:
+                kept.append(number)
+        group = _Group([group.asks[number] for number in kept], [wanted[number] for number in kept])
+        return group, {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}
+
+    def _alone(self, part: Asked) -> dict[str, Array]:
+        if part.records is None:
+            assert part.arrays is not None
+            return part.arrays
+        names = [feature.name for feature in self._encoder.packer.features]
+        return self._encoder.encode([dict(zip(names, record, strict=True)) for record in part.records])
+
+    def _settle(self, group: _Group, batch: dict[str, Array], outcome: Outcome) -> None:
+        """Reply to all if all went well; else each is to be computed alone, and one that was alone has failed."""
+        asks, wanted = group
+        try:
+            if isinstance(outcome, Exception):
+                raise outcome
+            names = labels(self._schema, outcome)
+            plain: list[list[float]] = outcome.tolist()
             written: list[tuple[bytes, bytes]] = []
             start = 0
             for ask, part in zip(asks, wanted, strict=True):
-                end = start + len(part.rows)
-                written.append(ask.codec.write(part, ask.prediction_id, names[start:end], plain[start:end]))
+                end = start + part.rows
+                written.append(part.codec.write(part, ask.prediction_id, names[start:end], plain[start:end]))
                 start = end
-            self._seen(Computed(batch, values, [ask.prediction_id for ask in asks], [len(part.rows) for part in wanted]))
         except Exception as error:  # the boundary: whatever the model does, every request is answered
             if len(asks) > 1:
-                for ask, part in zip(asks, wanted, strict=True):
-                    self._answer([ask], [part])
-            elif isinstance(error, RowErrors):
-                self._refuse(asks[0], RequestRefused(422, f"{len(error.errors)} value(s) cannot be used.", error.errors))
+                self._again.extend(_Group([ask], [part]) for ask, part in zip(asks, wanted, strict=True))
             else:
                 self._fail(asks[0], error)
             return
+        try:
+            self._seen(Computed(batch, outcome, [ask.prediction_id for ask in asks], [part.rows for part in wanted]))
+        except Exception as error:  # monitoring must not keep anybody from an answer
+            self._on_fault(error)
         for ask, (content_type, body) in zip(asks, written, strict=True):
             self._deliver(ask, 200, content_type, body, False)
 
-    def _refuse(self, ask: Ask, refusal: RequestRefused) -> None:
-        self._deliver(ask, *ask.codec.refuse(refusal), False)
+    # ---- replies that are no predictions
+
+    def _refuse(self, ask: Ask, refusal: RequestRefused, *, bad: bool = False) -> None:
+        self._deliver(ask, *ask.codec.refuse(refusal), bad)
+
+    def _turn_away(self, ask: Ask, why: str) -> None:
+        ask.exchange.reply_headers += b"retry-after: 1\r\n"
+        self._refuse(ask, RequestRefused(503, f"{why}; try again in a second."), bad=True)
 
     def _fail(self, ask: Ask, error: Exception) -> None:
         self._on_fault(error)
-        self._deliver(ask, *ask.codec.refuse(RequestRefused(500, "The release failed to compute this request.")), True)
+        if isinstance(error, OutOfTime):
+            refusal = RequestRefused(504, f"The release did not answer within {self._seconds:g} s.")
+        else:
+            refusal = RequestRefused(500, "The release failed to compute this request.")
+        self._refuse(ask, refusal, bad=True)
 
     def _deliver(self, ask: Ask, status: int, content_type: bytes, body: bytes, bad: bool) -> None:
         try:
             ask.deliver(status, content_type, body, bad)
         except Exception as error:  # one connection's trouble must not keep the others from their replies
             self._on_fault(error)
-
-
-def sound(values: Array) -> bool:
-    """True when every score is a probability, up to rounding."""
-    # NaN fails both comparisons.
-    return bool(values.size) and bool(values.min() >= -SLACK) and bool(values.max() <= 1 + SLACK) and not bool(np.isnan(values).any())

@@ -5,14 +5,17 @@ The model is loaded from the bytes that were hashed, never from a path that coul
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from gonogo.errors import VerificationError
 from gonogo.model.runtime import Loaded
 from gonogo.model.schema import Schema
+from gonogo.service.warm_up import Cost, warm_up
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Served:
     baseline: Mapping[str, Any]
     info: Mapping[str, Any]  #: what `/model_info` tells beyond the schema
     golden: Mapping[str, Any] = field(default_factory=dict)  #: requests whose scores are known
+    cost: Cost = field(default_factory=Cost)  #: of a call, as measured
 
 
 def load_release(folder: Path, key: Path) -> Served:
@@ -44,11 +48,26 @@ def load_bundle(bundle: Any) -> Served:
 
 def served_bundle(release: str, bundle: Any, info: Mapping[str, Any]) -> Served:
     """Load a bundle's model under a name. Only for callers that know why they trust the bundle. Raises VerificationError, ModelError."""
-    kind = str(bundle.manifest["model"]["format"])
     loaded: Loaded = bundle.load()
     schema: Schema = bundle.schema
     given = {item.name: item.dtype for item in loaded.inputs}
     if given != {item.name: item.dtype for item in schema.inputs} or schema.score_output not in {item.name for item in loaded.outputs}:
         raise VerificationError(f"{release}: the schema does not describe the model's graph.")
-    about = {"system": bundle.system, "model_format": kind, "model_digest": bundle.model_digest, **info}
-    return Served(release, bundle.digest, schema, loaded, bundle.baseline, about, bundle.golden)
+    cost = warm_up(release, schema, loaded, bundle.golden)
+    return Served(release, bundle.digest, schema, loaded, bundle.baseline, {**_about(bundle, loaded), **info}, bundle.golden, cost)
+
+
+def _about(bundle: Any, loaded: Loaded) -> dict[str, Any]:
+    """Where the model comes from and where it computes. `trained` is when its run ended, as the run record says; None without one."""
+    model, run = bundle.manifest["model"], bundle.run_record or {}
+    return {
+        "system": bundle.system,
+        "model_format": str(model["format"]),
+        "model_digest": bundle.model_digest,
+        "explainer": model.get("explainer"),
+        "trained": run.get("finished"),
+        "framework": run.get("framework"),
+        "device": loaded.device,
+        "python": platform.python_version(),
+        "gonogo": metadata.version("gonogo"),
+    }

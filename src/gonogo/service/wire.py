@@ -1,6 +1,5 @@
-"""What goes over the wire: the request's rows in, predictions and problems out.
+"""What goes over the wire as JSON: predictions and problems.
 
-Request:  `{"features": {…}}` for one row, `{"features": [{…}, …]}` for several.
 Answer:   `{"release": "sys@1.0.0", "prediction_id": "…", "predictions": [{"label": "1", "score": 0.93, "scores": {"0": …, "1": …}}]}`
 
 `scores` has one entry a class; `score` is the score of the last class of a binary task (the one that `threshold` judges), and the
@@ -16,20 +15,13 @@ from typing import Any
 
 import msgspec
 
-from gonogo.base.canonical import parse_json
 from gonogo.model.schema import Schema
 
 JSON = b"application/json"
 PROBLEM = b"application/problem+json"
-Rows = list[dict[str, Any]]
 _TITLES = {int(status): status.phrase for status in HTTPStatus}
 
 
-class _Body(msgspec.Struct, forbid_unknown_fields=True):
-    features: dict[str, Any] | list[dict[str, Any]]
-
-
-_decode = msgspec.json.Decoder(_Body).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -46,33 +38,6 @@ class RequestRefused(Exception):
         return problem(self.status, self.detail, **({"errors": self.errors} if self.errors else {}))[1]
 
 
-def read_rows(body: bytes, most: int) -> Rows:
-    """The rows of a request. Raises RequestRefused: 400 when it is not JSON, 422 when it is not a request, 413 above `most` rows."""
-    try:
-        features = _decode(body).features
-    except msgspec.ValidationError as error:
-        raise RequestRefused(422, f'The body must be {{"features": {{…}}}} or {{"features": [{{…}}, …]}}: {error}.') from None
-    except (msgspec.DecodeError, RecursionError, ValueError) as error:
-        raise RequestRefused(400, f"The body is not JSON: {error}." if body else "The body is empty.") from None
-    # The decoder keeps the last of two equal keys. Every key has its colon, so more colons than keys are worth a strict look.
-    if body.count(b":") > 1 + (len(features) if isinstance(features, dict) else sum(map(len, features))):
-        _refuse_twins(body)
-    if isinstance(features, dict):
-        return [features]
-    if not features:
-        raise RequestRefused(422, 'There are no rows in "features".')
-    if len(features) > most:
-        raise RequestRefused(413, f"A request may have {most} rows at most; this one has {len(features)}.")
-    return features
-
-
-def _refuse_twins(body: bytes) -> None:
-    try:
-        parse_json(body)
-    except ValueError as error:
-        raise RequestRefused(400, f"The body is ambiguous JSON: {error}.") from None
-
-
 def problem(status: int, detail: str, **members: Any) -> tuple[bytes, bytes]:
     """Content type and body of an RFC 9457 problem."""
     return PROBLEM, _encode({"type": "about:blank", "title": _TITLES[status], "status": status, "detail": detail, **members})
@@ -87,18 +52,30 @@ def prediction_writer(schema: Schema, release: str) -> Callable[[str, Sequence[s
 
     The fixed parts are encoded once per release: for one row the whole answer is one formatting operation.
     """
-    head = f'{{"release":{_text(release)},"prediction_id":"'
-    labels = {name: _text(name) for name in schema.classes}
-    binary = len(schema.classes) == 2
+    head = f'{{"release":{_text(release)},"prediction_id":"'.replace("%", "%%")
+    texts = {name: _text(name) for name in schema.classes}
     position = {name: index for index, name in enumerate(schema.classes)}
     keys = [f"{_text(name)}:".replace("%", "%%") for name in schema.classes]
-    pattern = '{"label":%s,"score":%r,"scores":{' + ",".join(key + "%r" for key in keys) + "}}"
+    # A binary score is written twice and formatted once.
+    values = (keys[0] + "%r", keys[1] + "%s") if len(keys) == 2 else tuple(key + "%r" for key in keys)
+    one = '{"label":%s,"score":%s,"scores":{' + ",".join(values) + "}}"
+    whole = f'{head}%s","predictions":[{one}]}}'
+
+    def binary(name: str, row: Sequence[float]) -> tuple[Any, ...]:
+        low, high = row
+        score = repr(high)
+        return texts[name], score, low, score
+
+    def many(name: str, row: Sequence[float]) -> tuple[Any, ...]:
+        return texts[name], repr(row[position[name]]), *row
+
+    fields = binary if len(keys) == 2 else many
 
     def write(prediction_id: str, names: Sequence[str], scores: Sequence[Sequence[float]]) -> bytes:
-        rows = ",".join(
-            pattern % (labels[name], row[-1] if binary else row[position[name]], *row) for name, row in zip(names, scores, strict=True)
-        )
-        return f'{head}{prediction_id}","predictions":[{rows}]}}'.encode()
+        if len(names) == 1:
+            return (whole % (prediction_id, *fields(names[0], scores[0]))).encode()
+        rows = ",".join([one % fields(name, row) for name, row in zip(names, scores, strict=True)])
+        return f'{head % ()}{prediction_id}","predictions":[{rows}]}}'.encode()
 
     return write
 
