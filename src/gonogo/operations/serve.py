@@ -30,13 +30,15 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8400,
     processes: int = 1,
+    tls: tuple[Path, Path] | None = None,
     door: Callable[[Workspace], ExitStack] = lambda workspace: ExitStack(),
     announce: Callable[[str, str], None] = lambda release, url: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT. `announce` is told the release and the address once it answers.
+    """Serve until SIGTERM or SIGINT. `announce` is told the release and the address once it answers. `tls` are certificate and key.
 
-    Raises VerificationError when the log was tampered with, ConflictError when another release is in production than the one named,
-    UsageError when there is nothing to serve or the host is not this machine, AddressInUseError when the port is taken.
+    Raises KeyFileError when those cannot be used, VerificationError when the log was tampered with, ConflictError when another release
+    is in production than the one named, UsageError when there is nothing to serve or the host is not this machine, AddressInUseError
+    when the port is taken.
     """
     if host not in LOOPBACK:
         raise UsageError(f"{host} is not this machine, and requests are not authenticated yet.", hint="Serve on 127.0.0.1 behind a front.")
@@ -56,7 +58,7 @@ def serve(
             running.enter_context(door(workspace))
             announce(status(workspace)["production"]["release"], url)
 
-        run(workspace.path, resolve, initial, host=host, port=port, processes=processes, announce=announced)
+        run(workspace.path, resolve, initial, host=host, port=port, processes=processes, tls=tls, announce=announced)
 
 
 def _initial(workspace: Workspace, reference: str | None) -> tuple[str | None, Ref | None]:

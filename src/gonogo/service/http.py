@@ -21,6 +21,7 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
 
+from gonogo import settings
 from gonogo.service.connection import LINGER_SECONDS, HttpConnection, HttpExchange, TurnedAway
 from gonogo.service.exchange import Exchange
 from gonogo.service.tls import Certificate
@@ -46,6 +47,14 @@ class Limits:
     read_seconds: float = 20.0  #: longest a request may take to arrive, and longest a new connection may be silent
     idle_seconds: float = 75.0  #: longest a connection may be silent between requests
     write_seconds: float = 30.0  #: longest a client may refuse to read
+
+    @classmethod
+    def from_settings(cls) -> Limits:
+        return cls(
+            body=int(settings.number("request_body") * 2**20),
+            connections=int(settings.number("connections")),
+            idle_seconds=settings.number("idle_seconds"),
+        )
 
 
 Handler = Callable[[Exchange], None]

@@ -41,6 +41,7 @@ from gonogo.service.places import SoleOwner, listen_public, make_private, servic
 from gonogo.service.process import WORKER_COMMAND, Changes, WorkerProcess
 from gonogo.service.routing import WHOLE, Arm, RoutingTable
 from gonogo.service.table_file import ServiceState, TableFile, check_token, fence
+from gonogo.service.tls import Certificate
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class Supervisor:
         host: str = "127.0.0.1",
         port: int = 0,
         processes: int = 1,
+        tls: tuple[Path, Path] | None = None,
         command: Sequence[str] = WORKER_COMMAND,
         clock: Clock | None = None,
     ) -> None:
@@ -66,6 +68,10 @@ class Supervisor:
         self.sockets = socket_folder(self.folder)
         self.boot_id = uuid.uuid4().hex
         self._host, self._port, self._processes = host, port, processes
+        self._scheme = "http" if tls is None else "https"
+        if tls is not None:
+            Certificate(*tls)  # told now, by name, and not by each worker
+            command = (*command, "--tls-cert", str(tls[0].absolute()), "--tls-key", str(tls[1].absolute()))
         self._clock = clock or SystemClock()
         self._changes = Changes()
         self._lock = asyncio.Lock()  # one decision about the table at a time; never held while workers are waited for
@@ -95,7 +101,7 @@ class Supervisor:
     @property
     def url(self) -> str:
         host, port = self.address
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return f"{self._scheme}://[{host}]:{port}" if ":" in host else f"{self._scheme}://{host}:{port}"
 
     @property
     def state(self) -> ServiceState:
@@ -429,10 +435,11 @@ def run(
     host: str = "127.0.0.1",
     port: int = 0,
     processes: int = 1,
+    tls: tuple[Path, Path] | None = None,
     announce: Callable[[str], None] = lambda url: None,
 ) -> None:
     """Run a service in this process until SIGTERM or SIGINT. Raises what `Supervisor.start` raises."""
-    supervisor = Supervisor(store, resolve, host=host, port=port, processes=processes)
+    supervisor = Supervisor(store, resolve, host=host, port=port, processes=processes, tls=tls)
     asyncio.run(supervisor.serve(initial, announce=announce))
 
 

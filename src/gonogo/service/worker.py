@@ -1,6 +1,7 @@
 """One worker process: serves one release and obeys its supervisor.
 
     python -m gonogo.service.worker --release-dir DIR --key PEM --public-fd N [--public-fd N …] --unix-fd N --control-fd N
+           [--tls-cert PEM --tls-key PEM]
     python -m gonogo.service.worker --trial BUNDLE --digest D --public-fd N --control-fd N
 
 Everything it listens on is inherited, so that no socket is ever closed by a worker's end; `accept` lists the public listeners to accept
@@ -26,6 +27,7 @@ import argparse
 import asyncio
 import json
 import os
+import resource
 import signal
 import socket
 import sys
@@ -46,6 +48,7 @@ from gonogo.service.drift import DriftCounter
 from gonogo.service.http import HttpServer, Limits
 from gonogo.service.loading import Served, load_bundle, load_release
 from gonogo.service.routing import RoutingTable
+from gonogo.service.tls import Certificate
 from gonogo.service.upward import Alone, Asking
 from gonogo.service.wire import to_json
 
@@ -60,7 +63,15 @@ FAULTS_SHOWN = 50  #: tracebacks written to the log; after that only the count g
 class Worker:
     """The life of one worker. A trial has no private socket, and one public listener, on which its own release answers."""
 
-    def __init__(self, served: Served, *, public: Sequence[socket.socket], private: socket.socket | None, control: socket.socket) -> None:
+    def __init__(
+        self,
+        served: Served,
+        *,
+        public: Sequence[socket.socket],
+        private: socket.socket | None,
+        control: socket.socket,
+        certificate: Certificate | None = None,
+    ) -> None:
         self._served = served
         self._public_sockets = public
         self._private_socket = private
@@ -76,11 +87,11 @@ class Worker:
             on_tripped=self._tripped,
             on_fault=self._fault,
         )
-        limits = Limits(body=int(settings.number("request_body") * 2**20))
+        limits = Limits.from_settings()
         headers = self._answering.own_headers
         handler = self._answering.public if private is not None else self._answering.trial
         # A server for each listener: its connections are told to close when somebody else accepts there again.
-        self._public = [HttpServer(handler, limits, headers=headers, on_fault=self._fault) for _ in public]
+        self._public = [HttpServer(handler, limits, headers=headers, certificate=certificate, on_fault=self._fault) for _ in public]
         self._private = HttpServer(self._answering.private, limits, headers=headers, on_fault=self._fault)
         self._writer: asyncio.StreamWriter | None = None
         self._drain: asyncio.Task[None] | None = None
@@ -205,6 +216,7 @@ def serve(
     public: Sequence[socket.socket],
     private: socket.socket | None,
     control: socket.socket,
+    tls: tuple[Path, Path] | None = None,
 ) -> int:
     """Load and serve on given sockets until told to stop; the exit status. What fails to load is told on the control channel.
 
@@ -214,7 +226,8 @@ def serve(
         runner.get_loop()
         try:
             served, told = load()
-            worker = Worker(served, public=public, private=private, control=control)
+            certificate = None if tls is None else Certificate(*tls)
+            worker = Worker(served, public=public, private=private, control=control, certificate=certificate)
         except Exception as error:  # the boundary: the supervisor must learn why, whatever it was
             message = str(error) if isinstance(error, GonogoError) else f"{type(error).__name__}: {error}"
             control.setblocking(True)
@@ -236,6 +249,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--public-fd", type=int, action="append", required=True)
     parser.add_argument("--unix-fd", type=int)
     parser.add_argument("--control-fd", type=int, required=True)
+    parser.add_argument("--tls-cert", type=Path)
+    parser.add_argument("--tls-key", type=Path)
     given = parser.parse_args(arguments)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to hear
     public, control = [socket.socket(fileno=number) for number in given.public_fd], socket.socket(fileno=given.control_fd)
@@ -246,7 +261,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not given.key or given.unix_fd is None:
         parser.error("--release-dir needs --key and --unix-fd")
     private = socket.socket(fileno=given.unix_fd)
-    return serve(lambda: (load_release(given.release_dir, given.key), {}), public, private, control)
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))  # a connection is a file, and many systems begin with 1,024
+    tls = (given.tls_cert, given.tls_key) if given.tls_cert and given.tls_key else None
+    return serve(lambda: (load_release(given.release_dir, given.key), {}), public, private, control, tls)
 
 
 def _load_trial(folder: Path, digest: str, accept_weaker: bool, public: socket.socket) -> tuple[Served, dict[str, str]]:

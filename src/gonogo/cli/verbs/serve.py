@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from gonogo.cli.door import JSON, PROJECT, show_json, verb
+from gonogo.errors import UsageError
 
 if TYPE_CHECKING:
     from gonogo.operations.workspace import Workspace
+
+FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command("serve", epilog="Example: gonogo serve credit-risk@1.0.0 --dashboard 8401")
@@ -19,12 +22,27 @@ if TYPE_CHECKING:
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(min=0, max=65535), default=8400, show_default=True, help="0 takes a free one")
 @click.option("--processes", type=click.IntRange(min=1, max=64), default=1, show_default=True, help="worker processes per release")
+@click.option("--tls-cert", type=FILE, help="PEM certificate chain: speak HTTPS; read again when it changes")
+@click.option("--tls-key", type=FILE, help="PEM private key of --tls-cert")
 @click.option("--dashboard", type=click.IntRange(min=0, max=65535), help="serve the status page on this port of this machine")
 @PROJECT
 @JSON
 @verb
-def command(reference: str | None, host: str, port: int, processes: int, dashboard: int | None, project: Path, as_json: bool) -> None:
+def command(
+    reference: str | None,
+    host: str,
+    port: int,
+    processes: int,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    dashboard: int | None,
+    project: Path,
+    as_json: bool,
+) -> None:
     """Answer predictions until stopped (Ctrl-C). REF is needed once: the first release to put into production."""
+    if (tls_cert is None) != (tls_key is None):
+        raise UsageError("--tls-cert and --tls-key go together.", hint="Name both.")
+    tls = (tls_cert, tls_key) if tls_cert and tls_key else None
     from gonogo.operations.serve import serve
     from gonogo.operations.workspace import Workspace
 
@@ -45,4 +63,4 @@ def command(reference: str | None, host: str, port: int, processes: int, dashboa
                 click.echo(f"dashboard at {opened.url}")
         return stack
 
-    serve(Workspace.open(project), reference, host=host, port=port, processes=processes, door=door, announce=announce)
+    serve(Workspace.open(project), reference, host=host, port=port, processes=processes, tls=tls, door=door, announce=announce)
