@@ -40,7 +40,7 @@ INPUTS: dict[str, str] = {
     "run_record": "Mapping: the run record of the candidate; digest of its file's bytes",
     "ledger": "Sequence of run records, oldest first: the ledger beside the run record; digest of its bytes",
     "model_file": "Path of the declared model; digest of its bytes (a folder: as it would be packed)",
-    "model": "ModelSource of the declared model; digest of its bytes and of what is declared for its runtime",
+    "model": "ModelSource of the declared model; digest of its bytes, of what is declared for its runtime and of its pipeline",
     "train_file": "Path of the training table; digest of its bytes",
     "validation_file": "Path of the validation table; digest of its bytes",
     "test_file": "Path of the test table; digest of its bytes",

@@ -111,11 +111,6 @@ class Pipeline:
         except ModelError as error:
             raise ModelError(f"the pipeline: {error.message}", hint=error.hint) from error
 
-    @property
-    def feature_names(self) -> tuple[str, ...]:
-        """The columns that enter the model, in its order."""
-        return tuple(name for entering in self.inputs.values() for name in entering.names)
-
     def raw_inputs(self) -> tuple[GraphInput, ...]:
         """What goes in: the raw features, one matrix a type."""
         return tuple(GraphInput(*RAW[kind], len(names)) for kind, names in self.raw.items())
@@ -140,6 +135,11 @@ class Pipeline:
             step.apply(frame)
         frame.check()
         return {name: (frame.texts if entering.kind == "text" else frame.numbers)[:, entering.at] for name, entering in self.inputs.items()}
+
+    def entering(self, batch: Mapping[str, Array]) -> dict[str, Array]:
+        """What enters the model by the columns' names, [rows] each. Raises RowErrors as `features` does."""
+        made = self.features(batch)
+        return {name: made[item][:, place] for item, entering in self.inputs.items() for place, name in enumerate(entering.names)}
 
 
 class PipelinedModel:

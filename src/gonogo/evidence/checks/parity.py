@@ -49,7 +49,7 @@ class Parity(Check):
     options: ClassVar = {"margin": 1e-4}
 
     def measure(self, reference: Table, scores_test: Scores, bundle: BundleView, test: Table, sandbox: SandboxPort) -> Measurement:
-        rows = _positions(reference, len(scores_test.scores))
+        rows = positions(reference, len(scores_test.scores))
         said = _reference_scores(reference, scores_test.classes)
         facts, worst = compare(scores_test, rows, said, scores_test.scores[rows], float(self.chosen["margin"]))
         alone, differing = _batches(bundle, test, sandbox)
@@ -113,13 +113,14 @@ def _batches(bundle: BundleView, test: Table, sandbox: SandboxPort) -> tuple[int
     return len(same), int((~same).sum())
 
 
-def _positions(reference: Table, test_rows: int) -> Numbers:
+def positions(reference: Table, test_rows: int) -> Numbers:
+    """The column `row` of a table about rows of the test table: positions in it, int64. Raises DataError for any other content."""
     rows = reference.numeric("row")
     whole = np.isfinite(rows) & (rows == np.floor(rows)) & (rows >= 0) & (rows < test_rows)
     if reference.rows == 0 or not whole.all() or len(np.unique(rows)) != len(rows):
         raise DataError(
-            f"the column 'row' of the reference must hold different positions between 0 and {test_rows - 1}.",
-            hint="Write the reference for the test table that gonogo.yaml declares.",
+            f"the column 'row' must hold different positions between 0 and {test_rows - 1}.",
+            hint="Write the table for the test table that gonogo.yaml declares.",
         )
     return rows.astype(np.int64)
 
