@@ -18,7 +18,8 @@ from gonogo.checklist.project import MonitorDeclaration, load_project
 from gonogo.evidence.memory import measure
 from gonogo.model.sandbox import Sandbox
 from gonogo.release.bundle import Bundle, build_bundle
-from gonogo.service.loadtest import run_load_test
+from gonogo.service.loadtest.run import run_load_test
+from gonogo.service.loadtest.target import Target
 from gonogo.service.trial import TrialServer
 
 PROJECT = """
@@ -85,7 +86,7 @@ def test_the_serving_process_is_weighed_and_timed(served: tuple[TrialServer, Bun
 def test_our_own_service_gives_one_row_one_answer_under_load(served: tuple[TrialServer, Bundle]) -> None:
     server, bundle = served
     rows = [row for request in bundle.golden["requests"] for row in request["rows"]]
-    result = replace(run_load_test(server.base_url, rows, requests=200, concurrency=20), memory_mb=server.peak_memory_mb())
+    result = replace(run_load_test(Target.of(server.base_url), rows, requests=200, concurrency=20), memory_mb=server.peak_memory_mb())
     facts = measure("load", load_result=json.loads(json.dumps(result.to_json()))).facts
     assert (facts["errors"].value, facts["timeouts"].value, facts["consistent"].value) == (0, 0, True)
     assert ("memory_mb" in facts) == (sys.platform == "linux")

@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from gonogo.errors import UnreachableError, VerificationError
-from gonogo.service.loadtest import run_load_test
+from gonogo.service.loadtest.run import run_load_test
+from gonogo.service.loadtest.target import Target
 from gonogo.service.trial import TrialServer
 
 
@@ -18,7 +19,7 @@ def test_a_trial_answers_as_the_bundle_and_names_its_isolation(bundle):
         assert json.loads(answer.body)["predictions"][0]["score"] == 0.5
         assert answer.headers["x-gonogo-release"] == "small@trial"
         assert trial.isolation.startswith("process, rlimits")
-        result = run_load_test(trial.base_url, [{"x": 0.25, "k": 1}], requests=300, concurrency=30)
+        result = run_load_test(Target.of(trial.base_url), [{"x": 0.25, "k": 1}], requests=300, concurrency=30)
         assert (result.errors, result.requests) == (0, 300)
         assert result.max_answer_difference == 0.0
         assert result.answers_compared > 0

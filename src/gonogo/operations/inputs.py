@@ -29,7 +29,7 @@ from gonogo.model.encode import encode_table
 from gonogo.model.formats import shipped_digest
 from gonogo.model.rows import class_indices
 from gonogo.model.source import ModelSource
-from gonogo.operations.loadtest import kept_load_test, load_test_bundle
+from gonogo.operations.loadtest import Load, kept_load_test, load_test_bundle
 from gonogo.operations.negative_control import kept_negative_control
 from gonogo.operations.table_uses import TableUses
 from gonogo.operations.workspace import Workspace
@@ -44,10 +44,9 @@ HOW_TO_GET = {
     "environment": ": `environment: requirements.lock`, a list of packages with exact versions, as `pip freeze` writes it",
     "model.reference": ": a table with the columns `row` and `score`, the training framework's own scores of the test table",
 }
-LOAD_REQUESTS = 1000
 #: Sources whether or not `code.paths` names them: a changed test is another test, and makes what the old one said stale.
 TESTED_BY = ("tests", "test", "conftest.py", "pytest.ini", "tox.ini", "setup.cfg", "pyproject.toml")
-LOAD_CONCURRENCY = 100
+LOAD = Load(requests=1000, concurrency=100)
 
 
 class ProjectInputs:
@@ -386,9 +385,9 @@ class ProjectInputs:
                 return
         except DataError as error:
             self.notes.append(str(error))
-        self.progress(f"load test: {LOAD_REQUESTS} requests", 0, 1)
+        self.progress(f"load test: {LOAD.requests} requests", 0, 1)
         try:
-            load_test_bundle(self.workspace, self._bundle, self.get("endpoint"), requests=LOAD_REQUESTS, concurrency=LOAD_CONCURRENCY)
+            load_test_bundle(self.workspace, self._bundle, self.get("endpoint"), LOAD, progress=self.progress)
         except GonogoError as error:
             self.notes.append(f"no load test: {error}")
 

@@ -8,12 +8,14 @@ The data of a picture (see `Measurement.pictures`) is a JSON object with a `kind
     bars               title, items [{name, value}], optionally unit
     histogram          title, labels [n] or edges [n + 1], series {name: [n]}
     latency            quantiles [{p, ms}]
+    percentiles        series {name: [[share, ms]]}, shares rising from 0 to 1
 
 `draw` never fails for what a check put into its evidence: data that cannot be drawn gives a picture without SVG whose words say so.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -128,6 +130,50 @@ def latency(title: str, data: Data) -> Drawn:
     return _bars(title, [(f"P{number(q['p']):g}", number(q["ms"]), shown(number(q["ms"]), "ms")) for q in data["quantiles"]])
 
 
+def percentiles(title: str, data: Data) -> Drawn:
+    """Latency over the share of answers that took no longer, each nine as wide as the one before: the tail is what one looks for."""
+    series = {str(name): [(number(share), number(ms)) for share, ms in points] for name, points in data["series"].items()}
+    shares = [share for points in series.values() for share, _ in points]
+    if not series or any(len(points) < 2 for points in series.values()) or not all(0 <= share <= 1 for share in shares):
+        raise ValueError("a curve needs two points or more, with shares between 0 and 1")
+    nines = max(-math.log10(1 - share) for share in shares if share < 1) + 0.3
+    top = max(ms for points in series.values() for _, ms in points) or 1.0
+    left, right, high, floor = 52, WIDTH - 14, 24, 194
+
+    def x(share: float) -> float:
+        return left + (right - left) * (min(-math.log10(1 - share) / nines, 1.0) if share < 1 else 1.0)
+
+    def y(ms: float) -> float:
+        return floor - (floor - high) * ms / top
+
+    shapes = []
+    for tick in range(5):
+        ms = top * tick / 4
+        shapes.append(svg.line(left, y(ms), right, y(ms), "axis" if tick == 0 else "grid"))
+        shapes.append(svg.text(left - 6, y(ms) + 4, f"{ms:.3g}", "end", "soft"))
+    for share in (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999):
+        if x(share) < right - 26:
+            shapes += [
+                svg.line(x(share), high, x(share), floor, "grid"),
+                svg.text(x(share), floor + 16, f"{100 * share:g}", "middle", "soft"),
+            ]
+    shapes += [
+        svg.text(right, floor + 16, "all", "end", "soft"),
+        svg.text((left + right) / 2, floor + 32, "% of the answers took", "middle", "soft"),
+    ]
+    shapes.append(svg.text(left - 40, 12, "ms at most", "start", "soft"))
+    for position, (name, points) in enumerate(series.items()):
+        kind = "curve" if position == 0 else "harm"
+        shapes.append(svg.path([(x(share), y(ms)) for share, ms in points], kind))
+        shapes += [svg.line(left + 64 + 130 * position, 8, left + 84 + 130 * position, 8, kind)]
+        shapes.append(svg.text(left + 90 + 130 * position, 12, svg.clipped(name, 22), "start", "soft"))
+    said = (
+        f"{name}: " + ", ".join(f"{100 * share:g} % within {ms:.3g} ms" for share, ms in points if share >= 0.5)
+        for name, points in series.items()
+    )
+    return Drawn(title, svg.drawing(floor + 40, title, shapes), "; ".join(said) + ".")
+
+
 def _bars(title: str, items: Sequence[tuple[str, float, str]]) -> Drawn:
     if not items:
         raise ValueError("nothing to show")
@@ -220,6 +266,7 @@ TITLES: dict[Any, str] = {
     "reliability": "Does a score keep its promise?",
     "roc": "ROC curve",
     "latency": "Latency",
+    "percentiles": "Latency by percentile",
 }
 DRAWERS: dict[str, Callable[[str, Data], Drawn]] = {
     "confusion_matrix": confusion_matrix,
@@ -228,4 +275,5 @@ DRAWERS: dict[str, Callable[[str, Data], Drawn]] = {
     "bars": bars,
     "histogram": histogram,
     "latency": latency,
+    "percentiles": percentiles,
 }
