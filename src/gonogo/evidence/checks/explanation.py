@@ -16,7 +16,7 @@ from gonogo.evidence.declared import declared_file, read_structured
 from gonogo.evidence.inputs import BundleView, Numbers, SandboxPort
 from gonogo.evidence.record import Fact, Measurement
 from gonogo.model.encode import encode_table
-from gonogo.model.schema import Schema
+from gonogo.stats.shapley import contributions
 
 MOST_CELLS = 20_000_000  #: values sent to the child at once
 MADE = "Shapley values by sampling"
@@ -25,9 +25,9 @@ MADE = "Shapley values by sampling"
 class Explanation(Check):
     """Is there an explanation of the model: what each feature contributes overall, and to single answers?
 
-    It is made here: Shapley values of rows of the test table by sampling orders of the features (Strumbelj & Kononenko 2014), each row
-    against other rows drawn as background, seeded. They are what the library SHAP estimates, computed from the scores of the bundle's own
-    bytes; for each row they add up to its score minus the mean score of its background. With `file` an explanation that was made elsewhere
+    It is made here: Shapley values of rows of the test table by sampling orders of the features (see `gonogo.stats.shapley`), each row
+    against other rows drawn as background, seeded. They are computed from the scores of the bundle's own bytes; for each row they add up
+    to its score minus the mean score of its background. With `file` an explanation that was made elsewhere
     is read instead: JSON with `method`, `global` {feature: value} and `local` [{feature: value}, …].
     """
 
@@ -47,10 +47,8 @@ class Explanation(Check):
             return _read(declared_file(files or {}, self.chosen["file"]), names)
         if test.rows < 2 or self.chosen["rows"] < 1 or self.chosen["orders"] < 1:
             raise DataError("there is nothing to explain, or nothing to compare it with.")
-        generator = np.random.default_rng(self.chosen["seed"])
         taken = np.unique(np.linspace(0, test.rows - 1, num=min(test.rows, self.chosen["rows"]), dtype=np.int64))
-        batch = encode_table(bundle.schema, test)
-        values, gap, isolation = self._shapley(bundle, batch, taken, sandbox, generator)
+        values, gap, isolation = self._shapley(bundle, encode_table(bundle.schema, test), taken, sandbox)
         overall = np.abs(values).mean(axis=0)
         ranked = sorted(zip(names, overall.tolist(), strict=True), key=lambda pair: -pair[1])
         return Measurement(
@@ -77,46 +75,27 @@ class Explanation(Check):
         )
 
     def _shapley(
-        self, bundle: BundleView, batch: Mapping[str, Numbers], taken: Numbers, sandbox: SandboxPort, generator: np.random.Generator
+        self, bundle: BundleView, batch: Mapping[str, Numbers], taken: Numbers, sandbox: SandboxPort
     ) -> tuple[Numbers, float, str]:
         """Values float64 [rows, features], the largest gap of their sums, and the isolation in force."""
-        schema, d = bundle.schema, len(bundle.schema.features)
-        orders = max(1, min(int(self.chosen["orders"]), MOST_CELLS // (d * (d + 1))))  # fewer where features are very many
-        values, gap, isolation = [], 0.0, ""
-        at_once = max(1, MOST_CELLS // (orders * (d + 1) * d))
-        for start in range(0, len(taken), at_once):
-            rows = np.repeat(taken[start : start + at_once], orders)
-            background = generator.integers(0, len(next(iter(batch.values()))), size=len(rows))
-            ranks = generator.permuted(np.tile(np.arange(d), (len(rows), 1)), axis=1)
-            scores, isolation = sandbox.scores(schema, bundle.model_path, _mixed(schema, batch, rows, background, ranks))
-            if not np.isfinite(scores).all():
-                raise DataError("the model gives scores that are NaN or infinite.")
-            path = _explained(scores.reshape(len(rows), d + 1, -1))
-            steps = np.take_along_axis(np.diff(path, axis=1), ranks, axis=1)  # what the score gained when each feature came in
-            shares = steps.reshape(-1, orders, d).mean(axis=1)
-            whole = (path[:, -1] - path[:, 0]).reshape(-1, orders).mean(axis=1)
-            gap = max(gap, float(np.abs(shares.sum(axis=1) - whole).max()))
-            values.append(shares)
+        schema, isolation = bundle.schema, ""
+
+        def score(mixed: dict[str, Numbers]) -> Numbers:
+            nonlocal isolation
+            scores, isolation = sandbox.scores(schema, bundle.model, mixed)
+            return scores
+
+        generator = np.random.default_rng(self.chosen["seed"])
+        orders = int(self.chosen["orders"])
+        parts = contributions(score, schema.features, batch, taken, batch, orders=orders, generator=generator, cells=MOST_CELLS)
+        values, gap = [], 0.0
+        try:
+            for part in parts:
+                values.append(part.values)
+                gap = max(gap, float(np.abs(part.values.sum(axis=1) + part.base - part.score).max()))
+        except ValueError as error:
+            raise DataError(f"{error}.") from error
         return np.concatenate(values), gap, isolation
-
-
-def _mixed(schema: Schema, batch: Mapping[str, Numbers], rows: Numbers, background: Numbers, ranks: Numbers) -> dict[str, Numbers]:
-    """For each row d + 1 rows: the background's, then with the row's own features coming in one after another by rank."""
-    steps = np.arange(len(schema.features) + 1)
-    mixed = {name: np.repeat(array[background], len(steps), axis=0) for name, array in batch.items()}
-    for position, feature in enumerate(schema.features):
-        own = (ranks[:, position, None] < steps[None, :]).ravel()
-        column = np.repeat(batch[feature.input][rows, feature.column], len(steps))
-        mixed[feature.input][own, feature.column] = column[own]
-    return mixed
-
-
-def _explained(scores: Numbers) -> Numbers:
-    """The score that is explained, [rows, steps]: of the last class of a binary task, else of the class that the row is given."""
-    if scores.shape[2] == 2:
-        return scores[:, :, 1]
-    given = scores[:, -1].argmax(axis=1)
-    return np.asarray(np.take_along_axis(scores, given[:, None, None], axis=2)[:, :, 0])
 
 
 def _read(path: Path, names: tuple[str, ...]) -> Measurement:
