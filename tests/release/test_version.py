@@ -64,4 +64,10 @@ def test_the_environment_names_every_runtime_package_exactly() -> None:
 
 def test_a_package_that_is_not_installed_is_an_error() -> None:
     with pytest.raises(UsageError, match="not installed"):
-        runtime_packages("no-such-distribution")
+        runtime_packages(root="no-such-distribution")
+
+
+def test_the_runtime_of_a_model_adds_its_own_packages_and_no_others() -> None:
+    more = runtime_packages("lightgbm").keys() - runtime_packages().keys()
+    assert {"lightgbm", "scipy"} <= more
+    assert not {"xgboost-cpu", "pytest"} & more

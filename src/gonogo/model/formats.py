@@ -23,6 +23,15 @@ from gonogo.model.onnx_wire import FileBytes, WireError, read_outline
 from gonogo.model.pickles import is_pickle
 
 Shippable = Literal["onnx", "skops", "lightgbm", "xgboost", "torchscript", "torch_export", "saved_model", "callable"]
+#: The extra of gonogo that a format's runtime needs; the default install has what the others need.
+EXTRAS: dict[str, str] = {
+    "skops": "skops",
+    "lightgbm": "lightgbm",
+    "xgboost": "xgboost",
+    "torchscript": "torch",
+    "torch_export": "torch",
+    "saved_model": "tensorflow",
+}
 Format = Shippable | Literal["pickle", "safetensors", "torch", "unknown"]
 
 #: How a model's file ends in a bundle; an XGBoost model has two spellings.

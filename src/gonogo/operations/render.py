@@ -12,16 +12,6 @@ from gonogo.errors import UsageError
 from gonogo.operations.workspace import Workspace
 from gonogo.reports.deployment import Deployment, render_deployment
 
-#: What a model's format needs besides the default install.
-EXTRAS = {
-    "skops": "skops",
-    "lightgbm": "lightgbm",
-    "xgboost": "xgboost",
-    "torchscript": "torch",
-    "torch_export": "torch",
-    "saved_model": "tensorflow",
-}
-
 
 def render(
     workspace: Workspace,
@@ -71,7 +61,7 @@ def _program() -> Path:
 
 
 def _extras(workspace: Workspace) -> tuple[str, ...]:
-    from gonogo.model.formats import model_kind
+    from gonogo.model.formats import EXTRAS, model_kind
 
     extra = EXTRAS.get(model_kind(workspace.project.model.path))
     return (extra,) if extra else ()

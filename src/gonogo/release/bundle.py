@@ -26,7 +26,7 @@ from gonogo.errors import DataError, GonogoError, ModelError, StorageError, Veri
 from gonogo.evidence.sealed import SealedFolder
 from gonogo.model.derive import derive_schema
 from gonogo.model.encode import encode_table
-from gonogo.model.formats import ship, shipped_digest, suffix
+from gonogo.model.formats import EXTRAS, ship, shipped_digest, sniff, suffix
 from gonogo.model.pipeline import Pipeline
 from gonogo.model.rows import class_indices, class_text
 from gonogo.model.runtime import Array, Inspection
@@ -119,7 +119,7 @@ def sources_digest(project: Project) -> str:
         {
             "builder": BUILDER,
             "python": platform.python_version(),
-            "packages": runtime_packages(),
+            "packages": runtime_packages(EXTRAS.get(sniff(model.path), "")),
             "system": project.system,
             "model": shipped_digest(model.path),
             "options": model.options,
@@ -227,7 +227,7 @@ def _write(project: Project, draft: Path, model: ModelSource, documents: Mapping
     with storage(draft, "write to"):
         for name, document in documents.items():
             (draft / name).write_bytes(canonical_bytes(dict(document)))
-        (draft / ENVIRONMENT).write_text(make_environment(project.environment), encoding="utf-8")
+        (draft / ENVIRONMENT).write_text(make_environment(project.environment, EXTRAS.get(model.format, "")), encoding="utf-8")
         if project.run_record is not None:
             (draft / RUN).write_bytes(canonical_bytes(read_run(project.run_record)))
         about = {

@@ -11,16 +11,20 @@ import re
 from importlib import metadata
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 from gonogo.errors import DataError, UsageError
 
 FORMAT = "gonogo-environment/1"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-def make_environment(declared: Path | None) -> str:
-    """The lock's text. Raises DataError when the declared lock cannot be read, UsageError when gonogo is not installed."""
+def make_environment(declared: Path | None, extra: str = "") -> str:
+    """The lock's text; `extra` is the extra of gonogo that the model's runtime needs.
+
+    Raises DataError when the declared lock cannot be read, UsageError when gonogo is not installed.
+    """
     lines = [f"# {FORMAT}", f"# python {platform.python_version()} ({platform.python_implementation()}, {platform.machine()})"]
-    lines += [f"{name}=={version}" for name, version in sorted(runtime_packages().items())]
+    lines += [f"{name}=={version}" for name, version in sorted(runtime_packages(extra).items())]
     if declared is not None:
         try:
             text = declared.read_text(encoding="utf-8")
@@ -32,12 +36,13 @@ def make_environment(declared: Path | None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def runtime_packages(root: str = "gonogo") -> dict[str, str]:
-    """Name → version of what is needed to serve: `root` and, recursively, whatever it requires and is installed, extras left out."""
+def runtime_packages(extra: str = "", root: str = "gonogo") -> dict[str, str]:
+    """Name → version of what is needed to serve: `root` and, recursively, whatever it requires and is installed. Of the extras only
+    `extra` counts, the one that the model's runtime needs."""
     found: dict[str, str] = {}
-    waiting = [root]
+    waiting = [(root, extra)]
     while waiting:
-        name = waiting.pop()
+        name, chosen = waiting.pop()
         key = re.sub(r"[-_.]+", "-", name).lower()
         if key in found:
             continue
@@ -48,8 +53,8 @@ def runtime_packages(root: str = "gonogo") -> dict[str, str]:
                 raise UsageError(f"{root} is not installed in this Python.", hint="Install it: pip install gonogo") from None
             continue  # needed on another platform only
         found[key] = distribution.version
-        for requirement in distribution.requires or ():
-            match = _NAME.match(requirement)
-            if match and "extra ==" not in requirement:
-                waiting.append(match.group())
+        for text in distribution.requires or ():
+            requirement = Requirement(text)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": chosen}):
+                waiting.append((requirement.name, ""))
     return found
