@@ -8,7 +8,7 @@ Request: {"task", "model", "format", "options", "pipeline", "seconds", "memory_m
 "arrays": table of contents, "request": {…}}.
 Result: {"facts": {…}, "arrays": [names], "isolation": "…"} or {"error": {"kind", "message", "hint"}}.
 Tasks: "inspect" → what the model says about itself; "predict" → every floating output, in chunks of `request.chunk` rows; "weights" → the
-tensors of the file, without running it; "torch" → the output of a TorchScript or torch.export file.
+tensors of the file, without running it.
 """
 
 from __future__ import annotations
@@ -53,10 +53,6 @@ def _work(scratch: Path, request: dict[str, Any]) -> dict[str, Any]:
         from gonogo.model.weights import read_weights
 
         return {"facts": read_weights(Path(request["model"])).to_json(), "arrays": [], "isolation": isolation}
-    if request["task"] == "torch":
-        from gonogo.model.torch_export import run_in_child
-
-        return {"facts": {}, "arrays": run_in_child(scratch, request), "isolation": isolation}
 
     from gonogo.model.runtime import inspect
     from gonogo.model.source import ModelSource

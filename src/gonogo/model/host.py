@@ -10,6 +10,7 @@ import importlib
 import mmap
 import os
 import socket
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ def main(channel: socket.socket, data: int, keeper: int, scratch: Path) -> None:
     """Load the model, say what it is, answer calls until the channel ends."""
     die_with_parent(keeper)
     os.chdir(scratch)
+    tempfile.tempdir = os.environ["TMPDIR"] = os.environ["HOME"] = str(scratch)
     order = receive(channel, Order)
     try:
         limits = limit_resources(seconds=None, memory_mib=order.memory_mib)

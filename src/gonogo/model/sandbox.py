@@ -10,6 +10,7 @@ memory, it ended without a result, its result is garbage. None of them is a resu
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -26,14 +27,13 @@ import numpy as np
 
 from gonogo.base.canonical import parse_json
 from gonogo.base.files import storage
-from gonogo.errors import ChildError, DataError, IsolationError, ModelError
+from gonogo.errors import ChildError, DataError, IsolationError, MissingExtraError, ModelError, UsageError
 from gonogo.model.formats import sniff
 from gonogo.model.parcel import open_plain, read_returned, write_arrays
 from gonogo.model.predict import score_matrix
 from gonogo.model.runtime import Array, Inspection
 from gonogo.model.schema import Schema
 from gonogo.model.source import ModelSource
-from gonogo.model.torch_export import require_torch
 from gonogo.model.weights import Weights
 
 MOST_RESULT = 16 << 20  #: bytes of result.json
@@ -88,8 +88,14 @@ class Sandbox:
 
         The inputs are handed over in the batch's order. Raises MissingExtraError without PyTorch; else errors as for `run`.
         """
-        require_torch()
-        result = self.run("torch", ModelSource(model), batch, {})
+        kind = sniff(model)
+        if kind not in ("torchscript", "torch_export"):
+            raise ModelError(f"{model} is neither a TorchScript nor a torch.export file.", hint="Save it with torch.jit.save.")
+        if importlib.util.find_spec("torch") is None:
+            raise MissingExtraError("running a PyTorch file", "torch")
+        inputs = [{"name": name, "dtype": array.dtype.name, "width": array.shape[1]} for name, array in batch.items()]
+        source = ModelSource(model, kind, {"inputs": inputs, "output": "output"})
+        result = self.run("predict", source, batch, {})
         return result.arrays["output"].astype(np.float64), result.isolation
 
     def run(self, task: str, model: ModelSource, arrays: Mapping[str, Array] | None, request: Mapping[str, Any]) -> ChildResult:
@@ -99,7 +105,7 @@ class Sandbox:
         IsolationError when the child could not be isolated, StorageError when the scratch folder could not be filled.
         """
         sniff(model.path)  # a missing or empty file needs no child to be told
-        if task in ("predict", "torch") and not (arrays and len(next(iter(arrays.values())))):
+        if task == "predict" and not (arrays and len(next(iter(arrays.values())))):
             raise DataError("there are no rows to predict.")
         with storage(Path(tempfile.gettempdir()), "make a scratch folder in"):
             scratch = Path(tempfile.mkdtemp(prefix="gonogo-child-"))
@@ -192,7 +198,7 @@ class Sandbox:
             return ChildError(
                 f"the isolated child ran out of memory ({self.memory_mib:g} MiB).", hint="If the model needs more, set GONOGO_CHILD_MEMORY."
             )
-        known = {"ModelError": ModelError, "DataError": DataError, "IsolationError": IsolationError}
+        known = {"ModelError": ModelError, "DataError": DataError, "IsolationError": IsolationError, "MissingExtraError": UsageError}
         return known[kind](message, hint=hint) if kind in known else ChildError(f"the isolated child failed: {message}.", hint=hint)
 
     def _death(self, scratch: Path, status: int) -> ChildError:
