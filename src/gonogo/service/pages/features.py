@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from gonogo.model.encode import INT64
 from gonogo.model.packing import EXACT, LARGEST
 from gonogo.model.schema import Feature
@@ -77,6 +79,11 @@ def typical_row(served: Served) -> dict[str, Any] | None:
     return dict(_row(served, "typical")) or None
 
 
+def _short(value: Any, dtype: str) -> Any:
+    """The shortest number that is the same one where it enters."""
+    return float(str(np.float32(value))) if dtype == "float32" and isinstance(value, float) else value
+
+
 def _told(
     served: Served, feature: Feature, dtype: str, low: Mapping[str, Any], typical: Mapping[str, Any], high: Mapping[str, Any]
 ) -> Told:
@@ -86,9 +93,9 @@ def _told(
         feature,
         dtype,
         feature.nullable and (feature.type == "string" or dtype in LARGEST),
-        typical.get(feature.name),
-        low.get(feature.name) if number else None,
-        high.get(feature.name) if number else None,
+        _short(typical.get(feature.name), dtype),
+        _short(low.get(feature.name), dtype) if number else None,
+        _short(high.get(feature.name), dtype) if number else None,
         tuple(bins.get("categories", ())) if feature.type == "string" else (),
     )
 
