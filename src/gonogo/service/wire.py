@@ -48,37 +48,34 @@ def to_json(value: Any) -> bytes:
 
 
 def prediction_writer(schema: Schema, release: str) -> Callable[[str, Sequence[str], Sequence[Sequence[float]]], bytes]:
-    """A function that writes an answer from prediction id, labels and scores (finite floats, rows × classes).
-
-    The fixed parts are encoded once per release: for one row the whole answer is one formatting operation.
-    """
-    head = f'{{"release":{_text(release)},"prediction_id":"'.replace("%", "%%")
-    texts = {name: _text(name) for name in schema.classes}
-    position = {name: index for index, name in enumerate(schema.classes)}
-    keys = [f"{_text(name)}:".replace("%", "%%") for name in schema.classes]
-    # A binary score is written twice and formatted once.
-    values = (keys[0] + "%r", keys[1] + "%s") if len(keys) == 2 else tuple(key + "%r" for key in keys)
-    one = '{"label":%s,"score":%s,"scores":{' + ",".join(values) + "}}"
-    whole = f'{head}%s","predictions":[{one}]}}'
-
-    def binary(name: str, row: Sequence[float]) -> tuple[Any, ...]:
-        low, high = row
-        score = repr(high)
-        return texts[name], score, low, score
-
-    def many(name: str, row: Sequence[float]) -> tuple[Any, ...]:
-        return texts[name], repr(row[position[name]]), *row
-
-    fields = binary if len(keys) == 2 else many
+    """A function that writes an answer from prediction id, labels and scores (finite floats, rows × classes)."""
+    classes = schema.classes
+    judged = {name: -1 if len(classes) == 2 else index for index, name in enumerate(classes)}
+    scores_of = _scores_type(classes)
 
     def write(prediction_id: str, names: Sequence[str], scores: Sequence[Sequence[float]]) -> bytes:
-        if len(names) == 1:
-            return (whole % (prediction_id, *fields(names[0], scores[0]))).encode()
-        rows = ",".join([one % fields(name, row) for name, row in zip(names, scores, strict=True)])
-        return f'{head % ()}{prediction_id}","predictions":[{rows}]}}'.encode()
+        predictions = [_Prediction(name, row[judged[name]], scores_of(*row)) for name, row in zip(names, scores, strict=True)]
+        return _encode(_Answer(release, prediction_id, predictions))
 
     return write
 
 
-def _text(value: str) -> str:
-    return _encode(value).decode()
+class _Prediction(msgspec.Struct, gc=False):
+    label: str
+    score: float
+    scores: Any  #: by class
+
+
+class _Answer(msgspec.Struct, gc=False):
+    release: str
+    prediction_id: str
+    predictions: list[_Prediction]
+
+
+def _scores_type(classes: Sequence[str]) -> Callable[..., Any]:
+    """Takes a row's scores and becomes an object of them by class."""
+    names = {f"c{number}": name for number, name in enumerate(classes)}
+    try:
+        return msgspec.defstruct("Scores", [(field, float) for field in names], rename=names, gc=False)
+    except ValueError:  # a class with a quote, a backslash or a control character in its name
+        return lambda *row: dict(zip(classes, row, strict=True))
