@@ -49,6 +49,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("watch_seconds", 2.0, "s", "how often a service looks at its own signals and alarms"),
     Setting("rate_limits", "", "requests/s", "limits of callers by role, such as `reader=500 operator=20`; default: none"),
     Setting("log_size", 64.0, "MiB", "size at which a service's log is set aside; three older ones are kept"),
+    Setting("project", ".", "folder", "the project whose release the ASGI application serves"),
+    Setting("ref", "", "reference", "the release that the ASGI application serves; default: what is in production"),
     Setting("keys", "~/.config/gonogo/keys", "folder", "where `gonogo key new` puts private keys"),
     Setting("actor", "", "name", "who acts, as the audit log records it; default: the login name"),
 )
