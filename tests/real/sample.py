@@ -78,13 +78,14 @@ def write_table(path: Path, seed: int, rows: int = 120) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
-def write_project(folder: Path, *, weight: float = 1.5, more: str = "") -> Project:
+def write_project(folder: Path, *, weight: float = 1.5, more: str = "", explainer: str = "") -> Project:
     """A project folder with model and tables."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(model_bytes(weight))
     write_table(folder / "train.csv", 1)
     write_table(folder / "test.csv", 2)
-    (folder / "gonogo.yaml").write_text(YAML + more)
+    model = YAML.replace("task: binary-classification", f"task: binary-classification{explainer and f', explainer: {explainer}'}")
+    (folder / "gonogo.yaml").write_text(model + more)
     return load_project(folder / "gonogo.yaml")
 
 
@@ -166,10 +167,10 @@ def sealable(bundle: Bundle, folder: Path) -> Sealable:
 
 
 def seal_two(folder: Path) -> Path:
-    """The project, its bundle and its release 1.0.0; and 1.1.0, which is another model. All with the same keys."""
+    """The project, its bundle and its release 1.0.0; and 1.1.0, which is another model and explains itself. All with the same keys."""
     previous = None
-    for name, weight, version in (("project", 1.5, Version(1, 0, 0)), ("project-2", 2.5, Version(1, 1, 0))):
-        bundle = build(write_project(folder / name, weight=weight), folder / "bundles")
+    for name, weight, version, explainer in (("project", 1.5, Version(1, 0, 0), ""), ("project-2", 2.5, Version(1, 1, 0), "shapley")):
+        bundle = build(write_project(folder / name, weight=weight, explainer=explainer), folder / "bundles")
         sealable(bundle, folder / "keys").seal(folder / "releases", version=version, previous=previous)
         previous = version
     return folder

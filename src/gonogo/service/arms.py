@@ -17,7 +17,7 @@ from gonogo.service.wire import JSON
 if TYPE_CHECKING:
     from gonogo.service.answer import Answering
 
-_PASSED_ON = (b"x-gonogo-prediction-id", b"inference-header-content-length")
+_PASSED_ON = (b"x-gonogo-prediction-id", b"inference-header-content-length", b"retry-after")
 
 
 class Arms:
