@@ -12,7 +12,6 @@ from gonogo.service.batching import Computed
 from gonogo.service.counters import Counters
 from gonogo.service.crew import add_snapshots
 from gonogo.service.drift import DriftCounter
-from gonogo.service.loading import Served
 from gonogo.service.metrics import exposition
 from gonogo.service.routing import Arm, RoutingTable
 from gonogo.stats.bins import fit_categorical, fit_numeric
@@ -89,10 +88,11 @@ def test_metrics_are_what_a_prometheus_parser_reads():
     for seconds in (0.0004, 0.003, 0.2, 20.0):
         counters.book((1, "m@1.0.0", 200, False, seconds))
     counters.book((1, "m@1.1.0", 500, True, 0.5))
-    counters.settle()
-    served = Served('m"\\@1.0.0', "sha256:0", SCHEMA, None, {}, {})  # type: ignore[arg-type]
+    counters.shadow["m@1.2.0"] = {"n": 5, "failed": 2, "dropped": 7, "rows": 3, "labels": 1, "largest": 0.25}
+    about = {"digest": "sha256:0", "size": 2, "ready": 1, "silent": 1}
+    totals = {**counters.snapshot(), "uptime_seconds": 1.5, "releases": {'m"\\@1.0.0': about}}
     table = RoutingTable(3, 1, (Arm("m@1.0.0", 9500), Arm("m@1.1.0", 500)), "m@1.0.0")
-    families = {f.name: f for f in prometheus.text_string_to_metric_families(exposition(served, counters, table, 1.5).decode())}
+    families = {f.name: f for f in prometheus.text_string_to_metric_families(exposition(totals, table).decode())}
     requests = {(s.labels["release"], s.labels["status"]): s.value for s in families["gonogo_requests"].samples}
     assert requests["m@1.0.0", "2xx"] == 4
     assert requests["m@1.1.0", "5xx"] == 1
@@ -103,3 +103,6 @@ def test_metrics_are_what_a_prometheus_parser_reads():
     assert (buckets[0], buckets[-2], buckets[-1]) == (1, 3, 4)
     assert {s.labels["release"]: s.value for s in families["gonogo_route_weight"].samples} == {"m@1.0.0": 0.95, "m@1.1.0": 0.05}
     assert families["gonogo_release_info"].samples[0].labels["release"] == 'm"\\@1.0.0'
+    assert {s.labels["state"]: s.value for s in families["gonogo_processes"].samples} == {"wanted": 2, "ready": 1, "silent": 1}
+    assert {s.labels["outcome"]: s.value for s in families["gonogo_shadow_requests"].samples} == {"answered": 3, "failed": 2, "dropped": 7}
+    assert families["gonogo_shadow_largest_difference"].samples[0].value == 0.25

@@ -148,12 +148,19 @@ def test_pages_tell_what_is_served_and_counted(crew):
     assert (health["status"], health["release"], health["model_loaded"]) == ("healthy", OLD, True)
     assert ask(crew.port, None, "/model_info", "GET")[2] == ask(crew.port, None, "/model/info", "GET")[2]
     assert json.loads(ask(crew.port, None, "/model_info", "GET")[2])["digest"] == health["digest"]
-    assert json.loads(ask(crew.port, None, "/stats", "GET")[2])["releases"][OLD]["n"] == 1
     assert "/predict" in ask(crew.port, None, "/", "GET")[2].decode()
     assert ask(crew.port, None, "/nothing", "GET")[0] == 404
     status, headers, _ = ask(crew.port, None, "/predict", "GET")
     assert (status, headers["allow"]) == (405, "POST")
     assert ask(crew.port, GOOD, "/health")[0] == 405
+
+
+def test_sums_that_the_supervisor_does_not_give_in_time_are_not_given_in_part(crew):
+    alone(crew)  # this test is the supervisor, and says nothing
+    for path in ("/stats", "/metrics"):
+        status, headers, body = ask(crew.port, None, path, "GET")
+        assert (status, headers["retry-after"], json.loads(body)["status"]) == (503, "1", 503)
+    assert ask(crew.port, None, "/health", "GET")[0] == 200
 
 
 def test_what_went_through_is_counted_in_the_baseline_s_bins(crew):

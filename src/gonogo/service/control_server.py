@@ -14,10 +14,12 @@ import asyncio
 import json
 import logging
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import unquote
 
+from gonogo import settings
 from gonogo.base.canonical import parse_json
 from gonogo.errors import GonogoError, NotFoundError, UsageError
 from gonogo.service.error_json import status_of
@@ -26,6 +28,10 @@ from gonogo.service.http import HttpServer, Limits
 from gonogo.service.places import listen_private
 
 _log = logging.getLogger(__name__)
+
+
+#: Told who had the service do what, and what came of it; it neither waits nor raises.
+Audit = Callable[[str, str, str, str], None]
 
 
 class Verbs(Protocol):
@@ -40,10 +46,11 @@ class Verbs(Protocol):
 
 
 class ControlServer:
-    """Serves the API until closed."""
+    """Serves the API until closed. `audit` is told of every call that may change something: actor, verb, release, outcome."""
 
-    def __init__(self, verbs: Verbs) -> None:
+    def __init__(self, verbs: Verbs, audit: Audit) -> None:
         self._verbs = verbs
+        self._audit = audit
         self._server = HttpServer(self._handle, Limits(), on_fault=self._record)
         self._listener: socket.socket | None = None
         self._path: Path | None = None
@@ -71,15 +78,21 @@ class ControlServer:
         task.add_done_callback(self._tasks.discard)
 
     async def _answer(self, exchange: Exchange) -> None:
+        outcome = "failed"
         try:
             answer = await self._act(exchange.method, exchange.path.decode("latin-1"), exchange.body)
         except GonogoError as error:
+            outcome = f"refused: {type(error).__name__}"
             exchange.problem(status_of(error), error.message, error=type(error).__name__, hint=error.hint)
         except Exception as error:  # the boundary of the API: recorded here, told to the caller
             self._record(error)
             exchange.problem(500, f"The supervisor failed: {error!r}.", error="FaultError", hint="See the log of the service.")
         else:
+            outcome = "repeated" if answer.get("already") else "done"
             exchange.answer(200, json.dumps(answer, allow_nan=False).encode())
+        finally:
+            if exchange.method != b"GET":
+                self._audit(_actor(exchange), exchange.path.decode("latin-1").removeprefix("/")[:32], _about(exchange.body), outcome)
 
     async def _act(self, method: bytes, path: str, body: bytes) -> dict[str, Any]:
         if (method, path) == (b"GET", "/observe"):
@@ -106,6 +119,23 @@ class ControlServer:
     @staticmethod
     def _record(error: BaseException) -> None:
         _log.error("the control API met an error: %r", error, exc_info=error)
+
+
+def _actor(exchange: Exchange) -> str:
+    """Who calls, as they say: whoever can open the socket is the owner of the service anyway."""
+    given = unquote(exchange.headers.get(b"x-gonogo-actor", b""))[:64]
+    return given if given and given.isprintable() else settings.actor()
+
+
+def _about(body: bytes) -> str:
+    """The release that a call is about, or what its table sends where; "" when it names none."""
+    try:
+        asked = _read(body)
+        if isinstance(asked.get("table"), dict):
+            return " ".join(f"{arm['release']}={arm['weight_bp']}" for arm in asked["table"]["arms"])[:200]
+        return str(asked.get("release") or "")[:200]
+    except (UsageError, LookupError, TypeError):
+        return ""
 
 
 def _read(body: bytes) -> dict[str, Any]:

@@ -14,7 +14,7 @@ Rules it keeps:
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -93,16 +93,13 @@ class Counters:
             "faults": self.faults,
         }
 
-    def by_arm(self) -> dict[str, dict[str, int]]:
-        """Counts by release, over all epochs."""
-        total: dict[str, dict[str, int]] = {}
-        for arms in self._counts.values():
-            for release, row in arms.items():
-                into = total.setdefault(release, dict.fromkeys(row, 0))
-                for name, count in row.items():
-                    into[name] += count
-        return total
 
-    @property
-    def latency(self) -> dict[str, LatencyHistogram]:
-        return self._latency
+def by_release(counters: Mapping[str, Mapping[str, Mapping[str, int]]]) -> dict[str, dict[str, int]]:
+    """A snapshot's counts by release, over all epochs."""
+    total: dict[str, dict[str, int]] = {}
+    for arms in counters.values():
+        for release, row in arms.items():
+            into = total.setdefault(release, dict.fromkeys(row, 0))
+            for name, count in row.items():
+                into[name] += count
+    return total

@@ -1,14 +1,16 @@
 """Metrics as Prometheus reads them: text format 0.0.4.
 
-Counted by the process that accepted the request, for the release it was assigned to; add up over processes when scraping several.
+One answer for the whole service, made from the sums of all its processes (`upward.py`): no series hangs on a process, so none dies with
+one, and a counter goes down only with the supervisor, as Prometheus expects of a restart. A process that hangs is counted with its last
+word, and shows in `gonogo_processes` as silent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from gonogo.service.counters import Counters
-from gonogo.service.loading import Served
+from gonogo.service.counters import by_release
 from gonogo.service.routing import WHOLE, RoutingTable
 from gonogo.stats.latency import PER_OCTAVE
 
@@ -18,37 +20,61 @@ BOUNDS_MS = (0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10000)
 Sample = tuple[str, dict[str, str], float]
 
 
-def exposition(served: Served, counters: Counters, table: RoutingTable | None, uptime: float) -> bytes:
-    """All families of one worker. `uptime` in seconds; `counters` must be settled."""
-    arms = counters.by_arm()
+def exposition(totals: Mapping[str, Any], table: RoutingTable | None) -> bytes:
+    """All families, from the sums and the table in force."""
+    arms = by_release(totals["counters"])
+    releases = totals["releases"]
     lines: list[str] = []
     requests = [("", {"release": name, "status": kind}, float(row[kind])) for name, row in arms.items() for kind in ("2xx", "4xx", "5xx")]
     _family(lines, "gonogo_requests_total", "counter", "Predictions asked for, by the release they were assigned to.", requests)
     bad: list[Sample] = [("", {"release": name}, float(row["bad"])) for name, row in arms.items()]
     _family(lines, "gonogo_bad_answers_total", "counter", "Predictions that the assigned release failed to give.", bad)
-    _family(lines, "gonogo_request_seconds", "histogram", "From the whole request to its answer.", _latencies(counters))
+    _family(lines, "gonogo_request_seconds", "histogram", "From the whole request to its answer.", _latencies(totals["latency"]))
     weights: list[Sample] = [("", {"release": arm.release}, arm.weight_bp / WHOLE) for arm in table.arms] if table else []
     _family(lines, "gonogo_route_weight", "gauge", "Share of the traffic that a release gets.", weights)
     epoch: list[Sample] = [("", {}, float(table.epoch))] if table else []
     _family(lines, "gonogo_route_epoch", "gauge", "The routing table in force.", epoch)
-    about = {"release": served.release, "digest": served.digest}
-    _family(lines, "gonogo_release_info", "gauge", "The release that this process serves.", [("", about, 1.0)])
-    _family(lines, "gonogo_faults_total", "counter", "Faults that were caught and answered for.", [("", {}, float(counters.faults))])
-    _family(lines, "gonogo_uptime_seconds", "gauge", "Since this process began to serve.", [("", {}, round(uptime, 3))])
+    about: list[Sample] = [("", {"release": name, "digest": muster["digest"]}, 1.0) for name, muster in releases.items()]
+    _family(lines, "gonogo_release_info", "gauge", "The releases that run.", about)
+    processes = [
+        ("", {"release": name, "state": state}, float(muster[key]))
+        for name, muster in releases.items()
+        for state, key in (("wanted", "size"), ("ready", "ready"), ("silent", "silent"))
+    ]
+    _family(lines, "gonogo_processes", "gauge", "Worker processes, by release.", processes)
+    _shadows(lines, totals["shadow"])
+    _family(lines, "gonogo_faults_total", "counter", "Faults that were caught and answered for.", [("", {}, float(totals["faults"]))])
+    _family(lines, "gonogo_uptime_seconds", "gauge", "Since the service began.", [("", {}, float(totals["uptime_seconds"]))])
     return ("\n".join(lines) + "\n").encode()
 
 
-def _latencies(counters: Counters) -> Iterable[Sample]:
-    for release, histogram in counters.latency.items():
+def _latencies(latency: Mapping[str, Any]) -> Iterable[Sample]:
+    for release, histogram in latency.items():
         labels = {"release": release}
-        buckets = [(2 ** ((int(bucket) + 1) / PER_OCTAVE), times) for bucket, times in histogram.to_json()["counts"].items()]
+        buckets = [(2 ** ((int(bucket) + 1) / PER_OCTAVE), times) for bucket, times in histogram["counts"].items()]
+        count = sum(times for _, times in buckets)
         for bound in BOUNDS_MS:
             # A bucket that reaches over the bound counts above it: within 2 % of the bound, never too good.
             below = sum(times for end, times in buckets if end <= bound * 1000)
             yield "_bucket", {**labels, "le": f"{bound / 1000:g}"}, float(below)
-        yield "_bucket", {**labels, "le": "+Inf"}, float(histogram.count)
-        yield "_sum", labels, histogram.total_us / 1e6
-        yield "_count", labels, float(histogram.count)
+        yield "_bucket", {**labels, "le": "+Inf"}, float(count)
+        yield "_sum", labels, histogram["total_us"] / 1e6
+        yield "_count", labels, float(count)
+
+
+def _shadows(lines: list[str], shadow: Mapping[str, Any]) -> None:
+    copies = [
+        ("", {"release": name, "outcome": outcome}, float(count))
+        for name, row in shadow.items()
+        for outcome, count in (("answered", row["n"] - row["failed"]), ("failed", row["failed"]), ("dropped", row["dropped"]))
+    ]
+    _family(lines, "gonogo_shadow_requests_total", "counter", "Copies of requests, by what became of them.", copies)
+    for name, kind, explained, key in (
+        ("gonogo_shadow_rows_total", "counter", "Rows whose answers were compared with the shadow's.", "rows"),
+        ("gonogo_shadow_labels_total", "counter", "Rows of these that the shadow labels differently.", "labels"),
+        ("gonogo_shadow_largest_difference", "gauge", "The largest difference of a score.", "largest"),
+    ):
+        _family(lines, name, kind, explained, [("", {"release": release}, float(row[key])) for release, row in shadow.items()])
 
 
 def _family(lines: list[str], name: str, kind: str, explained: str, samples: Iterable[Sample]) -> None:

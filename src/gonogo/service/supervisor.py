@@ -62,8 +62,10 @@ class Supervisor:
         processes: int = 1,
         tls: tuple[Path, Path] | None = None,
         command: Sequence[str] = WORKER_COMMAND,
+        audit: Callable[[str, str, str, str], None] = lambda actor, verb, release, outcome: None,
         clock: Clock | None = None,
     ) -> None:
+        self._audit = audit  # told who had a release loaded, and what came of it
         self.folder = service_folder(store)
         self.sockets = socket_folder(self.folder)
         self.boot_id = uuid.uuid4().hex
@@ -83,7 +85,7 @@ class Supervisor:
         self._public: tuple[socket.socket, ...] = ()  # one listener a slot, a slot for each process of the stable release
         self._fleet = Fleet(self.folder, self.sockets, resolve, self, self._changes, size=processes, command=command)
         self._force = Force(self._fleet, self._changes, processes)
-        self._control = ControlServer(self)
+        self._control = ControlServer(self, audit)
         self._keys = KeyWatch(self.folder, host, processes)
         self._since = time.monotonic()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -232,7 +234,7 @@ class Supervisor:
         table = state.table
         known = dict.fromkeys((*(arm.release for arm in table.arms), *state.running, *self._fleet.crews))
         return {
-            **{"counters": {}, "latency": {}, "drift": {}, "shadow": {}, "faults": 0, **self._fleet.totals()},
+            **self._totals(),
             "epoch": table.epoch,
             "token": state.token,
             "op_id": next(iter(reversed(list(state.ops or ()))), None),
@@ -250,11 +252,14 @@ class Supervisor:
         """What all processes counted, added up, and what runs (`upward.py`)."""
         await self._fleet.refresh_counters()
         return {
-            **{name: sums for name, sums in self._fleet.totals().items() if name != "drift"},
+            **{name: sums for name, sums in self._totals().items() if name != "drift"},
             "boot_id": self.boot_id,
             "uptime_seconds": round(time.monotonic() - self._since, 3),
             "releases": {release: self._fleet.muster(release) for release in self._fleet.crews},
         }
+
+    def _totals(self) -> dict[str, Any]:
+        return {"counters": {}, "latency": {}, "drift": {}, "shadow": {}, "faults": 0, **self._fleet.totals()}
 
     async def put_access(self, access: Mapping[str, Any]) -> None:
         """Have every process judge callers by `access` (the content of the key file). Returns when all do."""
@@ -340,13 +345,26 @@ class Supervisor:
             if verb == "totals":
                 value = await self.totals()
             elif verb == "load":
-                value = await self.start_release(str(arguments.get("release")))
+                value = await self._load(str(arguments.get("release")), str(arguments.get("actor") or ""))
             else:
                 raise UsageError(f"Nobody can be asked for {verb!r}.")
         except GonogoError as error:
             worker.say({"kind": "told", "id": number, "ok": False, "error": error_json(error)})
         else:
             worker.say({"kind": "told", "id": number, "ok": True, "value": value})
+
+    async def _load(self, release: str, actor: str) -> dict[str, Any]:
+        """Start a release for a caller of the public address, on the record."""
+        outcome = "failed"
+        try:
+            value = await self.start_release(release)
+            outcome = "repeated" if value["already"] else "done"
+            return value
+        except GonogoError as error:
+            outcome = f"refused: {type(error).__name__}"
+            raise
+        finally:
+            self._audit(actor, "load", release, outcome)
 
     async def _take_off(self, release: str, epoch: int, reason: str) -> None:
         """Rule 4."""

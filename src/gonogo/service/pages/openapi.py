@@ -92,7 +92,9 @@ def _asking(form: Form) -> Document:
 
 def _reading(route: Route) -> Document:
     content = {route.gives: {"schema": schemas.TEXT}} if "/" in route.gives else {"application/json": {"schema": schemas.ref(route.gives)}}
+    body = {"requestBody": {"required": True, "content": {"application/json": {"schema": schemas.ref(route.asks)}}}} if route.asks else {}
     return {
+        **body,
         "operationId": _identity(route.method, route.path),
         "summary": route.about,
         "tags": ["open inference protocol" if route.path.startswith("/v2") else "pages"],

@@ -52,4 +52,5 @@ class Route(NamedTuple):
     page: Page
     about: str
     gives: str  #: a schema of `schemas.py`, or a media type that is no JSON
+    asks: str = ""  #: the schema of the body
     refusals: tuple[str, ...] = ()  #: statuses beside those that every page may give

@@ -94,7 +94,19 @@ def pages() -> dict[str, Document]:
         "Index": record({"service": TEXT, "release": TEXT, "endpoints": {"type": "object", "additionalProperties": TEXT}}),
         "Health": record({"status": {"enum": ["healthy"]}, "release": TEXT, "digest": TEXT, "model_loaded": {"const": True}}),
         "ModelInfo": record({**info, "features": {"type": "array", "items": named}}),
-        "Stats": record({"release": TEXT, "uptime_seconds": {"type": "number"}, "releases": {"type": "object"}, "faults": COUNT}),
+        "Stats": record(
+            {
+                "release": TEXT,
+                "uptime_seconds": {"type": "number"},
+                "route": {"type": ["object", "null"]},
+                "releases": {"type": "object"},
+                "processes": {"type": "object"},
+                "shadow": {"type": "object"},
+                "faults": COUNT,
+            }
+        ),
+        "Load": record({"release": {**TEXT, "description": "system@version, as the registry names it"}}, additionalProperties=False),
+        "Loaded": record({"release": TEXT, "already": {"type": "boolean"}, "digest": TEXT}),
     }
 
 
