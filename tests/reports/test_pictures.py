@@ -19,6 +19,7 @@ SOUND = {
     "bars": {"title": "Importance", "items": [{"name": "dep_delay", "value": 0.4}, {"name": "noise", "value": -0.01}]},
     "histogram": {"title": "Scores", "edges": [0, 0.5, 1], "series": {"train": [8, 2], "test": [9, 1]}},
     "latency": {"quantiles": [{"p": 50, "ms": 1.3}, {"p": 99, "ms": 5.4}]},
+    "percentiles": {"series": {"now": [[0.0, 0.4], [0.5, 1.3], [0.999, 5.4], [1.0, 9.0]], "before": [[0.5, 1.0], [1.0, 4.0]]}},
 }
 
 
@@ -71,6 +72,12 @@ def test_a_curve_of_very_many_points_keeps_both_ends():
     assert float(first.split(",")[0]) < float(last.split(",")[0])
 
 
+def test_the_percentiles_say_how_long_most_answers_took_and_name_every_series():
+    drawn = draw("x", {"kind": "percentiles", **SOUND["percentiles"]})
+    assert "now: 50 % within 1.3 ms, 99.9 % within 5.4 ms, 100 % within 9 ms; before: 50 % within 1 ms" in drawn.words
+    assert drawn.svg.count("<polyline") == 2
+
+
 def test_more_bars_than_fit_are_in_the_words():
     drawn = draw("x", {"kind": "bars", "items": [{"name": f"f{n}", "value": n} for n in range(50)]})
     assert "f49" in drawn.words
@@ -92,6 +99,12 @@ BROKEN = [
     ("histogram", {"edges": [0, 1], "series": {}}),
     ("histogram", {"edges": [0, 1], "series": {"a": [1, 2]}}),
     ("latency", {"quantiles": [{"p": 50}]}),
+    ("percentiles", {"series": {}}),
+    ("percentiles", {"series": {"a": [[0.5, 1.0]]}}),
+    ("percentiles", {"series": {"a": [[0.5, 1.0], [1.5, 2.0]]}}),
+    ("percentiles", {"series": {"a": [[0.5, -1.0], [1.0, 2.0]]}}),
+    ("percentiles", {"series": {"a": [[0.5, math.nan], [1.0, 2.0]]}}),
+    ("percentiles", {"series": {"a": [[1.0, 1.0], [1.0, 2.0]]}}),
 ]
 
 

@@ -21,7 +21,8 @@ def render_load_text(document: Document) -> str:
         f"  {document['errors']} errors, {document['throughput']:,.0f} right answers a second",
     ]
     for name, title in QUANTILES.items():
-        lines.append(f"  {title} {document[name]:>9.2f} ms   {within(document, name):<28}{against(document, name)}")
+        then = against(document, name)
+        lines.append(f"  {title} {document[name]:>9.2f} ms   95 %: {within(document, name):<20}{then and f'   sealed: {then} ms'}")
     lines += [f"  {line}" for line in seen(document)]
     lines += [f"  ✗ {count} × {kind}" for kind, count in document["error_kinds"].items()]
     return joined(printable(line).rstrip() for line in lines)
@@ -36,11 +37,11 @@ def render_load_html(document: Document) -> str:
 
 
 def picture_of(document: Document) -> dict[str, Any]:
-    """The data of the picture of percentiles: this test's curve, and that of the release's own load test where it has one."""
+    """The data of the picture of percentiles: this test's curve, and that of the load test that was sealed with the release."""
     baseline = document.get("baseline") or {}
     series = {"this test": document["curve"]}
     if baseline.get("curve"):
-        series["sealed with the release"] = baseline["curve"]
+        series["as sealed"] = baseline["curve"]
     return {"kind": "percentiles", "title": "Latency by percentile", "series": series}
 
 
@@ -54,17 +55,17 @@ def how(document: Document) -> str:
 def within(document: Document, name: str) -> str:
     low, high = document["intervals"].get(name, (None, None))
     if low is None and high is None:
-        return "too few to bound it"
+        return "not bounded"
     if high is None:
-        return f"95 %: above {low:.2f}"
-    return f"95 %: {0 if low is None else low:.2f} to {high:.2f}"
+        return f"above {low:.2f}"
+    return f"{0 if low is None else low:.2f} to {high:.2f}"
 
 
 def against(document: Document, name: str) -> str:
-    """Beside the load test that was sealed with the release: of another machine, perhaps, so no verdict."""
+    """The same of the load test that was sealed with the release: on another machine, perhaps, so it is no verdict."""
     baseline = document.get("baseline") or {}
     then = baseline.get(name)
-    return f"sealed: {then:.2f} ms" if isinstance(then, int | float) and not isinstance(then, bool) else ""
+    return f"{then:.2f}" if isinstance(then, int | float) and not isinstance(then, bool) else ""
 
 
 def seen(document: Document) -> Iterator[str]:

@@ -134,10 +134,11 @@ def percentiles(title: str, data: Data) -> Drawn:
     """Latency over the share of answers that took no longer, each nine as wide as the one before: the tail is what one looks for."""
     series = {str(name): [(number(share), number(ms)) for share, ms in points] for name, points in data["series"].items()}
     shares = [share for points in series.values() for share, _ in points]
-    if not series or any(len(points) < 2 for points in series.values()) or not all(0 <= share <= 1 for share in shares):
-        raise ValueError("a curve needs two points or more, with shares between 0 and 1")
+    times = [ms for points in series.values() for _, ms in points]
+    if not series or any(len(points) < 2 for points in series.values()) or not all(0 <= share <= 1 for share in shares) or min(times) < 0:
+        raise ValueError("a curve needs two points or more, with shares between 0 and 1 and times that can be")
     nines = max(-math.log10(1 - share) for share in shares if share < 1) + 0.3
-    top = max(ms for points in series.values() for _, ms in points) or 1.0
+    top = max(times) or 1.0
     left, right, high, floor = 52, WIDTH - 14, 24, 194
 
     def x(share: float) -> float:
@@ -152,7 +153,7 @@ def percentiles(title: str, data: Data) -> Drawn:
         shapes.append(svg.line(left, y(ms), right, y(ms), "axis" if tick == 0 else "grid"))
         shapes.append(svg.text(left - 6, y(ms) + 4, f"{ms:.3g}", "end", "soft"))
     for share in (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999):
-        if x(share) < right - 26:
+        if x(share) < right - 34:
             shapes += [
                 svg.line(x(share), high, x(share), floor, "grid"),
                 svg.text(x(share), floor + 16, f"{100 * share:g}", "middle", "soft"),
