@@ -48,6 +48,7 @@ class Inside:
     def load(self, data: bytes, options: Mapping[str, Any] = NO_OPTIONS) -> OneOutput:
         """Unpack into the working directory, import, and find the function. Raises ModelError, or what the import raises."""
         declared = Declared.read(options)
+        declared.settled_device(False, "an isolated child")
         inputs = declared.needed_inputs("a function")
         module, _, name = declared.callable.partition(":")
         if not module or not name:

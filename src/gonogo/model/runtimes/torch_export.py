@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import io
 import warnings
+import zipfile
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from gonogo.errors import ModelError
+from gonogo.errors import ModelError, UsageError
 from gonogo.model.declared import Declared, first_line
 from gonogo.model.hosted import HostedRuntime
 from gonogo.model.one_output import OneOutput
@@ -39,12 +40,15 @@ class Inside:
         """Load a program. Raises ModelError when the bytes are no such program, or no inputs are declared."""
         declared = Declared.read(options)
         inputs = program_inputs(declared, "an exported program")
-        torch = torch_here()
         declared.settled_device(False, "an isolated child")
         try:
+            zipfile.ZipFile(io.BytesIO(data)).close()  # what is cut short need not wait for PyTorch
+            torch = torch_here()
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 program = torch.export.load(io.BytesIO(data)).module()
+        except UsageError:
+            raise
         except Exception as error:  # whatever its reader stumbles over
             raise ModelError(
                 f"PyTorch cannot load the program: {first_line(error)}", hint="Save it again with torch.export.save."
