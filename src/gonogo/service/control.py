@@ -12,6 +12,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from gonogo import settings
 from gonogo.errors import UnreachableError
@@ -78,7 +79,8 @@ class ControlClient:
     def _ask(self, method: str, path: str, body: bytes | None, seconds: float) -> dict[str, Any]:
         connection = _UnixConnection(self.path, seconds + _MARGIN_SECONDS)
         try:
-            connection.request(method, path, body, {"content-type": "application/json", "connection": "close"} if body else {})
+            headers = {"content-type": "application/json", "connection": "close", "x-gonogo-actor": quote(settings.actor())}
+            connection.request(method, path, body, headers if body else {})
             response = connection.getresponse()
             status, data = response.status, response.read()
         except (OSError, http.client.HTTPException) as error:

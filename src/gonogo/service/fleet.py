@@ -49,6 +49,7 @@ class Fleet:
         *,
         size: int,
         command: Sequence[str],
+        keeps_output: bool = True,
     ) -> None:
         self.crews: dict[str, Crew] = {}
         self.problems: dict[str, str] = {}  #: releases that ought to run and could not even be prepared
@@ -59,6 +60,7 @@ class Fleet:
         self._changes = changes
         self._size = size
         self._command = tuple(command)
+        self._keeps_output = keeps_output  # what the processes of a release say goes to a file of it, else where our own goes
         self._roster = Roster(folder / "workers.json")
         self._prepared: dict[str, tuple[Path, Path]] = {}
         self._listeners: dict[str, socket.socket] = {}
@@ -141,7 +143,7 @@ class Fleet:
         folder, key = self._prepared[release]
         listener = self._listeners[release] = listen_private(self.socket_path(release))
         crew = self.crews[release] = Crew(
-            Birth(release, folder, key, self.log_path(release), tuple(public), listener, self._command),
+            Birth(release, folder, key, self.log_path(release) if self._keeps_output else None, tuple(public), listener, self._command),
             self._owner,
             self._changes,
             size=self._size,

@@ -25,6 +25,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -45,13 +46,27 @@ MOST_PATH = 300
 _SECRET = re.compile(r"(gng_[0-9a-f]{12}_)[0-9a-zA-Z]+")
 _REPLY = re.compile(rb"x-gonogo-(release|prediction-id): ([^\r]*)\r\n")
 
+#: Told of each answer: exchange, status, header lines of the answer.
+Answered = Callable[[Exchange, int, bytes], None]
+
 #: What is kept of an answered request: time, method, target, status, seconds, the answer's header lines, the request's headers, caller.
-_Answered = tuple[float, bytes, bytes, int, float, bytes, dict[bytes, bytes], str]
+_Kept = tuple[float, bytes, bytes, int, float, bytes, dict[bytes, bytes], str]
 
 
 def facts(event: str, **told: Any) -> dict[str, Any]:
     """For `extra=` of a logging call: the event's name, and what it is about, as members of its JSON line."""
     return {"event": event, "facts": told}
+
+
+@dataclass(frozen=True)
+class WorkerLog:
+    """Where the workers of a service write their lines (None: to the standard error of the supervisor), and which requests."""
+
+    file: Path | None
+    requests: Requests
+
+    def arguments(self) -> list[str]:
+        return [*(["--log-file", str(self.file)] if self.file else []), "--access-log", self.requests]
 
 
 class Lines(logging.Handler):
@@ -65,7 +80,7 @@ class Lines(logging.Handler):
         self._rotates = rotates and file is not None
         self._about = {**about, "pid": os.getpid()}
         self._most = settings.number("log_size") * 2**20
-        self._waiting: deque[logging.LogRecord | _Answered] = deque()
+        self._waiting: deque[logging.LogRecord | _Kept] = deque()
         self._told = 0  # of `dropped`
         self._handle = -1
         self._wanted = threading.Event()
@@ -78,8 +93,8 @@ class Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         self._add(record)
 
-    def on_answered(self, requests: Requests) -> Callable[[Exchange, int, bytes], None] | None:
-        """What a server is to call with each answer: exchange, status, header lines of the answer. None when nothing is wanted."""
+    def on_answered(self, requests: Requests) -> Answered | None:
+        """What a server is to call with each answer; None when nothing is wanted."""
         return {"all": self._answered, "errors": self._failed, "none": None}[requests]
 
     def _answered(self, exchange: Exchange, status: int, lines: bytes) -> None:
@@ -90,7 +105,7 @@ class Lines(logging.Handler):
         if status >= 400:
             self._answered(exchange, status, lines)
 
-    def _add(self, what: logging.LogRecord | _Answered) -> None:
+    def _add(self, what: logging.LogRecord | _Kept) -> None:
         if len(self._waiting) >= ROOM:
             self.dropped += 1
             return
@@ -165,7 +180,7 @@ class Lines(logging.Handler):
 
     # ---- the forms
 
-    def _line(self, what: logging.LogRecord | _Answered) -> str:
+    def _line(self, what: logging.LogRecord | _Kept) -> str:
         if isinstance(what, tuple):
             return self._json(_request(what), what[0])
         said: dict[str, Any] = {"level": what.levelname.lower(), "event": getattr(what, "event", what.name)}
@@ -186,7 +201,7 @@ class Lines(logging.Handler):
         return _SECRET.sub(r"\1***", text) + "\n"
 
 
-def _request(answered: _Answered) -> dict[str, Any]:
+def _request(answered: _Kept) -> dict[str, Any]:
     _, method, target, status, seconds, lines, headers, caller = answered
     reply = {name: value.decode("latin-1") for name, value in _REPLY.findall(lines)}
     said = {
@@ -205,12 +220,15 @@ def _request(answered: _Answered) -> dict[str, Any]:
 
 
 @contextmanager
-def service_log(folder: Path, form: Form) -> Iterator[None]:
-    """Have this process, the supervisor's, log: text to standard error and JSON to `folder`/log.jsonl, or JSON to standard error alone."""
+def service_log(folder: Path, form: Form, requests: Requests) -> Iterator[WorkerLog]:
+    """Have this process, the supervisor's, log: text to standard error and JSON to `folder`/log.jsonl, or JSON to standard error alone.
+
+    Gives what its workers are to do.
+    """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = Lines(folder / LOG_NAME, rotates=True, process="supervisor") if form == "text" else None
     with logging_to(Lines(None, form, process="supervisor"), *([file] if file else [])):
-        yield
+        yield WorkerLog(folder.absolute() / LOG_NAME if file else None, requests)
 
 
 @contextmanager

@@ -46,7 +46,7 @@ class Birth:
     release: str
     folder: Path
     key: Path
-    log: Path
+    log: Path | None  #: takes what it says on standard output and error; None: our standard error does
     public: tuple[socket.socket, ...]  #: one listener a slot
     private: socket.socket
     command: Sequence[str] = WORKER_COMMAND
@@ -263,7 +263,9 @@ async def spawn(birth: Birth, place: int, owner: Owner) -> WorkerProcess:
     return worker
 
 
-def _open_log(path: Path) -> Any:
+def _open_log(path: Path | None) -> Any:
+    if path is None:
+        return os.fdopen(os.dup(2), "wb")
     large = path.exists() and path.stat().st_size > _LOG_LIMIT
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if large else os.O_APPEND), 0o600), "wb")
 

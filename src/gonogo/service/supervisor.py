@@ -31,12 +31,13 @@ from gonogo import settings
 from gonogo.base.clock import Clock, SystemClock, stamp
 from gonogo.base.names import Ref
 from gonogo.errors import ConflictError, GonogoError, StorageError, UnreachableError, UsageError
-from gonogo.service.control_server import ControlServer
+from gonogo.service.control_server import Audit, ControlServer
 from gonogo.service.crew import Crew
 from gonogo.service.error_json import error_json
 from gonogo.service.fleet import Fleet, Resolve
 from gonogo.service.force import Force
 from gonogo.service.key_watch import KeyWatch
+from gonogo.service.logs import WorkerLog
 from gonogo.service.places import SoleOwner, listen_public, make_private, service_folder, socket_folder, sticky_secret
 from gonogo.service.process import WORKER_COMMAND, Changes, WorkerProcess
 from gonogo.service.routing import WHOLE, Arm, RoutingTable
@@ -62,7 +63,8 @@ class Supervisor:
         processes: int = 1,
         tls: tuple[Path, Path] | None = None,
         command: Sequence[str] = WORKER_COMMAND,
-        audit: Callable[[str, str, str, str], None] = lambda actor, verb, release, outcome: None,
+        worker_log: WorkerLog | None = None,
+        audit: Audit = lambda actor, verb, release, outcome: None,
         clock: Clock | None = None,
     ) -> None:
         self._audit = audit  # told who had a release loaded, and what came of it
@@ -83,7 +85,10 @@ class Supervisor:
         self._saved: ServiceState | None = None  # what the file holds
         self._unsaved = ""  # why the state in force is not on disk; "" when it is
         self._public: tuple[socket.socket, ...] = ()  # one listener a slot, a slot for each process of the stable release
-        self._fleet = Fleet(self.folder, self.sockets, resolve, self, self._changes, size=processes, command=command)
+        if worker_log is not None:
+            command = (*command, *worker_log.arguments())
+        keeps = worker_log is None or worker_log.file is not None
+        self._fleet = Fleet(self.folder, self.sockets, resolve, self, self._changes, size=processes, command=command, keeps_output=keeps)
         self._force = Force(self._fleet, self._changes, processes)
         self._control = ControlServer(self, audit)
         self._keys = KeyWatch(self.folder, host, processes)
@@ -454,10 +459,12 @@ def run(
     port: int = 0,
     processes: int = 1,
     tls: tuple[Path, Path] | None = None,
+    worker_log: WorkerLog | None = None,
+    audit: Audit = lambda actor, verb, release, outcome: None,
     announce: Callable[[str], None] = lambda url: None,
 ) -> None:
     """Run a service in this process until SIGTERM or SIGINT. Raises what `Supervisor.start` raises."""
-    supervisor = Supervisor(store, resolve, host=host, port=port, processes=processes, tls=tls)
+    supervisor = Supervisor(store, resolve, host=host, port=port, processes=processes, tls=tls, worker_log=worker_log, audit=audit)
     asyncio.run(supervisor.serve(initial, announce=announce))
 
 

@@ -26,12 +26,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import os
 import resource
 import signal
 import socket
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -47,10 +47,13 @@ from gonogo.service.counters import SLICE, Counters
 from gonogo.service.drift import DriftCounter
 from gonogo.service.http import HttpServer, Limits
 from gonogo.service.loading import Served, load_bundle, load_release
+from gonogo.service.logs import Answered, Lines, facts, logging_to
 from gonogo.service.routing import RoutingTable
 from gonogo.service.tls import Certificate
 from gonogo.service.upward import Alone, Asking
 from gonogo.service.wire import to_json
+
+_log = logging.getLogger(__name__)
 
 PUSH_SECONDS = 0.2
 HEARTBEAT = 5  #: pushes; a snapshot goes out this often even when nothing was counted
@@ -71,6 +74,7 @@ class Worker:
         private: socket.socket | None,
         control: socket.socket,
         certificate: Certificate | None = None,
+        on_answered: Answered | None = None,
     ) -> None:
         self._served = served
         self._public_sockets = public
@@ -92,6 +96,8 @@ class Worker:
         handler = self._answering.public if private is not None else self._answering.trial
         # A server for each listener: its connections are told to close when somebody else accepts there again.
         self._public = [HttpServer(handler, limits, headers=headers, certificate=certificate, on_fault=self._fault) for _ in public]
+        for server in self._public:
+            server.on_answered = on_answered
         self._private = HttpServer(self._answering.private, limits, headers=headers, on_fault=self._fault)
         self._writer: asyncio.StreamWriter | None = None
         self._drain: asyncio.Task[None] | None = None
@@ -207,8 +213,7 @@ class Worker:
     def _fault(self, error: BaseException) -> None:
         self._counters.faults += 1
         if self._counters.faults <= FAULTS_SHOWN:
-            sys.stderr.write("".join(traceback.format_exception(error)))
-            sys.stderr.flush()
+            _log.error("a fault was caught: %r", error, exc_info=error, extra=facts("fault", release=self._served.release))
 
 
 def serve(
@@ -217,6 +222,7 @@ def serve(
     private: socket.socket | None,
     control: socket.socket,
     tls: tuple[Path, Path] | None = None,
+    on_answered: Answered | None = None,
 ) -> int:
     """Load and serve on given sockets until told to stop; the exit status. What fails to load is told on the control channel.
 
@@ -227,7 +233,7 @@ def serve(
         try:
             served, told = load()
             certificate = None if tls is None else Certificate(*tls)
-            worker = Worker(served, public=public, private=private, control=control, certificate=certificate)
+            worker = Worker(served, public=public, private=private, control=control, certificate=certificate, on_answered=on_answered)
         except Exception as error:  # the boundary: the supervisor must learn why, whatever it was
             message = str(error) if isinstance(error, GonogoError) else f"{type(error).__name__}: {error}"
             control.setblocking(True)
@@ -251,6 +257,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--control-fd", type=int, required=True)
     parser.add_argument("--tls-cert", type=Path)
     parser.add_argument("--tls-key", type=Path)
+    parser.add_argument("--log-file", type=Path)
+    parser.add_argument("--access-log", choices=("all", "errors", "none"), default="none")
     given = parser.parse_args(arguments)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to hear
     public, control = [socket.socket(fileno=number) for number in given.public_fd], socket.socket(fileno=given.control_fd)
@@ -264,7 +272,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))  # a connection is a file, and many systems begin with 1,024
     tls = (given.tls_cert, given.tls_key) if given.tls_cert and given.tls_key else None
-    return serve(lambda: (load_release(given.release_dir, given.key), {}), public, private, control, tls)
+    lines = Lines(given.log_file, process="worker")
+    with logging_to(lines):
+        told = lines.on_answered(given.access_log)
+        return serve(lambda: (load_release(given.release_dir, given.key), {}), public, private, control, tls, told)
 
 
 def _load_trial(folder: Path, digest: str, accept_weaker: bool, public: socket.socket) -> tuple[Served, dict[str, str]]:
