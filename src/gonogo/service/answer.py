@@ -176,6 +176,8 @@ class Answering:
         table = self.table
         if codec is None or exchange.method != b"POST":
             self._other(exchange, codec)
+        elif b"?" in target and self._pages.explains(exchange, codec):
+            return
         elif HEADER in exchange.headers or b"/versions/" in target:
             self._named(exchange, codec)
         elif table is None:
@@ -196,6 +198,8 @@ class Answering:
             self._other(exchange, codec)
         elif exchange.headers.get(b"x-gonogo-assigned", self._own_name) != self._own_name:
             self.refuse(exchange, codec, 421, "This request was assigned to another release.")
+        elif b"?" in exchange.target and self._pages.explains(exchange, codec, books=False):
+            return
         else:
             self.batcher.add(PlainAsk(self, exchange, codec))
 
@@ -204,6 +208,8 @@ class Answering:
         codec = self.endpoints.get(exchange.path)
         if codec is None or exchange.method != b"POST":
             self._other(exchange, codec)
+        elif b"?" in exchange.target and self._pages.explains(exchange, codec):
+            return
         else:
             self.batcher.add(OwnAsk(self, exchange, codec))
 
