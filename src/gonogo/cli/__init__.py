@@ -25,6 +25,7 @@ VERBS: dict[str, str] = {
     "releases": "list the releases and where the pointers stand",
     "show": "show one release",
     "serve": "answer predictions",
+    "apikey": "make, rotate or revoke the keys that requests come with",
     "predict": "predictions for the rows of a file, by a release or a running service",
     "render": "files for operators: systemd, container, nginx, Caddy",
     "rollout": "move traffic in judged steps",

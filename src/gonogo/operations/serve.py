@@ -6,6 +6,7 @@ production, and after a crash the routes that were in force.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,14 +14,18 @@ from pathlib import Path
 from gonogo import settings
 from gonogo.base.names import Ref
 from gonogo.errors import ConflictError, UsageError
+from gonogo.operations.control_audit import ControlAudit
 from gonogo.operations.status import status
 from gonogo.operations.verify import verify_reference
 from gonogo.operations.watch import Watching
 from gonogo.operations.workspace import Workspace
+from gonogo.service.access import check_exposure, is_loopback
+from gonogo.service.api_keys import KeyFile
+from gonogo.service.logs import Form, Requests, service_log
 from gonogo.service.supervisor import run
 from gonogo.trust.keys import PublicKey
 
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_log = logging.getLogger(__name__)
 
 
 def serve(
@@ -31,17 +36,20 @@ def serve(
     port: int = 8400,
     processes: int = 1,
     tls: tuple[Path, Path] | None = None,
+    behind_proxy: bool = False,
+    log: Form = "text",
+    requests: Requests = "errors",
     door: Callable[[Workspace], ExitStack] = lambda workspace: ExitStack(),
     announce: Callable[[str, str], None] = lambda release, url: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT. `announce` is told the release and the address once it answers. `tls` are certificate and key.
 
-    Raises KeyFileError when those cannot be used, VerificationError when the log was tampered with, ConflictError when another release
-    is in production than the one named, UsageError when there is nothing to serve or the host is not this machine, AddressInUseError
-    when the port is taken.
+    `log` and `requests` say in which form to log, and which requests; `behind_proxy` that another program ends TLS before this one.
+    Raises KeyFileError when certificate or key cannot be used, VerificationError when the log was tampered with, ConflictError when
+    another release is in production than the one named, UsageError when there is nothing to serve or others could ask without an API
+    key, AddressInUseError when the port is taken.
     """
-    if host not in LOOPBACK:
-        raise UsageError(f"{host} is not this machine, and requests are not authenticated yet.", hint="Serve on 127.0.0.1 behind a front.")
+    check_exposure(host, KeyFile(workspace.service).load())
     workspace.check_log()
     initial, first = _initial(workspace, reference)
 
@@ -58,7 +66,26 @@ def serve(
             running.enter_context(door(workspace))
             announce(status(workspace)["production"]["release"], url)
 
-        run(workspace.path, resolve, initial, host=host, port=port, processes=processes, tls=tls, announce=announced)
+        worker_log = running.enter_context(service_log(workspace.service, log, requests))
+        audit = running.enter_context(ControlAudit(workspace))
+        if tls is None and not behind_proxy and not is_loopback(host):
+            _log.warning(
+                "keys and data travel to %s in the clear: give --tls-cert and --tls-key, or end TLS in a program before this one "
+                "and say --behind-proxy",
+                host,
+            )
+        run(
+            workspace.path,
+            resolve,
+            initial,
+            host=host,
+            port=port,
+            processes=processes,
+            tls=tls,
+            worker_log=worker_log,
+            audit=audit,
+            announce=announced,
+        )
 
 
 def _initial(workspace: Workspace, reference: str | None) -> tuple[str | None, Ref | None]:

@@ -13,6 +13,7 @@ from gonogo.errors import UsageError
 
 if TYPE_CHECKING:
     from gonogo.operations.workspace import Workspace
+    from gonogo.service.logs import Form, Requests
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -24,6 +25,9 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--processes", type=click.IntRange(min=1, max=64), default=1, show_default=True, help="worker processes per release")
 @click.option("--tls-cert", type=FILE, help="PEM certificate chain: speak HTTPS; read again when it changes")
 @click.option("--tls-key", type=FILE, help="PEM private key of --tls-cert")
+@click.option("--behind-proxy", is_flag=True, help="another program ends TLS before this one")
+@click.option("--log", type=click.Choice(["text", "json"]), default="text", show_default=True, help="text; or JSON lines on standard error")
+@click.option("--access-log", type=click.Choice(["all", "errors", "none"]), default="errors", show_default=True, help="requests to log")
 @click.option("--dashboard", type=click.IntRange(min=0, max=65535), help="serve the status page on this port of this machine")
 @PROJECT
 @JSON
@@ -35,6 +39,9 @@ def command(
     processes: int,
     tls_cert: Path | None,
     tls_key: Path | None,
+    behind_proxy: bool,
+    log: Form,
+    access_log: Requests,
     dashboard: int | None,
     project: Path,
     as_json: bool,
@@ -63,4 +70,16 @@ def command(
                 click.echo(f"dashboard at {opened.url}")
         return stack
 
-    serve(Workspace.open(project), reference, host=host, port=port, processes=processes, tls=tls, door=door, announce=announce)
+    serve(
+        Workspace.open(project),
+        reference,
+        host=host,
+        port=port,
+        processes=processes,
+        tls=tls,
+        behind_proxy=behind_proxy,
+        log=log,
+        requests=access_log,
+        door=door,
+        announce=announce,
+    )
