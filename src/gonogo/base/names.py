@@ -30,7 +30,7 @@ class Version:
 
     @classmethod
     def parse(cls, text: str) -> Version:
-        match = re.fullmatch(r"(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})", text)
+        match = re.fullmatch(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})", text)
         if not match:
             raise UsageError(f"{text!r} is not a version.", hint="Write three numbers, such as 1.2.0.")
         return cls(*(int(part) for part in match.groups()))

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from gonogo.base.names import POINTERS, SYSTEM
 from gonogo.model.schema import Schema
 from gonogo.service.pages.features import Told
 
 Document = dict[str, Any]
+_PART = "(0|[1-9][0-9]{0,8})"
 TEXT: Document = {"type": "string"}
+#: system@version or system@pointer, as `gonogo.base.names.Ref` reads it.
+REFERENCE = f"^{SYSTEM.pattern}@(({_PART}\\.{_PART}\\.{_PART})|{'|'.join(POINTERS)})$"
 COUNT: Document = {"type": "integer", "minimum": 0}
 
 
@@ -30,7 +34,15 @@ def asked(features: Sequence[Told], most_rows: int) -> dict[str, Document]:
     if any(value is not None for value in example.values()):
         row["examples"] = [example]
     several = {"type": "array", "items": ref("Row"), "minItems": 1, "maxItems": most_rows}
-    return {"Row": row, "Rows": record({"features": {"oneOf": [ref("Row"), several]}}, additionalProperties=False)}
+    column = {"type": "array", "minItems": 1, "maxItems": most_rows}
+    columns = {told.name: {**column, "items": told.to_json_schema()} for told in features}
+    by_rows = record({"features": {"oneOf": [ref("Row"), several]}}, additionalProperties=False)
+    by_columns = record({"columns": ref("Columns")}, additionalProperties=False)
+    return {
+        "Row": row,
+        "Columns": record(columns, additionalProperties=False, description="A list of values for every feature, all of one length."),
+        "Rows": {"oneOf": [by_rows, by_columns]},
+    }
 
 
 def answered(schema: Schema) -> dict[str, Document]:
@@ -74,7 +86,7 @@ def problems() -> dict[str, Document]:
         {
             "row": {**COUNT, "description": "from 0"},
             "feature": {**TEXT, "description": "empty when the whole row is meant"},
-            "problem": {"enum": ["missing", "unknown", "type", "null", "not finite", "range", "text"]},
+            "problem": {"enum": ["missing", "unknown", "type", "null", "not finite", "range", "text", "length"]},
             "message": TEXT,
         }
     )
@@ -105,7 +117,7 @@ def pages() -> dict[str, Document]:
                 "faults": COUNT,
             }
         ),
-        "Load": record({"release": {**TEXT, "description": "system@version, as the registry names it"}}, additionalProperties=False),
+        "Load": record({"release": {**TEXT, "pattern": REFERENCE, "description": "as the registry names it"}}, additionalProperties=False),
         "Loaded": record({"release": TEXT, "already": {"type": "boolean"}, "digest": TEXT}),
     }
 
