@@ -25,7 +25,6 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.serve import ours
-from benchmarks.serve.dialects import dialect
 from benchmarks.serve.measure import blocks, load, write_requests
 from benchmarks.serve.model import Material, material
 from benchmarks.serve.processes import Running
@@ -96,7 +95,7 @@ def served(sealed: Path, processes: int) -> Iterator[Served]:
 
 def soak(service: Served, made: Material, minutes: float) -> bool:
     """True when something failed or grew."""
-    asked = dialect("ours", made.names)
+    asked = ours.asked("ours", made)
     file = made.folder / "soak-requests"
     write_requests(file, asked, blocks(made, 1))
     times, memory, descriptors, answered, errors = [], [], [], 0, Counter[str]()
@@ -196,7 +195,7 @@ class Crowd:
     """`CONNECTIONS` watching clients while the `async with` block runs."""
 
     def __init__(self, service: Served, made: Material) -> None:
-        asked = dialect("ours", made.names)
+        asked = ours.asked("ours", made)
         self.watch = Watch(service.port, [asked.request(block) for block in blocks(made, 1)], {OLD})
         self._tasks: list[asyncio.Task[None]] = []
 

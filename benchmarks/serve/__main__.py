@@ -43,9 +43,8 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     given = arguments()
     made = material()
+    ours.sealed(made)
     everybody = contenders(made, tuple(given.only))
-    if any(one.kind == "ours" for one in everybody):
-        ours.sealed(made)
     pairs = [tuple(map(int, word.split("x"))) for word in given.cells.split(",")] if given.cells else MATRIX
     cells = [Cell(workers, connections, rows) for workers in given.workers or [1, 2] for connections, rows in pairs]
     samples, reasons = run(everybody, made, cells, rounds=given.rounds, seconds=given.seconds)

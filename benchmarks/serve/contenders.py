@@ -100,4 +100,4 @@ def _ours(name: str, title: str, material: Material, asked: str, *, forgetful: b
             {"TEST_WORKER": str(HERE / "ours.py"), "PYTHONPATH": str(ours.ROOT)} if forgetful else {}
         )
 
-    return Contender(name, title, "ours", dialect(asked, material.names, ours.SYSTEM), command, told)
+    return Contender(name, title, "ours", ours.asked(asked, material), command, told)

@@ -21,12 +21,13 @@ class Dialect:
     marker: str
     body: Callable[[Rows], Any]
     shares: Callable[[Any], list[float]]
+    headers: str = ""  #: whole lines
 
-    def request(self, rows: Rows, headers: str = "") -> bytes:
-        """A whole HTTP request; `headers` are whole lines."""
+    def request(self, rows: Rows) -> bytes:
+        """A whole HTTP request."""
         body = json.dumps(self.body(rows), separators=(",", ":")).encode()
         kind = "content-type: application/json\r\n"
-        head = f"POST {self.path} HTTP/1.1\r\nhost: 127.0.0.1\r\n{kind}content-length: {len(body)}\r\n{headers}\r\n"
+        head = f"POST {self.path} HTTP/1.1\r\nhost: 127.0.0.1\r\n{kind}content-length: {len(body)}\r\n{self.headers}\r\n"
         return head.encode() + body
 
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from benchmarks.serve.dialects import Dialect, dialect
 from benchmarks.serve.model import Material
 from gonogo.base.names import Version
 from gonogo.checklist.project import load_project
+from gonogo.service.api_keys import KeyFile, make_key
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL = ROOT / "tests" / "real"
@@ -38,7 +42,7 @@ class Service(Protocol):
 
 
 def sealed(material: Material, versions: Sequence[str] = ("1.0.0",)) -> Path:
-    """A folder with `releases` and `keys`, sealed anew: what is measured is the code as it is now."""
+    """A folder with `releases`, `keys` and an API key, made anew: what is measured is the code as it is now."""
     import sample
 
     folder = material.folder / "sealed"
@@ -51,7 +55,17 @@ def sealed(material: Material, versions: Sequence[str] = ("1.0.0",)) -> Path:
     ready = sample.sealable(sample.build(load_project(project / "gonogo.yaml"), folder / "bundles"), folder / "keys")
     for version in versions:
         ready.seal(folder / "releases", version=Version.parse(version))
+    key, text = make_key("bench", "reader", datetime.now(UTC), None)
+    (folder / "service").mkdir(mode=0o700)
+    KeyFile(folder / "service").change(lambda keys: [*keys, key])
+    (folder / "key").write_text(text, encoding="ascii")
     return folder
+
+
+def asked(name: str, material: Material) -> Dialect:
+    """How our server is asked, with the key that it demands."""
+    key = (material.folder / "sealed" / "key").read_text(encoding="ascii")
+    return replace(dialect(name, material.names, SYSTEM), headers=f"authorization: Bearer {key}\r\n")
 
 
 def control(store: Path) -> Service:
@@ -67,8 +81,8 @@ def command(store: Path, port: int) -> list[str]:
 
 
 def store(folder: Path, into: Path) -> Path:
-    """A fresh store with the sealed release."""
-    for name in ("releases", "keys"):
+    """A fresh store with the sealed release and the key."""
+    for name in ("releases", "keys", "service"):
         shutil.copytree(folder / name, into / name)
     return into
 
