@@ -15,8 +15,9 @@ from typing import Any
 import joblib
 import pytest
 
+from gonogo.base.tree import file_digest
 from gonogo.errors import ModelError
-from gonogo.model.formats import model_kind, sniff
+from gonogo.model.formats import check_options, model_kind, ship, shipped_digest, sniff, suffix
 from gonogo.model.onnx_wire import read_outline
 
 PICKLED = {"weights": [1.0, 2.0], "name": "forest"}
@@ -57,6 +58,58 @@ def test_archives_are_told_by_their_contents(tmp_path: Path) -> None:
     assert sniff(zipped(tmp_path, "schema.json", "1.npy")) == "skops"
     assert sniff(zipped(tmp_path, "archive/data.pkl", "archive/version")) == "torch"
     assert sniff(zipped(tmp_path, "readme.txt")) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("names", "kind"),
+    [
+        (("m/data.pkl", "m/constants.pkl", "m/code/__torch__.py", "m/version"), "torchscript"),
+        (("m/models/model.json", "m/data/sample_inputs/model.pt", "m/archive_format"), "torch_export"),
+        (("serialized_exported_program.json", "serialized_state_dict.pt", "version"), "torch_export"),
+        (("scoring.py", "weights.npy"), "callable"),
+    ],
+)
+def test_programs_are_told_from_weights(tmp_path: Path, names: tuple[str, ...], kind: str) -> None:
+    assert sniff(zipped(tmp_path, *names)) == model_kind(tmp_path / "model.onnx") == kind
+
+
+@pytest.mark.parametrize(
+    ("head", "kind", "ends"),
+    [
+        (b"tree\nversion=v4\nnum_class=1\n", "lightgbm", "txt"),
+        (b'{"learner":{"attributes":{}}, "version": [3, 2, 0]}', "xgboost", "json"),
+        (b"{L\x00\x00\x00\x00\x00\x00\x00\x07learner{L\x00\x00", "xgboost", "ubj"),
+    ],
+)
+def test_boosted_trees_are_told_by_their_first_bytes(tmp_path: Path, head: bytes, kind: Any, ends: str) -> None:
+    path = written(tmp_path, head, "model.bin")
+    assert model_kind(path) == kind
+    assert suffix(kind, path) == ends
+
+
+def test_folders_are_told_by_what_lies_in_them_and_packed_as_one_file(tmp_path: Path) -> None:
+    for name, file in (("graph", "saved_model.pb"), ("code", "scoring.py")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).write_bytes(b"x")
+    for name, kind, ends in (("graph", "saved_model", "tar"), ("code", "callable", "zip")):
+        packed = tmp_path / f"{name}.{ends}"
+        with packed.open("wb") as file:
+            ship(tmp_path / name, file)
+        assert sniff(tmp_path / name) == sniff(packed) == kind
+        assert shipped_digest(tmp_path / name) == file_digest(packed) == shipped_digest(packed)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "missing"),
+    [("torchscript", (), "inputs"), ("torch_export", ("device",), "inputs"), ("callable", ("inputs",), "callable"), ("onnx", (), "")],
+)
+def test_what_a_format_does_not_say_must_be_declared(kind: Any, options: tuple[str, ...], missing: str) -> None:
+    if not missing:
+        check_options(kind, options)
+        return
+    with pytest.raises(ModelError, match=f"does not say `{missing}` itself") as caught:
+        check_options(kind, options)
+    assert f"`{missing}: " in caught.value.hint
 
 
 def test_safetensors_is_told_by_its_header(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ def test_the_first_release_is_1_0_0() -> None:
     ("now", "expected"),
     [
         (Shipped(), "1.2.4"),
+        (Shipped(replace(SCHEMA, score_output="probabilities")), "1.2.4"),
         (Shipped(model_digest="sha256:2"), "1.3.0"),
         (Shipped(replace(SCHEMA, threshold=0.4)), "1.3.0"),
         (Shipped(replace(SCHEMA, features=(replace(SCHEMA.features[0], nullable=True), SCHEMA.features[1]))), "1.3.0"),
@@ -49,7 +50,17 @@ def test_the_first_release_is_1_0_0() -> None:
         (Shipped(replace(SCHEMA, features=SCHEMA.features[:1])), "2.0.0"),
         (Shipped(replace(SCHEMA, features=(replace(SCHEMA.features[0], type="int"), SCHEMA.features[1]))), "2.0.0"),
     ],
-    ids=["documents only", "other weights", "threshold", "accepts more", "accepts less", "other classes", "feature gone", "other type"],
+    ids=[
+        "documents only",
+        "a new calibrator",
+        "other weights",
+        "threshold",
+        "accepts more",
+        "accepts less",
+        "other classes",
+        "feature gone",
+        "other type",
+    ],
 )
 def test_the_number_says_what_changed(now: Shipped, expected: str) -> None:
     assert str(next_version(Released(Version(1, 2, 3), Shipped()), now)) == expected

@@ -2,11 +2,14 @@
 
 incompatible schema (a request that was right is refused now, or other classes)   major
 a schema that takes more, or other weights                                        minor
-anything else that ships: baseline, golden requests, environment, documents       patch
+anything else that ships: calibrator, pipeline, baseline, environment, documents  patch
+
+A calibrator that is new gives the scores another name inside the model; nobody outside sees it.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 from gonogo.base.names import Version
@@ -43,6 +46,6 @@ def next_version(previous: Released | None, bundle: Shipped) -> Version:
     before = previous.bundle
     if not bundle.schema.accepts_what(before.schema):
         return previous.version.bump("major")
-    if bundle.schema != before.schema or bundle.model_digest != before.model_digest:
+    if replace(bundle.schema, score_output=before.schema.score_output) != before.schema or bundle.model_digest != before.model_digest:
         return previous.version.bump("minor")
     return previous.version.bump("patch")
