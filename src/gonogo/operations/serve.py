@@ -21,6 +21,7 @@ from gonogo.operations.watch import Watching
 from gonogo.operations.workspace import Workspace
 from gonogo.service.access import check_exposure, is_loopback
 from gonogo.service.api_keys import KeyFile
+from gonogo.service.cores import usable_cores
 from gonogo.service.logs import Form, Requests, service_log
 from gonogo.service.supervisor import run
 from gonogo.trust.keys import PublicKey
@@ -34,7 +35,7 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 8400,
-    processes: int = 1,
+    processes: int | None = None,
     tls: tuple[Path, Path] | None = None,
     behind_proxy: bool = False,
     log: Form = "text",
@@ -43,6 +44,7 @@ def serve(
     announce: Callable[[str, str], None] = lambda release, url: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT. `announce` is told the release and the address once it answers. `tls` are certificate and key.
+    `processes` of each release: as many as cores that may be used when None.
 
     `log` and `requests` say in which form to log, and which requests; `behind_proxy` that another program ends TLS before this one.
     Raises KeyFileError when certificate or key cannot be used, VerificationError when the log was tampered with, ConflictError when
@@ -80,7 +82,7 @@ def serve(
             initial,
             host=host,
             port=port,
-            processes=processes,
+            processes=processes or usable_cores(),
             tls=tls,
             worker_log=worker_log,
             audit=audit,

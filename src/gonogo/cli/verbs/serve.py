@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +24,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.argument("reference", metavar="[REF]", required=False)
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(min=0, max=65535), default=8400, show_default=True, help="0 takes a free one")
-@click.option("--processes", type=click.IntRange(min=1, max=64), default=1, show_default=True, help="worker processes per release")
+@click.option("--processes", type=click.IntRange(min=1, max=64), help="worker processes per release; default: a core each")
 @click.option("--tls-cert", type=FILE, help="PEM certificate chain: speak HTTPS; read again when it changes")
 @click.option("--tls-key", type=FILE, help="PEM private key of --tls-cert")
 @click.option("--behind-proxy", is_flag=True, help="another program ends TLS before this one")
@@ -36,7 +38,7 @@ def command(
     reference: str | None,
     host: str,
     port: int,
-    processes: int,
+    processes: int | None,
     tls_cert: Path | None,
     tls_key: Path | None,
     behind_proxy: bool,
@@ -49,6 +51,10 @@ def command(
     """Answer predictions until stopped (Ctrl-C). REF is needed once: the first release to put into production."""
     if (tls_cert is None) != (tls_key is None):
         raise UsageError("--tls-cert and --tls-key go together.", hint="Name both.")
+    if os.getpid() == 1:
+        from gonogo.service.first_process import run_as_child
+
+        sys.exit(run_as_child([sys.executable, *sys.orig_argv[1:]]))
     tls = (tls_cert, tls_key) if tls_cert and tls_key else None
     from gonogo.operations.serve import serve
     from gonogo.operations.workspace import Workspace
