@@ -107,9 +107,11 @@ class Crew:
         self.url = f"http://127.0.0.1:{self.port}"
         self.workers: list[RunningWorker] = []
 
-    def start(self, release: str, *, broken: bool = False, schema: Schema | None = None, **environment: str) -> RunningWorker:
+    def start(
+        self, release: str, *, broken: bool = False, schema: Schema | None = None, folder: Path | None = None, **environment: str
+    ) -> RunningWorker:
         number = len(self.workers)
-        folder = put_bundle(self._folder / f"b{number}", broken=broken, schema=schema)
+        folder = folder or put_bundle(self._folder / f"b{number}", broken=broken, schema=schema)
         worker = RunningWorker(release, folder, self.public, self._folder / f"{number}.sock", environment)
         self.workers.append(worker)
         worker.hear("ready")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from gonogo.model.keeper import END, START
 from gonogo.model.runtime import NO_OPTIONS, Array, Inspection
 
 MOST_WORDS = 16 << 20  #: bytes of a greeting
+LOOK_MILLISECONDS = 20  #: how often a call that waits for a new child looks whether it was interrupted
 MOST_A_ROW = 1 << 16  #: bytes of a reply for each row, and as much for the rest
 _SEALS = 0x0001 | 0x0002 | 0x0004 | 0x0008  # F_SEAL_SEAL, _SHRINK, _GROW, _WRITE of fcntl(2)
 
@@ -107,7 +109,7 @@ class HostedModel:
         self._greeted = False
         self._open: list[socket.socket] = []  #: the channel again, for whoever clears up
         self._turn, self._guard = threading.Lock(), threading.Lock()
-        self._running = self._interrupted = False
+        self._running = self._interrupted = self._ended = False  #: a call; it is to end; its child was ended for that
         weakref.finalize(self, _release, self._data, self._open)
         try:
             self._begin()
@@ -127,22 +129,27 @@ class HostedModel:
         rows = check_batch(self.inputs, batch)
         with self._turn:
             with self._guard:
-                self._running, self._interrupted = True, False
+                self._running, self._interrupted, self._ended = True, False, False
             try:
                 given = self._call(batch, rows)
             finally:
                 with self._guard:
                     self._running = False
-                if self._interrupted:  # the child is gone, even if its answer came first
+                if self._ended:  # even if its answer came first
                     self._begin_again()
         return {name: given[name] for name in names}
 
     def interrupt(self) -> None:
-        """End the child of a running call; the call raises ModelError. See `gonogo.model.runtime.Loaded`."""
+        """End the child of a running call, which raises ModelError; a child that is still loading goes on with that.
+
+        See `gonogo.model.runtime.Loaded`.
+        """
         with self._guard:
             if self._running:
                 self._interrupted = True
-                self._keeper.end()
+                if self._greeted:
+                    self._ended = True
+                    self._keeper.end()
 
     def _call(self, batch: Mapping[str, Array], rows: int) -> dict[str, Array]:
         deadline = time.monotonic() + self._seconds
@@ -165,11 +172,21 @@ class HostedModel:
         """What a new child says first; afterwards nothing is waited for. Raises ModelError when it could not load the model."""
         if self._greeted or self._channel is None:
             return Greeting()
+        waiting = select.poll()  # unlike select(2), of any descriptor
+        waiting.register(self._channel, select.POLLIN)
+        while not waiting.poll(LOOK_MILLISECONDS):
+            if self._interrupted:
+                raise InterruptedError
+            if time.monotonic() > deadline:
+                raise TimeoutError
         greeting = receive(self._channel, Greeting, most=MOST_WORDS, deadline=deadline)
         if greeting.fault:
             self._end()
             raise ModelError(f"the isolated child cannot load the model: {greeting.fault}", hint=greeting.hint)
-        self._greeted = True
+        with self._guard:  # from here on an interrupt ends the child
+            self._greeted = True
+            if self._interrupted:
+                raise InterruptedError
         return greeting
 
     def _begin(self) -> None:
