@@ -31,7 +31,7 @@ from typing import Any, Protocol
 from gonogo import settings
 from gonogo.service.arms import Arms
 from gonogo.service.asks import NamedAsk, OwnAsk, PlainAsk
-from gonogo.service.batching import Batcher
+from gonogo.service.batching import Batcher, Seen
 from gonogo.service.breaker import Breaker, BreakerRule
 from gonogo.service.codec import Codec
 from gonogo.service.counters import Counters
@@ -93,6 +93,7 @@ class Answering:
         upward: Upward,
         admission: Admission | None = None,
         on_tripped: Tripped = lambda release, epoch, reason: None,
+        on_computed: Seen | None = None,
         on_exposure: Exposure = lambda key, epoch, release: None,
         on_fault: Callable[[BaseException], None],
     ) -> None:
@@ -103,7 +104,7 @@ class Answering:
         self.admission = admission
         self.table: RoutingTable | None = None
         self.view: Mapping[str, Any] = {}  #: what runs: {"releases": {reference: {socket, ready, size, digest}}, "stable": reference}
-        self.batcher = Batcher(served, seen=counters.see, on_fault=on_fault)
+        self.batcher = Batcher(served, seen=on_computed or counters.see, on_fault=on_fault)
         self.endpoints = endpoints(served, rules.most_rows)
         self.on_fault = on_fault
         self.own_headers = f"x-gonogo-release: {served.release}\r\n".encode()
@@ -225,7 +226,7 @@ class Answering:
         if codec is None:
             self._pages.answer(exchange)
         else:
-            exchange.problem(405, "Predictions are asked for with POST.", headers=self.own_headers + b"allow: POST\r\n")
+            self.refuse(exchange, codec, 405, "Predictions are asked for with POST.", b"allow: POST\r\n")
 
     # ---- which release
 
