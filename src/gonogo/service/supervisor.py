@@ -369,7 +369,7 @@ class Supervisor:
             outcome = f"refused: {type(error).__name__}"
             raise
         finally:
-            self._audit(actor, "load", release, outcome)
+            self._audit(f"api-key:{actor}" if actor else "anybody", "load", release, outcome)
 
     async def _take_off(self, release: str, epoch: int, reason: str) -> None:
         """Rule 4."""
