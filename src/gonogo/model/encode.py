@@ -62,6 +62,13 @@ class _Problems:
         if self.total <= MOST_PROBLEMS:
             self.listed.append({"row": row, "feature": feature, "problem": problem, "message": message})
 
+    def add_unknown(self, row: int, names: Sequence[Any]) -> None:
+        listed = names[: max(0, MOST_PROBLEMS - self.total)]
+        for name in map(str, listed):
+            shown = (name if len(name) <= NAME_SHOWN else name[:NAME_SHOWN] + "…").encode(errors="backslashreplace").decode()
+            self.add(row, shown, "unknown", f"{shown!r} is no feature of this model")
+        self.total += len(names) - len(listed)
+
 
 @dataclass(frozen=True)
 class _Block:
@@ -106,9 +113,7 @@ class RowEncoder:
             for block, cells in zip(self._blocks, columns, strict=True):
                 cells.append([_cell(block.input, feature, row, number, problems) for feature in block.features])
             if len(row) != self._width or not self._names.issuperset(row):
-                for name in (str(name) for name in row if name not in self._names):
-                    shown = name if len(name) <= NAME_SHOWN else name[:NAME_SHOWN] + "…"
-                    problems.add(number, shown, "unknown", f"{shown!r} is no feature of this model")
+                problems.add_unknown(number, [name for name in row if name not in self._names])
         if problems.total:
             raise RowErrors(problems.listed, problems.total)
         return {

@@ -29,7 +29,7 @@ from gonogo.service.codec import Asked, Codec, refused_rows
 from gonogo.service.exchange import Exchange
 from gonogo.service.loading import Served
 from gonogo.service.model_calls import ModelCalls, Outcome, OutOfTime
-from gonogo.service.wire import RequestRefused
+from gonogo.service.wire import RequestRefused, problem
 
 MOST_WAITING = 8192  #: requests; beyond it the answer is "come back later"
 MOST_BYTES = 64 << 20  #: of bodies that wait
@@ -231,7 +231,12 @@ class Batcher:
     # ---- replies that are no predictions
 
     def _refuse(self, ask: Ask, refusal: RequestRefused, *, bad: bool = False) -> None:
-        self._deliver(ask, *ask.codec.refuse(refusal), bad)
+        try:
+            reply = ask.codec.refuse(refusal)
+        except Exception as error:  # the boundary: whatever a codec does, the request is answered
+            self._on_fault(error)
+            reply = (500, *problem(500, "The request could not be answered."))
+        self._deliver(ask, *reply, bad)
 
     def _turn_away(self, ask: Ask, why: str) -> None:
         ask.exchange.reply_headers += b"retry-after: 1\r\n"

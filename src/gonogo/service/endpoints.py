@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from gonogo.service.codec import Codec
+from gonogo.service.codecs.arrow import ARROW, ArrowCodec
+from gonogo.service.codecs.by_type import ByType
+from gonogo.service.codecs.numpy_file import NUMPY, NumpyCodec
+from gonogo.service.codecs.oip import OipCodec
 from gonogo.service.codecs.rows import RowsCodec
 from gonogo.service.loading import Served
 
 
 def endpoints(served: Served, most_rows: int) -> dict[bytes, Codec]:
     """Codec by exact target. A request may ask for `most_rows` rows at most."""
-    return {b"/predict": RowsCodec(served.schema, served.release, most_rows)}
+    schema = served.schema
+    system, _, version = served.release.partition("@")
+    named = ByType(
+        RowsCodec(schema, served.release, most_rows), {NUMPY: NumpyCodec(schema, most_rows), ARROW: ArrowCodec(schema, most_rows)}
+    )
+    protocol = OipCodec(schema, system, version, most_rows)
+    model = f"/v2/models/{system}"
+    return {
+        b"/predict": named,
+        f"{model}/infer".encode(): protocol,
+        f"{model}/versions/{version}/infer".encode(): protocol,
+    }

@@ -9,6 +9,7 @@ problem bodies.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -34,17 +35,25 @@ class RequestRefused(Exception):
         self.detail = detail
         self.errors = list(errors)
 
-    def body(self) -> bytes:
-        return problem(self.status, self.detail, **({"errors": self.errors} if self.errors else {}))[1]
+    def members(self) -> dict[str, Any]:
+        """The members of an RFC 9457 problem body."""
+        return _members(self.status, self.detail) | ({"errors": self.errors} if self.errors else {})
 
 
 def problem(status: int, detail: str, **members: Any) -> tuple[bytes, bytes]:
     """Content type and body of an RFC 9457 problem."""
-    return PROBLEM, _encode({"type": "about:blank", "title": _TITLES[status], "status": status, "detail": detail, **members})
+    return PROBLEM, to_json(_members(status, detail) | members)
+
+
+def _members(status: int, detail: str) -> dict[str, Any]:
+    return {"type": "about:blank", "title": _TITLES[status], "status": status, "detail": detail}
 
 
 def to_json(value: Any) -> bytes:
-    return _encode(value)
+    try:
+        return _encode(value)
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON can spell and UTF-8 cannot: a client's text in our refusal
+        return json.dumps(value).encode()
 
 
 def prediction_writer(schema: Schema, release: str) -> Callable[[str, Sequence[str], Sequence[Sequence[float]]], bytes]:

@@ -6,6 +6,7 @@ by a strict parser and judged value by value, so that every problem has its name
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from gonogo.model.packing import record_of
 from gonogo.model.schema import Schema
 from gonogo.service.codec import Asked, judged
 from gonogo.service.exchange import Exchange
-from gonogo.service.wire import JSON, PROBLEM, RequestRefused, prediction_writer
+from gonogo.service.wire import JSON, PROBLEM, RequestRefused, prediction_writer, to_json
 
 SHAPE = 'The body must be {"features": {…}}, {"features": [{…}, …]} or {"columns": {name: [value, …], …}}'
 
@@ -70,7 +71,7 @@ class RowsCodec:
         return JSON, self._write(prediction_id, labels, scores)
 
     def refuse(self, refusal: RequestRefused) -> tuple[int, bytes, bytes]:
-        return refusal.status, PROBLEM, refusal.body()
+        return refusal.status, PROBLEM, to_json(refusal.members())
 
 
 def read_json(body: bytes) -> Any:
@@ -78,8 +79,11 @@ def read_json(body: bytes) -> Any:
     if not body:
         raise RequestRefused(400, "The body is empty.")
     try:
-        return parse_json(body.decode())
-    except ValueError as error:  # UnicodeDecodeError is one
+        document = parse_json(body.decode())
+        if b"\\u" in body:
+            json.dumps(document, ensure_ascii=False).encode()  # half of a surrogate pair is no text
+        return document
+    except ValueError as error:  # UnicodeDecodeError and UnicodeEncodeError are some
         raise RequestRefused(400, f"The body is no JSON that can be trusted: {error}.") from None
 
 

@@ -1,0 +1,92 @@
+"""A NumPy file (`.npy`) as the body: a matrix of numbers [rows, features] in the features' order, or a record array with their names.
+
+Nothing is unpickled, and nothing is made as large as a header says before as many bytes are there. The answer is a `.npy` file too: the
+scores, float64 [rows, classes]; release and prediction id are in its headers.
+Source: NEP 1, versions 1.0 and 2.0 of the format.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from gonogo.model.encode import encoder_for
+from gonogo.model.packing import Doubt
+from gonogo.model.runtime import Array
+from gonogo.model.schema import Schema
+from gonogo.service.codec import Asked, judged
+from gonogo.service.codecs.rows import rows_of
+from gonogo.service.exchange import Exchange
+from gonogo.service.wire import PROBLEM, RequestRefused, to_json
+
+NUMPY = b"application/x-npy"
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+class NumpyCodec:
+    """See `gonogo.service.codec.Codec`."""
+
+    def __init__(self, schema: Schema, most_rows: int) -> None:
+        self._schema = schema
+        self._encoder = encoder_for(schema)
+        self._most_rows = most_rows
+        own = schema.inputs[0].name
+        in_order = [(own, place) for place in range(len(schema.features))]
+        #: The matrix is the graph's own.
+        self._whole = own if [(feature.input, feature.column) for feature in schema.features] == in_order else None
+
+    def read(self, exchange: Exchange) -> Asked:
+        array = _array(exchange.body)
+        if array.dtype.names is None and array.ndim == 2 and self._whole is not None and 0 < len(array) <= self._most_rows:
+            try:
+                return Asked(self, len(array), arrays=self._encoder.packer.pack_matrices({self._whole: array}))
+            except Doubt:
+                pass
+        rows = rows_of(self._columns(array), self._most_rows)
+        return Asked(self, len(rows), arrays=judged(self._encoder, rows, self._most_rows))
+
+    def _columns(self, array: Array) -> dict[str, Any]:
+        if array.dtype.names is not None and array.ndim == 1:
+            return {name: array[name].tolist() for name in array.dtype.names}
+        features = self._schema.features
+        if array.dtype.names is not None or array.ndim != 2 or array.shape[1] != len(features):
+            raise RequestRefused(422, f"The array must have the shape [rows, {len(features)}]; this one has {list(array.shape)}.")
+        if len(array) > self._most_rows:
+            raise RequestRefused(413, f"A request may have {self._most_rows} rows at most; this one has {len(array)}.")
+        found = {}
+        for feature, values in zip(features, array.T.tolist(), strict=True):
+            # One type for all columns has no other way to say true and false.
+            zero_one = feature.type == "bool" and array.dtype.kind in "fiu"
+            found[feature.name] = [bool(value) if value in (0, 1) else value for value in values] if zero_one else values
+        return found
+
+    def write(self, asked: Asked, prediction_id: str, labels: Sequence[str], scores: Sequence[Sequence[float]]) -> tuple[bytes, bytes]:
+        file = io.BytesIO()
+        np.lib.format.write_array(file, np.array(scores, dtype="<f8"), version=(1, 0), allow_pickle=False)
+        return NUMPY, file.getvalue()
+
+    def refuse(self, refusal: RequestRefused) -> tuple[int, bytes, bytes]:
+        return refusal.status, PROBLEM, to_json(refusal.members())
+
+
+def _array(body: bytes) -> Array:
+    file = io.BytesIO(body)
+    try:
+        version = np.lib.format.read_magic(file)
+        shape, by_column, dtype = _HEADERS[version](file)
+    except KeyError:
+        raise RequestRefused(415, "The NumPy file has a version that is not read; 1.0 and 2.0 are.") from None
+    except Exception as error:  # NumPy reads headers with Python's own parser, which raises what it likes
+        raise RequestRefused(400, f"The body is no NumPy file: {str(error)[:200]}.") from None
+    kinds = {dtype[name].kind for name in dtype.names} if dtype.names else {dtype.kind}
+    if dtype.hasobject or not kinds <= set("biufU") or any(dtype[name].shape for name in dtype.names or ()):
+        raise RequestRefused(415, f"Values of the type {str(dtype)[:120]} are not read; numbers, booleans and text (U) are.")
+    data = body[file.tell() :]
+    if len(data) != prod(shape) * dtype.itemsize or not data:
+        raise RequestRefused(400, f"The NumPy file says that it has the shape {list(shape)}, and has {len(data)} bytes of values.")
+    array: Array = np.frombuffer(data, dtype).reshape(shape, order="F" if by_column else "C")
+    return array

@@ -1,0 +1,188 @@
+"""Open Inference Protocol v2 over HTTP: `POST /v2/models/{system}[/versions/{version}]/infer`, as JSON or with binary tensor data.
+
+Inputs are the model's features or the inputs of its graph (`tensors.py`). Outputs are "label" (BYTES [rows]) and "scores" (FP64 [rows,
+classes]), those that are asked for, or both. An `id` is echoed; the prediction id is in `parameters`. Errors are `{"error": …}` with the
+members of a problem body beside it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from gonogo.model.encode import encoder_for
+from gonogo.model.packing import LARGEST, Doubt
+from gonogo.model.schema import Schema
+from gonogo.service.codec import Asked, judged
+from gonogo.service.codecs.rows import read_json, rows_of
+from gonogo.service.codecs.tensors import Tensor, check_datatypes, columns, matrices, read_tensor
+from gonogo.service.exchange import Exchange
+from gonogo.service.wire import JSON, RequestRefused, to_json
+
+BINARY = b"application/octet-stream"
+HEADER_LENGTH = b"inference-header-content-length"
+OUTPUTS = ("label", "scores")
+
+
+class _Wanted(NamedTuple):
+    """How the answer is to look: outputs with whether each is binary."""
+
+    exchange: Exchange
+    id: str | None
+    outputs: Sequence[tuple[str, bool]]
+
+
+_PLAIN = (("label", False), ("scores", False))
+
+
+class _QuickTensor(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    name: str
+    shape: list[int]
+    datatype: str
+    data: list[float]
+
+
+class _QuickBody(msgspec.Struct, forbid_unknown_fields=True):
+    inputs: list[_QuickTensor]
+    id: str | None = None
+
+
+_decode = msgspec.json.Decoder(_QuickBody).decode
+
+
+class OipCodec:
+    """One model of the protocol. See `gonogo.service.codec.Codec`."""
+
+    def __init__(self, schema: Schema, system: str, version: str, most_rows: int) -> None:
+        self._schema = schema
+        self._encoder = encoder_for(schema)
+        self._most_rows = most_rows
+        self._about = {"model_name": system, "model_version": version}
+        self._classes = len(schema.classes)
+        # One matrix of fractions is the common request, and has a quick path of its own.
+        one = schema.inputs[0]
+        quick = len(schema.inputs) == 1 and one.dtype in LARGEST and all(feature.type == "float" for feature in schema.features)
+        self._matrix = one if quick else None
+
+    def read(self, exchange: Exchange) -> Asked:
+        length = exchange.headers.get(HEADER_LENGTH)
+        if length is None:
+            if self._matrix is not None and (asked := self._quickly(exchange)) is not None:
+                return asked
+            return self._carefully(exchange, exchange.body, b"")
+        if not length.isdigit() or len(length) > 9 or int(length) > len(exchange.body):
+            raise RequestRefused(400, "Inference-Header-Content-Length is not the length of the JSON that the body begins with.")
+        head = int(length)
+        return self._carefully(exchange, exchange.body[:head], exchange.body[head:])
+
+    def _quickly(self, exchange: Exchange) -> Asked | None:
+        """One JSON matrix, as records; None for whatever needs a closer look."""
+        body, matrix = exchange.body, self._matrix
+        assert matrix is not None
+        try:
+            given = _decode(body)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return None
+        if len(given.inputs) != 1 or body.count(b":") != (5 if given.id is None else 6):  # a colon a key: none is there twice
+            return None
+        tensor, width = given.inputs[0], matrix.width
+        rows = tensor.shape[0] if tensor.shape else 0
+        if tensor.name != matrix.name or tensor.datatype not in ("FP32", "FP64") or tensor.shape != [rows, width]:
+            return None
+        data = tensor.data
+        if not 0 < rows <= self._most_rows or len(data) != rows * width:
+            return None
+        records = [data] if rows == 1 else [data[place : place + width] for place in range(0, len(data), width)]
+        return Asked(self, rows, records, state=_Wanted(exchange, given.id, _PLAIN))
+
+    def _carefully(self, exchange: Exchange, head: bytes, binary: bytes) -> Asked:
+        document = read_json(head)
+        if not isinstance(document, dict) or not isinstance(document.get("inputs"), list) or not document["inputs"]:
+            raise RequestRefused(400, 'The body must be an inference request: {"inputs": [{"name", "shape", "datatype", "data"}, …]}.')
+        unknown = sorted(document.keys() - {"id", "inputs", "outputs", "parameters"})
+        if unknown:
+            raise RequestRefused(400, f"An inference request has no member {unknown[0][:120]!r}.")
+        wanted = _wanted(exchange, document)
+        tensors: list[Tensor] = []
+        start = 0
+        for given in document["inputs"]:
+            tensor, start = read_tensor(given, binary, start, self._most_rows * len(self._schema.features))
+            tensors.append(tensor)
+        if start != len(binary):
+            raise RequestRefused(400, f"The body has {len(binary) - start} bytes of binary data that belong to no input.")
+        own = matrices(self._schema, tensors)
+        if own is not None and len(next(iter(own.values()))) <= self._most_rows:
+            try:
+                arrays = self._encoder.packer.pack_matrices(own)
+            except Doubt:
+                pass
+            else:
+                rows = {len(array) for array in arrays.values()}
+                if len(rows) == 1:
+                    return Asked(self, rows.pop(), arrays=arrays, state=wanted)
+        found = rows_of(columns(self._schema, tensors), self._most_rows)
+        arrays = judged(self._encoder, found, self._most_rows)
+        check_datatypes(tensors)
+        return Asked(self, len(found), arrays=arrays, state=wanted)
+
+    def write(self, asked: Asked, prediction_id: str, labels: Sequence[str], scores: Sequence[Sequence[float]]) -> tuple[bytes, bytes]:
+        wanted: _Wanted = asked.state
+        outputs: list[dict[str, Any]] = []
+        tail: list[bytes] = []
+        for name, binary in wanted.outputs:
+            output: dict[str, Any]
+            data: Any
+            if name == "label":
+                output = {"name": name, "datatype": "BYTES", "shape": [asked.rows]}
+                data = _texts(labels) if binary else labels
+            else:
+                output = {"name": name, "datatype": "FP64", "shape": [asked.rows, self._classes]}
+                data = np.array(scores, dtype="<f8").tobytes() if binary else [score for row in scores for score in row]
+            if binary:
+                output["parameters"] = {"binary_data_size": len(data)}
+                tail.append(data)
+            else:
+                output["data"] = data
+            outputs.append(output)
+        known = {} if wanted.id is None else {"id": wanted.id}
+        head = to_json({**self._about, **known, "parameters": {"prediction_id": prediction_id}, "outputs": outputs})
+        if not tail:
+            return JSON, head
+        wanted.exchange.reply_headers += b"%b: %d\r\n" % (HEADER_LENGTH, len(head))
+        return BINARY, b"".join((head, *tail))
+
+    def refuse(self, refusal: RequestRefused) -> tuple[int, bytes, bytes]:
+        return refusal.status, JSON, to_json({"error": _in_words(refusal), **refusal.members()})
+
+
+def _in_words(refusal: RequestRefused) -> str:
+    """Clients of the protocol show `error` and nothing else."""
+    named = "; ".join(error["message"] for error in refusal.errors[:20])
+    return f"{refusal.detail} {named}" if named else refusal.detail
+
+
+def _wanted(exchange: Exchange, document: dict[str, Any]) -> _Wanted:
+    id_ = document.get("id")
+    parameters = document.get("parameters") or {}
+    asked = document.get("outputs") or [{"name": name} for name in OUTPUTS]
+    if not (id_ is None or isinstance(id_, str)) or not isinstance(parameters, dict) or not isinstance(asked, list):
+        raise RequestRefused(400, '"id" must be text, "parameters" an object and "outputs" a list.')
+    outputs: list[tuple[str, bool]] = []
+    for one in asked:
+        name = one.get("name") if isinstance(one, dict) else None
+        if name not in OUTPUTS or name in (known for known, _ in outputs):
+            raise RequestRefused(400, f"The model has each of these outputs once: {', '.join(OUTPUTS)}; not {str(name)[:120]!r}.")
+        own = one.get("parameters") or {}
+        if not isinstance(own, dict):
+            raise RequestRefused(400, f"The parameters of output {name!r} must be an object.")
+        outputs.append((name, bool(own.get("binary_data", parameters.get("binary_data_output", False)))))
+    return _Wanted(exchange, id_, outputs)
+
+
+def _texts(texts: Sequence[str]) -> bytes:
+    parts = [text.encode() for text in texts]
+    return b"".join(struct.pack("<I", len(part)) + part for part in parts)

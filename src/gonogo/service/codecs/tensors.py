@@ -1,0 +1,174 @@
+"""Tensors of the Open Inference Protocol: what a request's inputs hold, as columns of values that a JSON row would have.
+
+Source: Open Inference Protocol v2, "Tensor Data" and the binary tensor data extension (KServe, Triton). A tensor is one feature, of shape
+[rows] or [rows, 1], or one input of the model's graph, of shape [rows, width]. In a graph's own numbers a boolean is 0 or 1.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from gonogo.model.encode import NAME_SHOWN
+from gonogo.model.runtime import Array
+from gonogo.model.schema import Schema
+from gonogo.service.wire import RequestRefused
+
+DTYPES: dict[str, str] = {
+    "BOOL": "|b1", "INT8": "<i1", "INT16": "<i2", "INT32": "<i4", "INT64": "<i8", "UINT8": "<u1", "UINT16": "<u2", "UINT32": "<u4",
+    "UINT64": "<u8", "FP16": "<f2", "FP32": "<f4", "FP64": "<f8",
+}  # fmt: skip
+DATATYPES = {"float32": "FP32", "float64": "FP64", "int64": "INT64", "bool": "BOOL", "string": "BYTES"}  #: of a graph input
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """`values` in row-major order: a flat array from binary data, or a flat list from JSON."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    values: Array | list[Any]
+
+
+def describe(schema: Schema) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Inputs and outputs as the metadata of the protocol has them: name, datatype, shape with -1 for any number of rows."""
+    inputs = [{"name": one.name, "datatype": DATATYPES[one.dtype], "shape": [-1, one.width]} for one in schema.inputs]
+    outputs = [
+        {"name": "label", "datatype": "BYTES", "shape": [-1]},
+        {"name": "scores", "datatype": "FP64", "shape": [-1, len(schema.classes)]},
+    ]
+    return inputs, outputs
+
+
+def read_tensor(given: Any, binary: bytes, start: int, most_values: int) -> tuple[Tensor, int]:
+    """One element of `inputs`, and where the binary data of the next one starts. Raises RequestRefused."""
+    if not isinstance(given, dict) or not isinstance(given.get("name"), str):
+        raise RequestRefused(400, 'Every input must be an object with "name", "shape", "datatype" and "data".')
+    name, datatype, shape = given["name"], given.get("datatype"), given.get("shape")
+    what = f"Input {name[:NAME_SHOWN]!r}"
+    if datatype != "BYTES" and datatype not in DTYPES:
+        raise RequestRefused(400, f"{what} has no datatype of the protocol: {str(datatype)[:40]!r}.")
+    if not isinstance(shape, list) or not shape or not all(type(size) is int and 0 <= size < 2**31 for size in shape):
+        raise RequestRefused(400, f"{what} has no shape: a list of whole numbers is needed.")
+    count = prod(shape)
+    if count > most_values:
+        raise RequestRefused(413, f"{what} declares {count} values; a request may have {most_values} at most.")
+    parameters = given.get("parameters") or {}
+    size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
+    values: Array | list[Any]
+    if size is None:
+        values = _flat(what, given.get("data"), len(shape))
+    elif type(size) is not int or not 0 <= size <= len(binary) - start:
+        raise RequestRefused(400, f"{what} says that it has {str(size)[:40]} bytes of binary data; the body has {len(binary) - start}.")
+    elif "data" in given:
+        raise RequestRefused(400, f'{what} has both "data" and binary data.')
+    else:
+        values = _from_binary(what, datatype, binary[start : start + size], count)
+        start += size
+    if len(values) != count:
+        raise RequestRefused(400, f"{what} has the shape {shape} and {len(values)} values.")
+    return Tensor(name, datatype, tuple(shape), values), start
+
+
+def matrices(schema: Schema, tensors: Sequence[Tensor]) -> dict[str, Array] | None:
+    """Binary tensors that are the graph's own inputs, as they are; None for anything else."""
+    found = {}
+    for tensor in tensors:
+        if not isinstance(tensor.values, np.ndarray) or len(tensor.shape) != 2:
+            return None
+        found[tensor.name] = tensor.values.reshape(tensor.shape)
+    return found if found.keys() == {one.name for one in schema.inputs} else None
+
+
+def columns(schema: Schema, tensors: Sequence[Tensor]) -> dict[str, list[Any]]:
+    """The values of every feature that the tensors hold, as JSON would have them. Raises RequestRefused."""
+    found: dict[str, list[Any]] = {}
+    names = [tensor.name for tensor in tensors]
+    if len(set(names)) != len(names):
+        raise RequestRefused(400, "An input is there twice.")
+    own = {one.name: one for one in schema.inputs}
+    by_graph = own.keys() == set(names)
+    rows = {tensor.shape[0] for tensor in tensors}
+    if len(rows) > 1:
+        raise RequestRefused(400, f"The inputs have different numbers of rows: {', '.join(map(str, sorted(rows)))}.")
+    for tensor in tensors:
+        values = tensor.values.tolist() if isinstance(tensor.values, np.ndarray) else tensor.values
+        width = own[tensor.name].width if by_graph else 1
+        if tensor.shape[1:] != (width,) and not (width == 1 and len(tensor.shape) == 1):
+            raise RequestRefused(400, f"Input {tensor.name[:NAME_SHOWN]!r} has the shape {list(tensor.shape)}, not [rows, {width}].")
+        if not by_graph:
+            found[tensor.name] = values
+            continue
+        for feature in (feature for feature in schema.features if feature.input == tensor.name):
+            column = values[feature.column :: width]
+            if feature.type == "bool":
+                column = [bool(value) if type(value) in (int, float) and value in (0, 1) else value for value in column]
+            found[feature.name] = column
+    return found
+
+
+def _flat(what: str, data: Any, depth: int) -> list[Any]:
+    """JSON data, flat or nested as the shape is; an inner list of another length is no tensor."""
+    if not isinstance(data, list):
+        raise RequestRefused(400, f'{what} has no "data": a list is needed.')
+    for _ in range(depth - 1):
+        if not data or not isinstance(data[0], list):
+            break
+        if not all(isinstance(part, list) and len(part) == len(data[0]) for part in data):
+            raise RequestRefused(400, f"{what} is ragged: its inner lists have different lengths.")
+        data = list(chain.from_iterable(data))
+    flat: list[Any] = data
+    return flat
+
+
+def _from_binary(what: str, datatype: str, data: bytes, count: int) -> Array | list[Any]:
+    if datatype != "BYTES":
+        dtype = np.dtype(DTYPES[datatype])
+        if len(data) != count * dtype.itemsize:
+            raise RequestRefused(400, f"{what} has {len(data)} bytes of binary data, not {count * dtype.itemsize}.")
+        if datatype == "BOOL" and data.strip(b"\0\1"):
+            raise RequestRefused(400, f"{what} has bytes that are no booleans.")
+        return np.frombuffer(data, dtype)
+    texts: list[Any] = []
+    place = 0
+    while place < len(data):
+        try:
+            (size,) = struct.unpack_from("<I", data, place)
+            text = data[place + 4 : place + 4 + size]
+            if len(text) != size:
+                raise ValueError
+            texts.append(text.decode())
+        except (struct.error, ValueError):
+            raise RequestRefused(400, f"{what} has binary data that is no sequence of UTF-8 texts with their lengths.") from None
+        place += 4 + size
+    return texts
+
+
+def check_datatypes(tensors: Sequence[Tensor]) -> None:
+    """Raises RequestRefused when a value in JSON is none of its tensor's datatype, though the feature could take it."""
+    for tensor in tensors:
+        if isinstance(tensor.values, list):
+            right = _RIGHT[tensor.datatype[:2]]
+            low, high = _span(tensor.datatype)
+            for value in tensor.values:
+                if value is not None and not (type(value) in right and (type(value) is not int or low <= value <= high)):
+                    raise RequestRefused(
+                        422, f"Input {tensor.name[:NAME_SHOWN]!r} has a value that is no {tensor.datatype}: {str(value)[:NAME_SHOWN]!r}."
+                    )
+
+
+_RIGHT: Mapping[str, tuple[type, ...]] = {"BO": (bool,), "BY": (str,), "IN": (int,), "UI": (int,), "FP": (int, float)}
+
+
+def _span(datatype: str) -> tuple[float, float]:
+    if datatype[0] in "IU":
+        limits = np.iinfo(np.dtype(DTYPES[datatype]))
+        return int(limits.min), int(limits.max)
+    return float("-inf"), float("inf")
