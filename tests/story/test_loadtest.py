@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -53,20 +54,22 @@ def test_a_release_is_loaded_in_a_trial_and_beside_what_was_sealed_with_it(relea
 
 
 def test_a_running_service_is_loaded_by_a_schedule_with_the_golden_requests_of_its_release(released: User, tmp_path: Path) -> None:
+    key, page = tmp_path / "load.key", tmp_path / "load.html"
+    released.gonogo("apikey", "new", "load", "--role", "reader", "--out", str(key))
     running = released.serve(REF)
-    page = tmp_path / "load.html"
     words = ("loadtest", running.url, "--rate", "400", "--requests", "200")
     try:
-        found = released.json(*words, "--html", str(page))
-        text = released.gonogo(*words).stdout
+        assert "asks for a key" in released.gonogo(*words, expect=1).stderr
+        found = released.json(*words, "--html", str(page), "--api-key-file", str(key))
     finally:
         running.stop()
     assert (found["release"], found["errors"], found["rate"]) == (REF, 0, 400.0)
     assert found["releases"] == {REF: 200}
     assert found["golden_checked"] >= 18
+    assert found["memory_mb"] is None if sys.platform != "linux" else 50 < found["memory_mb"] < 4000
     assert found["baseline"]["subject"].startswith("sha256:")
-    assert "200 requests at 400 a second by a schedule" in text
-    assert "<svg" in page.read_text(encoding="utf-8")
+    assert "200 requests at 400 a second by a schedule" in page.read_text(encoding="utf-8")
+    assert key.read_text(encoding="ascii").strip() not in page.read_text(encoding="utf-8") + json.dumps(found)
 
 
 def test_only_a_closed_loop_on_the_bundle_becomes_evidence(released: User) -> None:

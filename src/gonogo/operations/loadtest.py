@@ -116,16 +116,20 @@ def read_api_key(file: Path | None) -> str | None:
 
 def _service(workspace: Workspace, url: str, load: Load, *, allow_remote: bool, api_key: str | None, progress: Progress) -> LoadTested:
     """A running service. Golden requests and the baseline are those of the release that answers, where this store has it."""
+    from gonogo.service.loadtest.memory import listeners_memory_mb
     from gonogo.service.loadtest.run import who_answers
     from gonogo.service.loadtest.target import Target
 
     target = Target.of(url, allow_remote=allow_remote, api_key=api_key)
     release = who_answers(target)
     try:
-        known = _release(workspace, Ref.parse(release))
+        known: VerifiedRelease | None = _release(workspace, Ref.parse(release))
     except NotFoundError:
-        return LoadTested(url, release, _run(workspace, _bundle(workspace), target, load, progress, golden=False))
-    return LoadTested(url, release, _run(workspace, known.bundle, target, load, progress), baseline=known.statements.load_test)
+        known = None
+    bundle = known.bundle if known else _bundle(workspace)
+    result = _run(workspace, bundle, target, load, progress, golden=known is not None)
+    result = replace(result, memory_mb=listeners_memory_mb(target.port) if target.here else None)
+    return LoadTested(url, release, result, baseline=known.statements.load_test if known else None)
 
 
 def _run(workspace: Workspace, bundle: Bundle, target: Target, load: Load, progress: Progress, *, golden: bool = True) -> LoadResult:

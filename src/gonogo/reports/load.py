@@ -83,6 +83,6 @@ def seen(document: Document) -> Iterator[str]:
     if document["behind_ms"] is not None:
         yield f"the schedule was kept within {document['behind_ms']:.2f} ms for 99 of 100 requests"
     if document["memory_mb"] is not None:
-        yield f"{document['memory_mb']:.0f} MB held by the serving process at the most"
+        yield f"{document['memory_mb']:.0f} MB held by what serves"
     if len(document["releases"]) > 1:
         yield "answered by " + ", ".join(f"{release} ({count:,})" for release, count in document["releases"].items())

@@ -53,7 +53,8 @@ class LoadResult:
 
     `rate` is how many requests a second were scheduled (None: a closed loop), `behind_ms` the P99 of how late the schedule was kept here,
     on the sending side. `warm_up` says how many requests came before, and whether the median had become stable by then. `releases` counts
-    good answers by release. `memory_mb` is the most memory that the serving process ever held, in 10^6 bytes, where the caller knows it.
+    good answers by release. `memory_mb`, in 10^6 bytes, is the most that the one process of a trial ever held, or what the processes
+    behind a URL of this machine hold at the end, shared pages once; None where nobody tells.
     """
 
     requests: int

@@ -27,6 +27,7 @@ class Target:
     host: str
     port: int
     authority: str
+    here: bool  #: it is this machine
     root: str  #: the path before ours, without a slash at its end
     tls: ssl.SSLContext | None = field(default=None, repr=False)
     headers: bytes = field(default=b"", repr=False)
@@ -52,7 +53,7 @@ class Target:
         if api_key is not None and not here and parts.scheme == "http":
             raise UsageError(f"the key would travel to {parts.hostname} in the clear.", hint="Use the service's https:// address.")
         tls = ssl.create_default_context() if parts.scheme == "https" else None
-        return cls(url, parts.hostname, port, parts.netloc, parts.path.rstrip("/"), tls, _authorization(api_key))
+        return cls(url, parts.hostname, port, parts.netloc, here, parts.path.rstrip("/"), tls, _authorization(api_key))
 
     async def connect(self) -> ClientConnection:
         """Raises UnreachableError."""
