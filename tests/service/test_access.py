@@ -112,15 +112,6 @@ def test_each_role_may_what_the_ones_below_it_may(text, may):
         assert ask(access, role, x_api_key=text).status == (None if role in may else 403)
 
 
-def test_a_second_look_at_the_role_is_not_counted_against_the_limit():
-    access = door(OTTO, ANA, limits={"operator": 1.0, "reader": 1.0})
-    otto, ana = ask(access, x_api_key=OTTO_TEXT), ask(access, x_api_key=ANA_TEXT)
-    assert access.permits(otto, "operator")
-    assert not access.permits(ana, "operator")
-    assert ana.status == 403
-    assert Access().permits(Answered(), "admin")
-
-
 @pytest.mark.parametrize("path", sorted(OPEN))
 def test_health_is_open_and_only_to_be_read(path):
     access = door(ANA)

@@ -29,7 +29,21 @@ def test_a_plain_request_id_is_echoed_and_sent_on(given):
 
 
 @pytest.mark.parametrize(
-    "given", [b"", b" ", b"a b", b"a\r\nset-cookie: x", b"a\nb", b"\x1b[31m", b"\xff", b"a" * 129, b"<script>", b"-x", b'"']
+    "given",
+    [
+        b"",
+        b" ",
+        b"a b",
+        b"a\r\nset-cookie: x",
+        b"a\nb",
+        b"\x1b[31m",
+        b"\xff",
+        b"a" * 129,
+        b"<script>",
+        b"-x",
+        b'"',
+        b"a-gng_0123456789ab_c0ffee",
+    ],
 )
 def test_any_other_request_id_is_replaced_by_a_new_one(given):
     first, second = arrived(x_request_id=given), arrived(x_request_id=given)

@@ -341,3 +341,9 @@ def victim(approved: Path, tmp_path: Path) -> Victim:
     everything = tmp_path / "all"
     shutil.copytree(approved, everything)
     return Victim(everything / "project", everything / "other", everything / "people")
+
+
+@pytest.fixture
+def small(victim: Victim) -> User:
+    """Somebody at a terminal in that project."""
+    return User(victim.folder, victim.keys)

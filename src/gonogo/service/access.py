@@ -102,15 +102,6 @@ class Access:
             return self._refuse(exchange, 403, f"This needs a key of the role {role}; {key.name} has the role {key.role}.", b"")
         return self._rates is None or self._within_rate(exchange, key.name, key.role)
 
-    def permits(self, exchange: Exchange, role: str) -> bool:
-        """The same for an exchange that was admitted with a smaller role: it is not counted twice against the limit."""
-        if not self._keys:
-            return True
-        key = self._key_of(exchange)
-        if key is not None and key.level >= _LEVEL[role]:
-            return True
-        return self._refuse(exchange, 403, f"This needs a key of the role {role}.", b"")
-
     def _key_of(self, exchange: Exchange) -> _Key | None:
         headers = exchange.headers
         text = headers.get(b"authorization", b"")

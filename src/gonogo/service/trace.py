@@ -1,10 +1,10 @@
 """Request ids and trace context: what a caller sent to find this request again, checked before it is echoed, logged or sent on.
 
-`x-request-id` is echoed when it is short and plain; one that is not is replaced, so that nobody writes into a log or a header what they
-like. `traceparent` is read as W3C Trace Context level 1 (https://www.w3.org/TR/trace-context/) says: one that breaks the rules is as good
-as none, and takes its `tracestate` with it; a later version is understood by its first four fields and sent on as version 00. This
-service records no spans itself: it keeps the trace in its logs, and hands it to the other arm under a span id of its own.
-A request without these headers costs two look-ups.
+`x-request-id` is echoed when it is short and plain; one that is not, or that holds an API key, is replaced, so that nobody writes into a
+log or a header what they like. `traceparent` is read as W3C Trace Context level 1 (https://www.w3.org/TR/trace-context/) says: one that
+breaks the rules is as good as none, and takes its `tracestate` with it; a later version is understood by its first four fields and sent on
+as version 00. This service records no spans itself: it keeps the trace in its logs, and hands it to the other arm under a span id of its
+own. A request without these headers costs two look-ups.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import re
 
 from gonogo.service.exchange import Exchange
 
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:+/=@-]{0,127}")
+_REQUEST_ID = re.compile(rb"(?!.*gng_)[A-Za-z0-9][A-Za-z0-9._:+/=@-]{0,127}")
 _TRACEPARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL)
 _TRACESTATE = re.compile(rb"[\x20-\x7e\t]{1,512}")
 
