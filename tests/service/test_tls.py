@@ -1,6 +1,5 @@
 """TLS with a given certificate, talked to by an ordinary client; and what becomes of a pair of files that is none."""
 
-import datetime
 import http.client
 import os
 import socket
@@ -8,30 +7,12 @@ import ssl
 import time
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from gonogo.errors import KeyFileError
 from gonogo.service.http import Limits
 from gonogo.service.tls import Certificate
 from small_server import HOST, serving, talk
-
-
-def make_pair(folder, name="localhost", *, passphrase=None):
-    """A self-signed certificate and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
-    builder = x509.CertificateBuilder(
-        subject, subject, key.public_key(), x509.random_serial_number(), now, now + datetime.timedelta(days=2)
-    )
-    alternative = x509.SubjectAlternativeName([x509.DNSName("localhost")])
-    certificate = builder.add_extension(alternative, critical=False).sign(key, hashes.SHA256())
-    locked = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
-    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locked))
-    return folder / "cert.pem", folder / "key.pem"
+from tls_pair import make_pair
 
 
 @pytest.fixture
@@ -85,9 +66,9 @@ def test_tls_1_1_is_refused_and_1_2_is_served(pair):
             old.wrap_socket(connection, server_hostname="localhost")
         second = client(pair[0])
         second.maximum_version = ssl.TLSVersion.TLSv1_2
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-            with second.wrap_socket(connection, server_hostname="localhost") as secure:
-                assert secure.version() == "TLSv1.2"
+        connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+        with second.wrap_socket(connection, server_hostname="localhost") as secure:
+            assert secure.version() == "TLSv1.2"
         assert echo.faults == []
 
 

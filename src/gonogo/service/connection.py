@@ -216,16 +216,17 @@ class HttpConnection(asyncio.Protocol):
 
     def _feed(self, data: bytes | memoryview) -> None:
         completed = self._completed
+        rest: bytes | memoryview = b""
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             # A client may offer another protocol (some offer HTTP/2 with every request); we go on in this one.
             rest = data[upgrade.args[0] :]
-            if len(rest):
-                self._feed(rest)
-                return
         except httptools.HttpParserError as error:
             self._judge(error)
+            return
+        if len(rest):
+            self._feed(rest)
             return
         if self._state != _IDLE:
             self._bound(len(data), new=self._completed != completed or self._raw == 0)
@@ -427,6 +428,8 @@ class HttpConnection(asyncio.Protocol):
 
     def _refuse(self, status: int, detail: str, headers: bytes = b"") -> None:
         # In order behind the answers that are still due; nothing that follows is read.
+        if self._linger_until:
+            return
         self._state = _IDLE
         self._continue_due = False
         self._body = b""
