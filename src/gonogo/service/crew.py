@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from gonogo.service.logs import facts
 from gonogo.service.process import Birth, Changes, Owner, WorkerProcess, spawn
 
 _log = logging.getLogger(__name__)
@@ -182,7 +183,8 @@ class Crew:
             if self._leaving:
                 return
             pause = back_off.after(lived)
-            _log.warning("%s: %s; the next one starts in %.2f s", self.release, self.problem, pause)
+            gone = facts("worker_gone", release=self.release, reason=self.problem)
+            _log.warning("%s: %s; the next one starts in %.2f s", self.release, self.problem, pause, extra=gone)
             self._changes.notify()
             await asyncio.sleep(pause)
             self.restarts += 1
@@ -194,6 +196,9 @@ class Crew:
             worker.kill(f"its process was not ready within {self._start_seconds:g} s")
         since = looked = loop.time()
         was_ready = worker.state == "ready"
+        if was_ready:
+            begun = facts("worker_ready", release=self.release, worker=worker.pid)
+            _log.info("%s: process %d is ready", self.release, worker.pid, extra=begun)
         silent = False
         while not await self._changes.until(lambda: not worker.alive, _LOOK_SECONDS):
             now = loop.time()

@@ -14,14 +14,18 @@ spreads the connections evenly and each worker has a queue of its own. Rules it 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gonogo import settings
 from gonogo.errors import UnreachableError
 from gonogo.service.fleet import Fleet
+from gonogo.service.logs import facts
 from gonogo.service.process import Changes, WorkerProcess
 from gonogo.service.routing import RoutingTable
+
+_log = logging.getLogger(__name__)
 
 
 class Force:
@@ -66,6 +70,7 @@ class Force:
         """Return when the table of `epoch` is in force. Raises UnreachableError when it is not, even after the late ones were ended."""
         seconds = settings.number("ack_seconds")
         if await self._changes.until(lambda: self.in_force(epoch), seconds):
+            _log.info("table %d is in force", epoch, extra=facts("table_in_force", epoch=epoch))
             return
         for worker in self._late(epoch):
             if worker.sent and worker.sent[0] >= epoch:

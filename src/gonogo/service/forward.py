@@ -14,6 +14,7 @@ import asyncio
 from gonogo.errors import UnreachableError
 from gonogo.service.client import ClientConnection, Response, connect_unix, request_bytes
 from gonogo.service.exchange import Exchange
+from gonogo.service.trace import onward
 
 MOST_IN_FLIGHT = 256
 MOST_IDLE = 64
@@ -35,7 +36,7 @@ class Forwarder:
         if len(self._busy) >= MOST_IN_FLIGHT:
             raise UnreachableError(f"{self._release} already has {MOST_IN_FLIGHT} requests that it has not answered.")
         given = exchange.headers
-        headers = self._headers + b"".join([b"%b: %b\r\n" % (name, given[name]) for name in KEPT if name in given])
+        headers = self._headers + onward(exchange) + b"".join([b"%b: %b\r\n" % (name, given[name]) for name in KEPT if name in given])
         request = request_bytes("POST", exchange.target.decode("latin-1"), "arm", exchange.body, headers)
         task = asyncio.get_running_loop().create_task(self._predict(request))
         self._busy.add(task)

@@ -37,7 +37,7 @@ from gonogo.service.error_json import error_json
 from gonogo.service.fleet import Fleet, Resolve
 from gonogo.service.force import Force
 from gonogo.service.key_watch import KeyWatch
-from gonogo.service.logs import WorkerLog
+from gonogo.service.logs import WorkerLog, facts
 from gonogo.service.places import SoleOwner, listen_public, make_private, service_folder, socket_folder, sticky_secret
 from gonogo.service.process import WORKER_COMMAND, Changes, WorkerProcess
 from gonogo.service.routing import WHOLE, Arm, RoutingTable
@@ -184,9 +184,11 @@ class Supervisor:
             if starting.done():
                 starting.result()
                 await asyncio.to_thread(announce, self.url)  # whoever is told may ask the control API
+                _log.info("the service answers at %s", self.url, extra=facts("service_started", url=self.url, boot_id=self.boot_id))
             else:
                 starting.cancel()
             await asking
+            _log.info("the service ends, as it was told", extra=facts("service_stopping", boot_id=self.boot_id))
         finally:
             await self.close()
 
@@ -379,7 +381,7 @@ class Supervisor:
                 return
             self._state = self.state.tripped(release, epoch, reason, stamp(self._clock.now()))
             self._force.push(self._state.table)
-            _log.warning("%s was taken off: %s", release, reason)
+            _log.warning("%s was taken off: %s", release, reason, extra=facts("tripped", release=release, epoch=epoch, reason=reason))
             try:
                 await self._save(self._state)
             except StorageError as error:
