@@ -17,13 +17,16 @@ import xgboost
 import gonogo
 from gonogo.base.canonical import canonical_bytes, parse_json
 from gonogo.base.names import Version
-from gonogo.base.table import read_table
+from gonogo.base.table import Table, read_table
 from gonogo.checklist.project import Project, load_project
 from gonogo.errors import ModelError, VerificationError
 from gonogo.model.encode import RowErrors, encode_rows, encode_table
+from gonogo.model.pipeline import OUTPUT
 from gonogo.model.predict import scores
 from gonogo.model.sandbox import Sandbox
+from gonogo.model.schema import Feature, GraphInput, Schema
 from gonogo.release.bundle import Bundle, build_bundle, find_bundle
+from gonogo.release.golden import golden_cases
 from gonogo.release.version import next_version
 
 ROWS = 120
@@ -160,6 +163,24 @@ def test_another_calibrator_is_another_bundle(piped: tuple[Project, Bundle], tmp
     (tmp_path / "p/pipeline.json").write_text(json.dumps(document))
     assert find_bundle(load_project(tmp_path / "p/gonogo.yaml"), made.root / "b") is None
     assert next_version(Released(Version(1, 2, 3), bundle), bundle) == Version(1, 2, 4)  # the model and what it takes are the same
+
+
+def test_golden_requests_ask_only_for_categories_that_are_listed() -> None:
+    inputs = (GraphInput("texts", "string", 1), GraphInput("integers", "int64", 1), GraphInput("numbers", "float64", 1))
+    features = (
+        Feature("rare", "string", False, "texts", 0),
+        Feature("hour", "int", False, "integers", 0),
+        Feature("grade", "float", False, "numbers", 0),
+    )
+    schema = Schema("binary-classification", inputs, features, ("0", "1"), OUTPUT)
+    words = np.array([f"word {n}" for n in range(40)], dtype=object)
+    table = Table({"rare": words, "hour": np.arange(40) % 4 * 6.0, "grade": np.arange(40) % 3 / 2}, 40)
+    listed = {"rare": ("", "word 3"), "hour": (0.0, 6.0, 12.0, 18.0), "grade": (0.0, 0.5, 1.0)}
+    rows = [row for _, rows in golden_cases(schema, table, listed) for row in rows]
+    assert {row["rare"] for row in rows} == {"word 3"}
+    assert {row["hour"] for row in rows} <= {0, 6, 12, 18}
+    assert {row["grade"] for row in rows} <= {0.0, 0.5, 1.0}
+    assert len({row["hour"] for row in rows}) > 1
 
 
 # -- what is refused ----------------------------------------------------------------------------------------------------------------

@@ -97,13 +97,15 @@ def _predict(scratch: Path, loaded: Any, request: dict[str, Any]) -> list[str]:
 
 
 def _explain(error: Exception) -> dict[str, Any]:
-    from gonogo.errors import DataError, GonogoError
+    from gonogo.errors import GonogoError
+    from gonogo.model.encode import RowErrors
 
     # The runtime's own way to say MemoryError has no type of its own.
     if any(words in str(error) for words in ("bad_alloc", "Failed to allocate memory", "bad allocation")):
         return _error("memory", str(error))
-    if isinstance(error, DataError):  # a kind of it too: values that a pipeline refuses
-        return _error("DataError", error.message, error.hint)
+    if isinstance(error, RowErrors):  # rows that were encoded well, and that the model's own pipeline refuses
+        hint = 'A category that may come needs a place in the pipeline, or `"unknown": "other"`; a missing value needs an impute step.'
+        return _error("ModelError", f"the model's pipeline refuses rows: {error.message}", hint)
     if isinstance(error, GonogoError):
         return _error(type(error).__name__, error.message, error.hint)
     return _error("other", f"{type(error).__name__}: {error}")

@@ -111,6 +111,12 @@ class Pipeline:
         except ModelError as error:
             raise ModelError(f"the pipeline: {error.message}", hint=error.hint) from error
 
+    @property
+    def listed(self) -> dict[str, tuple[Any, ...]]:
+        """The categories of each feature that takes no others."""
+        encoded = [one for step in self.before for one in getattr(step, "encoded", ()) if one.refuse]
+        return {one.name: tuple(one.codes) for one in encoded}
+
     def raw_inputs(self) -> tuple[GraphInput, ...]:
         """What goes in: the raw features, one matrix a type."""
         return tuple(GraphInput(*RAW[kind], len(names)) for kind, names in self.raw.items())

@@ -17,7 +17,7 @@ from gonogo.base.files import write_atomic
 from gonogo.base.names import check_system_name
 from gonogo.base.table import Column, Table, read_table
 from gonogo.errors import ConflictError, DataError, ModelError, UsageError
-from gonogo.model.formats import model_kind
+from gonogo.model.formats import SUFFIXES, check_options, model_kind, sniff
 
 TARGETS = ("target", "label", "y", "class", "outcome")
 TABLE_WORDS = {
@@ -55,7 +55,7 @@ def init(  # one argument for each thing a person may want to say instead of hav
     if file.exists():
         raise ConflictError(f"{file} is already there.", hint="Edit it, or remove it first.")
     model_path = (root / model if model else _only_model(root)).resolve()
-    model_kind(model_path)
+    kind = model_kind(model_path)
     tables = _tables(root)
     test = read_table(tables["test"])
     target = target or _target(test)
@@ -68,6 +68,10 @@ def init(  # one argument for each thing a person may want to say instead of hav
     notes = []
     if "train" not in tables:
         notes.append("No training table was found: declare data.train, or the gate cannot compare training and test data.")
+    try:
+        check_options(kind, ())
+    except ModelError as error:
+        notes.append(str(error))
     text = _text(name, pack, root, model_path, tables, target, time, classes)
     write_atomic(file, text.encode())
     return Written(file, name, found, tuple(notes))
@@ -77,20 +81,25 @@ def _relative(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
+#: How the files of models end that one finds lying about; what they are is told by their content.
+MODELS = [".onnx", ".skops", ".txt", ".ubj", ".json", ".pt", ".pt2"]
+
+
 def _files(root: Path, suffixes: Sequence[str]) -> list[Path]:
     found = [path for path in root.rglob("*") if path.suffix.lower() in suffixes and path.is_file()]
     return sorted(path for path in found if not SKIPPED & set(path.relative_to(root).parts))
 
 
 def _only_model(root: Path) -> Path:
-    models = _files(root, [".onnx"])
+    models = [path for path in _files(root, MODELS) if path.stat().st_size and sniff(path) in SUFFIXES]
+    models += [path.parent for path in _files(root, [".pb"]) if path.name == "saved_model.pb"]
     if len(models) == 1:
         return models[0]
-    others = _files(root, [".pkl", ".pickle", ".joblib", ".pt", ".pth", ".skops", ".h5", ".keras"])
+    others = _files(root, [".onnx", ".skops", ".ubj", ".pt", ".pt2", ".pkl", ".pickle", ".joblib", ".pth", ".h5", ".keras"])
     if not models and others:
-        raise ModelError(f"{others[0].name} is not an ONNX model.", hint="Export the model to ONNX; for scikit-learn: skl2onnx.to_onnx.")
+        model_kind(others[0])  # says what it is, and what to do
     if not models:
-        raise ModelError(f"there is no .onnx file below {root}.", hint="Put the model there, or name it: gonogo init --model PATH.")
+        raise ModelError(f"there is no model below {root}.", hint="Put it there, or name it: gonogo init --model PATH.")
     listed = ", ".join(_relative(path, root) for path in models)
     raise UsageError(f"there are {len(models)} models: {listed}.", hint="Name one: gonogo init --model PATH.")
 

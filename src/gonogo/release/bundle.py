@@ -83,7 +83,8 @@ def build_bundle(project: Project, sandbox: Sandbox, *, into: Path, progress: Pr
         _encoded(schema, tables[reference], reference)  # a training table that the model could not take is found now
         documents = {SCHEMA: schema.to_json(), BASELINE: make_baseline(schema, tables[reference], scores, labels, source=source)}
         progress("asking golden requests", 3, 4)
-        documents[GOLDEN] = make_golden(schema, tables[reference], lambda batch: sandbox.scores(schema, model, batch)[0])
+        listed = Pipeline.parse(read_pipeline(pipeline)).listed if pipeline is not None else {}
+        documents[GOLDEN] = make_golden(schema, tables[reference], lambda batch: sandbox.scores(schema, model, batch)[0], listed)
         _write(project, draft, model, documents)
         if sources_digest(project) != sources:  # otherwise the index would say that these files gave this bundle
             raise DataError("the model or a table changed while the bundle was built.", hint="Repeat when nothing writes to them.")

@@ -2,13 +2,13 @@
 
 No row of a table is in them. Every value is an aggregate (a quantile between the 1st and the 99th percentile, rounded to float32; a
 category that at least `ENOUGH` rows share), put together to rows that nobody sent. They cover the middle, both ends, one row and many,
-and null wherever the schema allows it.
+and null wherever the schema allows it. Where the model's pipeline refuses every category that it does not list, the values are listed ones.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,12 +25,15 @@ ENOUGH = 5
 Row = dict[str, Any]
 
 
-def make_golden(schema: Schema, table: Table, score: Callable[[dict[str, Array]], Array]) -> dict[str, Any]:
-    """The document golden.json. `score` computes float64 [rows, classes] from an encoded batch, in isolation.
+def make_golden(
+    schema: Schema, table: Table, score: Callable[[dict[str, Array]], Array], listed: Mapping[str, Sequence[Any]] | None = None
+) -> dict[str, Any]:
+    """The document golden.json. `score` computes float64 [rows, classes] from an encoded batch, in isolation; `listed` has the categories
+    of features that take no others.
 
     Raises ModelError when a score is not finite.
     """
-    cases = golden_cases(schema, table)
+    cases = golden_cases(schema, table, listed)
     rows = [row for _, rows in cases for row in rows]
     scores = score(encode_rows(schema, rows))
     if not np.isfinite(scores).all():
@@ -44,9 +47,11 @@ def make_golden(schema: Schema, table: Table, score: Callable[[dict[str, Array]]
     return {"format": FORMAT, "tolerance": TOLERANCE, "classes": list(schema.classes), "requests": requests}
 
 
-def golden_cases(schema: Schema, table: Table) -> list[tuple[str, list[Row]]]:
+def golden_cases(schema: Schema, table: Table, listed: Mapping[str, Sequence[Any]] | None = None) -> list[tuple[str, list[Row]]]:
     """Names and rows of the requests, from a table's quantiles and frequent categories."""
-    features = {feature.name: _Values(feature, table.column(feature.name)) for feature in schema.features}
+    features = {
+        feature.name: _Values(feature, table.column(feature.name), (listed or {}).get(feature.name, ())) for feature in schema.features
+    }
 
     def row(share: float, rank: int) -> Row:
         return {name: values.at(share, rank) for name, values in features.items()}
@@ -71,13 +76,17 @@ def golden_cases(schema: Schema, table: Table) -> list[tuple[str, list[Row]]]:
 class _Values:
     """What a feature's golden values are drawn from."""
 
-    def __init__(self, feature: Feature, column: Column) -> None:
+    def __init__(self, feature: Feature, column: Column, listed: Sequence[Any]) -> None:
         self._type = feature.type
+        self._listed = [value for value in listed if value != ""]  # "" is a missing one
         self._numbers: Column = np.empty(0)
         self._words: list[str] = []
         if feature.type == "string":
             counts = Counter(str(value) for value in column if value is not None)
-            self._words = sorted((word for word, n in counts.items() if n >= ENOUGH), key=lambda word: (-counts[word], word))
+            self._words = sorted(
+                (word for word, n in counts.items() if n >= ENOUGH and word in (self._listed or counts)),
+                key=lambda word: (-counts[word], word),
+            )
         else:
             numbers = np.asarray(column, dtype=np.float64)
             self._numbers = np.sort(numbers[np.isfinite(numbers)])
@@ -85,8 +94,11 @@ class _Values:
     def at(self, share: float, rank: int) -> Any:
         """The quantile at `share`, or the category of that rank by frequency (from 0; the last one when there are fewer)."""
         if self._type == "string":
-            return self._words[min(rank, len(self._words) - 1)] if self._words else "other"
+            words = self._words or self._listed or ["other"]
+            return words[min(rank, len(words) - 1)]
         value = float(np.float32(np.quantile(self._numbers, share))) if len(self._numbers) else 0.0
+        if self._listed:
+            value = min(self._listed, key=lambda known: abs(known - value))
         if self._type == "bool":
             return value >= 0.5
         return round(value) if self._type == "int" else value

@@ -42,8 +42,10 @@ class ExportInfo(Check):
 
     def measure(self, model_file: Path, sandbox: SandboxPort, files: Mapping[str, Path] | None = None) -> Measurement:
         others, notes = _others(files or {}, sandbox)
-        size = model_file.stat().st_size
+        size = 0 if model_file.is_dir() else model_file.stat().st_size
         try:
+            if sniff(model_file) != "onnx":
+                raise ModelError(f"{model_file.name} is no ONNX file.")
             inspection, isolation = sandbox.inspect(ModelSource(model_file))
         except ModelError as error:
             broken = {"checker_ok": Fact(False), "bytes": Fact(size), "formats": Fact(others)}

@@ -25,6 +25,7 @@ MOST_CELLS = 20_000_000  #: values sent to the child at once
 
 #: Ordinary for a machine and rare in a table: far away, near zero, zero.
 EXTREME = {"very large": 1e30, "very small": -1e30, "nearly zero": 1e-30, "zero": 0.0}
+READABLE = ("onnx", "torchscript")  #: formats whose tensors can be read without running the file
 #: No numbers at all. The service refuses infinity, and NaN where a feature must be there; here the model alone is asked.
 NO_NUMBER = {"NaN": np.nan, "infinite": np.inf, "minus infinite": -np.inf}
 
@@ -35,7 +36,7 @@ class NumericInputs(Check):
     Rows of the test table are taken, one feature at a time is set to an extreme value in all of them, or made missing where the schema
     allows it; each of these rows must get finite scores. Of very many features 500, evenly spread, are tried, on fewer rows. With NaN or
     infinity in a feature that must be there, a model that answers with a finite score is only counted. Weights are all tensors and
-    numbers that the model's graph holds.
+    numbers that the model's graph holds; they can be read from ONNX and PyTorch files.
     """
 
     name = "numeric_inputs"
@@ -44,8 +45,8 @@ class NumericInputs(Check):
         "non_finite_scores": "those of them that got NaN or infinity",
         "refused": "kinds of extreme or missing value that the model refused to compute",
         "silent_scores": "rows with NaN or infinity in a needed feature that got a finite score all the same",
-        "weights_finite": "whether no weight is NaN or infinite",
-        "non_finite_weights": "tensors with such a weight",
+        "weights_finite": "whether no weight is NaN or infinite; only where the format has weights that can be read",
+        "non_finite_weights": "tensors with such a weight; likewise",
     }
     options: ClassVar = {"rows": 20}
 
@@ -67,15 +68,16 @@ class NumericInputs(Check):
                 findings += [f"{kind}: {int((~finite).sum())} of {len(finite)} rows get no finite score"] if not finite.all() else []
             else:
                 silent += int(finite.sum())
-        tensors = _broken_tensors(bundle, sandbox)
+        readable = bundle.model.format in READABLE
+        tensors = _broken_tensors(bundle, sandbox) if readable else []
+        weights = {"weights_finite": Fact(not tensors), "non_finite_weights": Fact(len(tensors))} if readable else {}
         return Measurement(
             {
                 "rows": Fact(rows),
                 "non_finite_scores": Fact(bad),
                 "refused": Fact(refused),
                 "silent_scores": Fact(silent),
-                "weights_finite": Fact(not tensors),
-                "non_finite_weights": Fact(len(tensors)),
+                **weights,
             },
             (*findings, *(f"the tensor {name} holds NaN or infinity" for name in tensors), *(REMEDIES if tensors else ())),
             isolation=isolation,
