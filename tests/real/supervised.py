@@ -250,7 +250,7 @@ def main() -> None:
             raise NotFoundError(f"There is no release {release}.")
         return verify(folder_of(store, release), key).path, key
 
-    command = (sys.executable, os.environ["TEST_WORKER"]) if "TEST_WORKER" in os.environ else WORKER_COMMAND
+    command = (os.environ["TEST_WORKER"],) if "TEST_WORKER" in os.environ else WORKER_COMMAND
     processes = int(os.environ.get("TEST_PROCESSES", "1"))
     supervisor = Supervisor(store, resolve, port=port, command=command, processes=processes)
     try:

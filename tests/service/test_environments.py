@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from importlib import metadata
@@ -10,9 +11,14 @@ from pathlib import Path
 
 import pytest
 
+import gonogo
+import sample
+from gonogo.base.names import Version
 from gonogo.errors import ConflictError, FaultError
+from gonogo.release.contents import Bundle
 from gonogo.release.environment import make_environment
 from gonogo.service.environments import differences, interpreter_for
+from supervised import OLD, serving
 
 HERE = make_environment(None)
 OTHER = "24.1" if metadata.version("packaging") != "24.1" else "24.2"  # another version than the one that is installed
@@ -68,3 +74,21 @@ def test_a_layer_has_the_other_version_and_everything_else_from_here(tmp_path: P
     made = Path(python).stat().st_ino
     assert interpreter_for("b@1.0.0", with_packaging(OTHER), tmp_path) == python  # made once, for whoever needs the same
     assert Path(python).stat().st_ino == made
+
+
+def test_a_release_is_served_by_processes_of_its_own_environment(tmp_path: Path, sealed: Path) -> None:
+    lies = tmp_path / "bundle"
+    shutil.copytree(sealed / "releases" / OLD.replace("@", "-") / "bundle", lies)
+    lock = lies / "environment.lock"
+    lock.chmod(0o644)
+    lock.write_text(lock.read_text().replace(f"packaging=={metadata.version('packaging')}", f"packaging=={OTHER}"))
+    shutil.copytree(sealed / "keys", tmp_path / "sealed" / "keys")
+    sample.sealable(Bundle.open(lies), tmp_path / "sealed" / "keys").seal(tmp_path / "sealed" / "releases", version=Version(1, 0, 0))
+    with serving(tmp_path / "store", tmp_path / "sealed") as service:
+        service.start(OLD)
+        [pid] = service.client.observe()["releases"][OLD]["pids"]
+        python = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode()
+        assert Path(python).is_relative_to(tmp_path / "store" / "service" / "environments")
+        assert ask(python, "import packaging; print(packaging.__version__)") == OTHER
+        with gonogo.Client(service.url) as client:
+            assert client.predict([{"amount": 0.25, "city": "paris"}])[0].release == OLD

@@ -19,7 +19,7 @@ from gonogo.service.places import listen_private
 from gonogo.service.prediction_log.frames import prediction_frame, read_frames
 from gonogo.service.prediction_log.process import LogProcess
 from gonogo.service.prediction_log.segments import write_segments
-from gonogo.service.prediction_log.sink import MOST_ROWS, LogRules, PredictionSink
+from gonogo.service.prediction_log.sink import MOST_ROWS, PredictionSink
 from gonogo.service.prediction_log.spool import Spool, read_spool, spools
 from gonogo.service.prediction_log.writer import WriterRules
 
@@ -107,7 +107,7 @@ def test_a_dropped_feature_is_null_and_a_hashed_one_cannot_be_read(tmp_path: Pat
 
 
 def test_a_sink_without_a_writer_drops_and_counts_and_never_waits(tmp_path: Path) -> None:
-    sink = PredictionSink(str(tmp_path / "nobody.sock"), SCHEMA, RELEASE, LogRules())
+    sink = PredictionSink(str(tmp_path / "nobody.sock"), SCHEMA, RELEASE, 1.0)
     for start in range(0, 2 * MOST_ROWS, 1000):
         sink.see(computed(1000, first=start))
     assert sink.dropped == MOST_ROWS
@@ -118,7 +118,7 @@ def test_a_sink_without_a_writer_drops_and_counts_and_never_waits(tmp_path: Path
 
 def test_a_writer_that_reads_nothing_costs_rows_and_no_time(tmp_path: Path) -> None:
     with listen_private(tmp_path / "log.sock"):
-        sink = PredictionSink(str(tmp_path / "log.sock"), SCHEMA, RELEASE, LogRules())
+        sink = PredictionSink(str(tmp_path / "log.sock"), SCHEMA, RELEASE, 1.0)
         for start in range(0, 3 * MOST_ROWS, 1000):
             sink.see(computed(1000, first=start))
             sink.settle(4096)
@@ -128,7 +128,7 @@ def test_a_writer_that_reads_nothing_costs_rows_and_no_time(tmp_path: Path) -> N
 
 
 def test_a_sample_takes_whole_requests(tmp_path: Path) -> None:
-    sink = PredictionSink(str(tmp_path / "nobody.sock"), SCHEMA, RELEASE, LogRules(sample=0.5))
+    sink = PredictionSink(str(tmp_path / "nobody.sock"), SCHEMA, RELEASE, 0.5)
     kept = sink._choose(computed(*([3] * 1000)))
     assert kept is not None
     assert 300 < len(kept.ids) < 700
@@ -154,7 +154,7 @@ def run_log(folder: Path, body, **rules) -> dict:
     async def main() -> dict:
         log = LogProcess(folder, folder / "log.sock", WriterRules(**rules))
         log.start()
-        sink = PredictionSink(str(folder / "log.sock"), SCHEMA, RELEASE, LogRules())
+        sink = PredictionSink(str(folder / "log.sock"), SCHEMA, RELEASE, 1.0)
         try:
             await body(log, sink)
         finally:
@@ -173,7 +173,6 @@ def test_everything_that_was_sent_is_in_a_segment_after_the_end(tmp_path: Path) 
     async def body(log: LogProcess, sink: PredictionSink) -> None:
         for start in range(0, 5000, 50):
             sink.see(computed(*([1] * 50), first=start))
-        sink.expose("k1", 7, RELEASE)
         sink.expose("k1", 7, RELEASE)
         await settle(sink)
         assert (sink.logged, sink.dropped) == (5000, 0)

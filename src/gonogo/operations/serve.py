@@ -7,7 +7,7 @@ production, and after a crash the routes that were in force.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from gonogo.service.access import check_exposure, is_loopback
 from gonogo.service.api_keys import KeyFile
 from gonogo.service.cores import usable_cores
 from gonogo.service.logs import Form, Requests, service_log
+from gonogo.service.prediction_log.process import PredictionLog
+from gonogo.service.prediction_log.writer import WriterRules
 from gonogo.service.supervisor import run
 from gonogo.trust.keys import PublicKey
 
@@ -57,6 +59,7 @@ def serve(
 
     def resolve(name: str) -> tuple[Path, PublicKey]:
         verified = verify_reference(workspace, name)
+        _check_redaction(workspace, name, verified.bundle.schema.feature_names)
         return verified.path, workspace.public_key()
 
     with ExitStack() as running:
@@ -85,6 +88,7 @@ def serve(
             processes=processes or usable_cores(),
             tls=tls,
             worker_log=worker_log,
+            prediction_log=_prediction_log(workspace),
             audit=audit,
             announce=announced,
         )
@@ -104,6 +108,24 @@ def _initial(workspace: Workspace, reference: str | None) -> tuple[str | None, R
     if reference is not None and str(registry.resolve(Ref.parse(reference)).version) != str(production):
         raise ConflictError(f"{live} is in production, not {reference}.", hint=f"Move the traffic: gonogo rollout start {reference}.")
     return (None if (workspace.service / "route.json").exists() else live), None
+
+
+def _prediction_log(workspace: Workspace) -> PredictionLog | None:
+    declared = workspace.project.prediction_log
+    if declared is None:
+        return None
+    return PredictionLog(declared.sample, WriterRules(keep_days=declared.keep_days, redact=dict(declared.redact)))
+
+
+def _check_redaction(workspace: Workspace, release: str, features: Sequence[str]) -> None:
+    """A name that is misspelt would be a value in the log that nobody wanted there."""
+    declared = workspace.project.prediction_log
+    wrong = [] if declared is None else [name for name in declared.redact if name not in features]
+    if wrong:
+        raise ConflictError(
+            f"{release} has no feature {', '.join(wrong)}, which the prediction log is to redact.",
+            hint="Mend `prediction_log.redact` in gonogo.yaml.",
+        )
 
 
 def _put_first(workspace: Workspace, first: Ref) -> None:

@@ -49,13 +49,12 @@ class ControlClient:
 
     def prepare(self, release: str, *, token: int | None = None) -> dict[str, Any]:
         """Find and check a release. → {release, already}"""
-        return self._post("/prepare", {"release": release, "token": token}, settings.number("start_seconds"))
+        return self._post("/prepare", {"release": release, "token": token}, settings.number("environment_seconds"))
 
     def start(self, release: str, *, token: int | None = None) -> dict[str, Any]:
         """Start a release's processes, warm and without traffic. → {release, already, pid, digest}"""
-        return self._post(
-            "/start", {"release": release, "token": token}, settings.number("start_seconds") + settings.number("drain_seconds")
-        )
+        seconds = sum(map(settings.number, ("environment_seconds", "start_seconds", "drain_seconds")))
+        return self._post("/start", {"release": release, "token": token}, seconds)
 
     def observe(self) -> dict[str, Any]:
         """What is in force, what runs, what was counted."""

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +19,7 @@ from gonogo import settings
 from gonogo.base.files import write_atomic
 from gonogo.errors import ChildError, StorageError
 from gonogo.service.crew import Crew, add_snapshots
+from gonogo.service.environments import interpreter_for
 from gonogo.service.places import Roster, listen_private, short_name
 from gonogo.service.process import Birth, Changes, Owner, WorkerProcess
 
@@ -34,6 +36,15 @@ class VerifyingKey(Protocol):
 
 #: From a release reference to its folder and the key it must verify with. Raises GonogoError for a release that may not be served.
 Resolve = Callable[[str], tuple[Path, VerifyingKey]]
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """Where a release lies, the key it must verify with, and the Python that its processes run in."""
+
+    folder: Path
+    key: Path
+    python: str
 
 
 class Fleet:
@@ -62,7 +73,7 @@ class Fleet:
         self._command = tuple(command)
         self._keeps_output = keeps_output  # what the processes of a release say goes to a file of it, else where our own goes
         self._roster = Roster(folder / "workers.json")
-        self._prepared: dict[str, tuple[Path, Path]] = {}
+        self._prepared: dict[str, _Prepared] = {}
         self._listeners: dict[str, socket.socket] = {}
         self._retired: dict[str, Any] = {}  # what releases counted whose crews were dismissed
 
@@ -135,15 +146,25 @@ class Fleet:
         folder, key = await asyncio.to_thread(self._resolve, release)
         path = self._folder / f"{short_name(release)}.pem"
         await asyncio.to_thread(write_atomic, path, key.pem.encode(), mode=0o600)
-        self._prepared[release] = (folder, path)
+        lock = await asyncio.to_thread((folder / "bundle" / "environment.lock").read_text, encoding="utf-8")
+        python = await asyncio.to_thread(interpreter_for, release, lock, self._folder / "environments")
+        self._prepared[release] = _Prepared(folder, path, python)
         return True
 
     def enlist(self, release: str, public: Sequence[socket.socket]) -> Crew:
         """Start the processes of a prepared release. Each inherits every listener of `public`."""
-        folder, key = self._prepared[release]
+        prepared = self._prepared[release]
         listener = self._listeners[release] = listen_private(self.socket_path(release))
         crew = self.crews[release] = Crew(
-            Birth(release, folder, key, self.log_path(release) if self._keeps_output else None, tuple(public), listener, self._command),
+            Birth(
+                release,
+                prepared.folder,
+                prepared.key,
+                self.log_path(release) if self._keeps_output else None,
+                tuple(public),
+                listener,
+                (prepared.python, *self._command),
+            ),
             self._owner,
             self._changes,
             size=self._size,
@@ -189,8 +210,7 @@ class Fleet:
         """Dismiss, and be ready to resolve the release afresh."""
         self.dismiss(release)
         if release in self._prepared:
-            _, key = self._prepared.pop(release)
-            key.unlink(missing_ok=True)
+            self._prepared.pop(release).key.unlink(missing_ok=True)
 
     def prepared(self) -> tuple[str, ...]:
         return tuple(self._prepared)

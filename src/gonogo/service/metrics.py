@@ -43,6 +43,7 @@ def exposition(totals: Mapping[str, Any], table: RoutingTable | None) -> bytes:
     ]
     _family(lines, "gonogo_processes", "gauge", "Worker processes, by release.", processes)
     _shadows(lines, totals["shadow"])
+    _predictions_logged(lines, totals)
     _family(lines, "gonogo_faults_total", "counter", "Faults that were caught and answered for.", [("", {}, float(totals["faults"]))])
     _family(lines, "gonogo_uptime_seconds", "gauge", "Since the service began.", [("", {}, float(totals["uptime_seconds"]))])
     return ("\n".join(lines) + "\n").encode()
@@ -75,6 +76,16 @@ def _shadows(lines: list[str], shadow: Mapping[str, Any]) -> None:
         ("gonogo_shadow_largest_difference", "gauge", "The largest difference of a score.", "largest"),
     ):
         _family(lines, name, kind, explained, [("", {"release": release}, float(row[key])) for release, row in shadow.items()])
+
+
+def _predictions_logged(lines: list[str], totals: Mapping[str, Any]) -> None:
+    """Only where there is a log: what was written, and what could not be kept, by workers or by the writer."""
+    if "log_writer" not in totals:
+        return
+    sent, writer = totals.get("prediction_log", {"logged": 0, "dropped": 0}), totals["log_writer"]
+    _family(lines, "gonogo_prediction_log_rows_total", "counter", "Rows in finished segments.", [("", {}, float(writer["rows"]))])
+    dropped = float(sent["dropped"] + writer["dropped"])
+    _family(lines, "gonogo_prediction_log_dropped_total", "counter", "Rows that were to be logged and are not.", [("", {}, dropped)])
 
 
 def _family(lines: list[str], name: str, kind: str, explained: str, samples: Iterable[Sample]) -> None:

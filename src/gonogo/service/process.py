@@ -31,8 +31,8 @@ from typing import Any, Literal, Protocol
 
 State = Literal["starting", "ready", "leaving", "gone"]
 
-#: What is run for each process; the arguments of one worker are appended. `-P` keeps the working directory off the import path.
-WORKER_COMMAND: tuple[str, ...] = (sys.executable, "-P", "-m", "gonogo.service.worker")
+#: What Python is given for each process; the arguments of one worker are appended. `-P` keeps the working directory off the import path.
+WORKER_COMMAND: tuple[str, ...] = ("-P", "-m", "gonogo.service.worker")
 
 _LINE_LIMIT = 32 * 1024 * 1024  # a snapshot with the drift bins of a wide model is a long line
 _LINGER_SECONDS = 2.0  # a worker that closed its control channel has this long to exit
@@ -49,7 +49,7 @@ class Birth:
     log: Path | None  #: takes what it says on standard output and error; None: our standard error does
     public: tuple[socket.socket, ...]  #: one listener a slot
     private: socket.socket
-    command: Sequence[str] = WORKER_COMMAND
+    command: Sequence[str] = (sys.executable, *WORKER_COMMAND)
 
 
 class Owner(Protocol):

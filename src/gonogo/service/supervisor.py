@@ -39,6 +39,7 @@ from gonogo.service.force import Force
 from gonogo.service.key_watch import KeyWatch
 from gonogo.service.logs import WorkerLog, facts
 from gonogo.service.places import SoleOwner, listen_public, make_private, service_folder, socket_folder, sticky_secret
+from gonogo.service.prediction_log.process import LogProcess, PredictionLog
 from gonogo.service.process import WORKER_COMMAND, Changes, WorkerProcess
 from gonogo.service.routing import WHOLE, Arm, RoutingTable
 from gonogo.service.table_file import ServiceState, TableFile, check_token, fence
@@ -46,6 +47,7 @@ from gonogo.service.tls import Certificate
 
 _log = logging.getLogger(__name__)
 
+LOG_SOCKET = "log.sock"
 _LEFTOVER_SECONDS = 1.0  # what a killed supervisor left behind may take to go by itself
 _TICK_SECONDS = 1.0
 
@@ -64,6 +66,7 @@ class Supervisor:
         tls: tuple[Path, Path] | None = None,
         command: Sequence[str] = WORKER_COMMAND,
         worker_log: WorkerLog | None = None,
+        prediction_log: PredictionLog | None = None,
         audit: Audit = lambda actor, verb, release, outcome: None,
         clock: Clock | None = None,
     ) -> None:
@@ -87,6 +90,10 @@ class Supervisor:
         self._public: tuple[socket.socket, ...] = ()  # one listener a slot, a slot for each process of the stable release
         if worker_log is not None:
             command = (*command, *worker_log.arguments())
+        self._log_rules = prediction_log
+        self._log_process: LogProcess | None = None
+        if prediction_log is not None:
+            command = (*command, "--prediction-log", str(self.sockets / LOG_SOCKET), "--prediction-sample", str(prediction_log.sample))
         keeps = worker_log is None or worker_log.file is not None
         self._fleet = Fleet(self.folder, self.sockets, resolve, self, self._changes, size=processes, command=command, keeps_output=keeps)
         self._force = Force(self._fleet, self._changes, processes)
@@ -131,6 +138,9 @@ class Supervisor:
         await self._fleet.end_leftovers(_LEFTOVER_SECONDS)
         await self.put_access(self._keys.begin())  # before anything is served: the workers hear it before their first table
         self._public = listen_public(self._host, self._port, self._processes)
+        if self._log_rules is not None:
+            self._log_process = LogProcess(self.folder / "log", self.sockets / LOG_SOCKET, self._log_rules.writing)
+            self._log_process.start()
         self._launch(self._housekeep())
         if stored is None:
             await self._begin(first)
@@ -205,6 +215,8 @@ class Supervisor:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for release in list(self._fleet.crews):
             self._fleet.dismiss(release)
+        if self._log_process is not None:
+            await self._log_process.stop()
         for listener in self._public:
             listener.close()
         self._owner.release()
@@ -260,6 +272,7 @@ class Supervisor:
         await self._fleet.refresh_counters()
         return {
             **{name: sums for name, sums in self._totals().items() if name != "drift"},
+            **({} if self._log_process is None else {"log_writer": self._log_process.status}),
             "boot_id": self.boot_id,
             "uptime_seconds": round(time.monotonic() - self._since, 3),
             "releases": {release: self._fleet.muster(release) for release in self._fleet.crews},
@@ -462,11 +475,22 @@ def run(
     processes: int = 1,
     tls: tuple[Path, Path] | None = None,
     worker_log: WorkerLog | None = None,
+    prediction_log: PredictionLog | None = None,
     audit: Audit = lambda actor, verb, release, outcome: None,
     announce: Callable[[str], None] = lambda url: None,
 ) -> None:
     """Run a service in this process until SIGTERM or SIGINT. Raises what `Supervisor.start` raises."""
-    supervisor = Supervisor(store, resolve, host=host, port=port, processes=processes, tls=tls, worker_log=worker_log, audit=audit)
+    supervisor = Supervisor(
+        store,
+        resolve,
+        host=host,
+        port=port,
+        processes=processes,
+        tls=tls,
+        worker_log=worker_log,
+        prediction_log=prediction_log,
+        audit=audit,
+    )
     asyncio.run(supervisor.serve(initial, announce=announce))
 
 

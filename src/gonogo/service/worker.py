@@ -1,7 +1,7 @@
 """One worker process: serves one release and obeys its supervisor.
 
     python -m gonogo.service.worker --release-dir DIR --key PEM --public-fd N [--public-fd N …] --unix-fd N --control-fd N
-           [--tls-cert PEM --tls-key PEM]
+           [--tls-cert PEM --tls-key PEM] [--prediction-log SOCKET --prediction-sample SHARE]
     python -m gonogo.service.worker --trial BUNDLE --digest D --public-fd N --control-fd N
 
 Everything it listens on is inherited, so that no socket is ever closed by a worker's end; `accept` lists the public listeners to accept
@@ -43,11 +43,13 @@ from gonogo import settings
 from gonogo.errors import GonogoError
 from gonogo.service.access import Access
 from gonogo.service.answer import Answering, Rules
+from gonogo.service.batching import Computed
 from gonogo.service.counters import SLICE, Counters
 from gonogo.service.drift import DriftCounter
 from gonogo.service.http import HttpServer, Limits
 from gonogo.service.loading import Served, load_bundle, load_release
 from gonogo.service.logs import Answered, Lines, facts, logging_to
+from gonogo.service.prediction_log.sink import PredictionSink
 from gonogo.service.routing import RoutingTable
 from gonogo.service.tls import Certificate
 from gonogo.service.upward import Alone, Asking
@@ -75,8 +77,10 @@ class Worker:
         control: socket.socket,
         certificate: Certificate | None = None,
         on_answered: Answered | None = None,
+        sink: PredictionSink | None = None,
     ) -> None:
         self._served = served
+        self._sink = sink
         self._public_sockets = public
         self._private_socket = private
         self._control = control
@@ -89,6 +93,8 @@ class Worker:
             upward=Alone(served, self._counters) if private is None else self._asking,
             admission=None if private is None else Access(),
             on_tripped=self._tripped,
+            on_computed=self._computed if sink else None,
+            on_exposure=sink.expose if sink else lambda key, epoch, release: None,
             on_fault=self._fault,
         )
         limits = Limits.from_settings()
@@ -121,7 +127,9 @@ class Worker:
         loop.remove_signal_handler(signal.SIGTERM)
         await self._leave()
         pushing.cancel()
-        self._say(kind="counters", snapshot=self._counters.snapshot())
+        if self._sink is not None:
+            self._sink.close()
+        self._say(kind="counters", snapshot=self._snapshot())
         self._say(kind="drained")
         with suppress(ConnectionError):
             await asyncio.wait_for(self._writer.drain(), 1.0)
@@ -153,7 +161,7 @@ class Worker:
                 self._answering.admission.put(message["access"])
             self._say(kind="ack", access=message["number"])
         elif message["kind"] == "snapshot":
-            self._say(kind="counters", snapshot=self._counters.snapshot())
+            self._say(kind="counters", snapshot=self._snapshot())
 
     async def _take_over(self, table: RoutingTable, secret: bytes, accept: Sequence[int]) -> None:
         current = self._answering.table
@@ -198,10 +206,21 @@ class Worker:
                 except Exception as error:  # what cannot be counted must not end the counting of the rest
                     self._fault(error)
                 await asyncio.sleep(0)  # requests come first
+            while self._sink is not None and self._sink.settle(SLICE):
+                await asyncio.sleep(0)
             quiet = 0 if changed else quiet + 1
             if quiet % HEARTBEAT == 0 and self._writer is not None and self._writer.transport.get_write_buffer_size() < BACKLOG_LIMIT:
-                self._say(kind="counters", snapshot=self._counters.snapshot())
+                self._say(kind="counters", snapshot=self._snapshot())
             await asyncio.sleep(PUSH_SECONDS)
+
+    def _computed(self, computed: Computed) -> None:
+        self._counters.see(computed)
+        if self._sink is not None:
+            self._sink.see(computed)
+
+    def _snapshot(self) -> dict[str, Any]:
+        logged = {} if self._sink is None else {"prediction_log": self._sink.counts()}
+        return self._counters.snapshot() | logged
 
     def _say(self, **message: Any) -> None:
         if self._writer is not None and not self._writer.is_closing():
@@ -223,6 +242,7 @@ def serve(
     control: socket.socket,
     tls: tuple[Path, Path] | None = None,
     on_answered: Answered | None = None,
+    prediction_log: tuple[Path, float] | None = None,
 ) -> int:
     """Load and serve on given sockets until told to stop; the exit status. What fails to load is told on the control channel.
 
@@ -233,7 +253,10 @@ def serve(
         try:
             served, told = load()
             certificate = None if tls is None else Certificate(*tls)
-            worker = Worker(served, public=public, private=private, control=control, certificate=certificate, on_answered=on_answered)
+            sink = PredictionSink(str(prediction_log[0]), served.schema, served.release, prediction_log[1]) if prediction_log else None
+            worker = Worker(
+                served, public=public, private=private, control=control, certificate=certificate, on_answered=on_answered, sink=sink
+            )
         except Exception as error:  # the boundary: the supervisor must learn why, whatever it was
             message = str(error) if isinstance(error, GonogoError) else f"{type(error).__name__}: {error}"
             control.setblocking(True)
@@ -257,6 +280,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--control-fd", type=int, required=True)
     parser.add_argument("--tls-cert", type=Path)
     parser.add_argument("--tls-key", type=Path)
+    parser.add_argument("--prediction-log", type=Path)
+    parser.add_argument("--prediction-sample", type=float, default=1.0)
     parser.add_argument("--log-file", type=Path)
     parser.add_argument("--access-log", choices=("all", "errors", "none"), default="none")
     given = parser.parse_args(arguments)
@@ -275,7 +300,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lines = Lines(given.log_file, process="worker")
     with logging_to(lines):
         told = lines.on_answered(given.access_log)
-        return serve(lambda: (load_release(given.release_dir, given.key), {}), public, private, control, tls, told)
+        logged = (given.prediction_log, given.prediction_sample) if given.prediction_log else None
+        return serve(lambda: (load_release(given.release_dir, given.key), {}), public, private, control, tls, told, logged)
 
 
 def _load_trial(folder: Path, digest: str, accept_weaker: bool, public: socket.socket) -> tuple[Served, dict[str, str]]:

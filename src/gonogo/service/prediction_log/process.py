@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,14 @@ from gonogo.service.prediction_log.writer import WriterRules
 _log = logging.getLogger(__name__)
 
 END_SECONDS = 30.0  #: for the last segment
+
+
+@dataclass(frozen=True)
+class PredictionLog:
+    """What a service is told to log. `sample` is a share of the requests, `writing` what the writer does with them."""
+
+    sample: float
+    writing: WriterRules
 
 
 class LogProcess:

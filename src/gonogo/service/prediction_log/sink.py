@@ -14,8 +14,6 @@ import random
 import socket
 import time
 from collections import deque
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -24,28 +22,23 @@ from gonogo.service.batching import Computed
 from gonogo.service.prediction_log.frames import exposure_frame, prediction_frame
 
 MOST_ROWS = 100_000  #: rows in hand before what is new is dropped
-MOST_EXPOSED = 100_000  #: keys that are remembered as seen
+MOST_EXPOSED = 100_000  #: exposures in hand
 CONNECT_AGAIN_SECONDS = 1.0
 
 
-@dataclass(frozen=True)
-class LogRules:
-    """What is logged. `sample` is the share of requests with their rows (0: none); exposures are logged whenever a key met an arm."""
-
-    sample: float = 1.0
-
-
 class PredictionSink:
-    """Sends frames to the log's writer at the Unix socket `path`."""
+    """Sends frames to the log's writer at the Unix socket `path`.
 
-    def __init__(self, path: str, schema: Schema, release: str, rules: LogRules) -> None:
+    `sample` is the share of requests that are logged with their rows (0: none); exposures always are.
+    """
+
+    def __init__(self, path: str, schema: Schema, release: str, sample: float) -> None:
         self._path = path
         self._schema = schema
         self._release = release
-        self._sample = rules.sample
+        self._sample = sample
         self._taken: deque[tuple[float, Computed]] = deque()
         self._rows = 0
-        self._exposed: dict[tuple[str, int], None] = {}
         self._exposures: list[tuple[float, str, int, str]] = []
         self._unsent = b""
         self._unsent_rows = 0
@@ -66,13 +59,7 @@ class PredictionSink:
         self._taken.append((time.time(), computed))
 
     def expose(self, key_digest: str, epoch: int, release: str) -> None:
-        """Note that a key was given to an arm; once for each epoch, as long as it is remembered."""
-        seen = (key_digest, epoch)
-        if seen in self._exposed:
-            return
-        if len(self._exposed) >= MOST_EXPOSED:
-            del self._exposed[next(iter(self._exposed))]
-        self._exposed[seen] = None
+        """Note that a key was given to an arm."""
         if len(self._exposures) < MOST_EXPOSED:
             self._exposures.append((time.time(), key_digest, epoch, release))
         else:
@@ -168,6 +155,3 @@ class PredictionSink:
             self._socket = None
         self.dropped += self._unsent_rows
         self._unsent, self._unsent_rows = b"", 0
-
-    def snapshot(self) -> dict[str, Any]:
-        return self.counts()

@@ -6,6 +6,7 @@ what could not be written, never what was: a half-written frame is cut off again
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ class Spool:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.path = folder / f"{time.time_ns():020d}{ENDING}"
             self._handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            fcntl.flock(self._handle, fcntl.LOCK_EX)  # for as long as it is written to: a successor leaves it alone
         self.bytes = 0
         self.began = time.monotonic()
         self._dirty = False
@@ -60,6 +62,16 @@ class Spool:
 def spools(folder: Path) -> list[Path]:
     """What earlier writers left, the oldest first."""
     return sorted(folder.glob(f"*{ENDING}"))
+
+
+def is_closed(path: Path) -> bool:
+    """Nobody writes to this spool any more."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+    return True
 
 
 def read_spool(path: Path) -> Iterator[dict[str, Any]]:

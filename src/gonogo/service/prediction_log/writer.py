@@ -34,7 +34,7 @@ from typing import Any
 from gonogo.errors import StorageError
 from gonogo.service.prediction_log.frames import HEAD, LONGEST, read_frames
 from gonogo.service.prediction_log.segments import remove_older, write_segments
-from gonogo.service.prediction_log.spool import ENDING, Spool, read_spool, spools
+from gonogo.service.prediction_log.spool import ENDING, Spool, is_closed, read_spool, spools
 
 FULL_BYTES = 32 << 20  #: a spool this large becomes segments
 MOST_BYTES = 1 << 30  #: spools that cannot become segments; beyond it what is new is dropped
@@ -135,11 +135,10 @@ class Writer:
         if self._spool is not None and not left_behind:
             spool, self._spool = self._spool, None
             spool.close()
-        open_one = self._spool.path if self._spool is not None else None
         for path in spools(self._spool_folder):
-            if path == open_one:
-                continue
             try:
+                if not is_closed(path):
+                    continue  # ours, or that of a writer that is about to end
                 written = await asyncio.to_thread(self._write, path)
             except (StorageError, OSError, KeyError, ValueError, TypeError) as error:
                 self.problem = f"{path.name} could not be written as a segment: {error}"
@@ -147,7 +146,7 @@ class Writer:
             self.rows += sum(written.values())
             self.problem = ""
         with suppress(OSError):
-            self._kept_bytes = sum(path.stat().st_size for path in spools(self._spool_folder) if path != open_one)
+            self._kept_bytes = sum(path.stat().st_size for path in spools(self._spool_folder) if is_closed(path))
             remove_older(self._folder, datetime.now(UTC) - timedelta(days=self._rules.keep_days))
 
     def _write(self, path: Path) -> dict[str, int]:
