@@ -1,4 +1,4 @@
-"""API keys as they lie on disk: `STORE/service/api_keys.json`, format `gonogo-api-keys/1` (docs/formats/service.md).
+"""API keys as they lie on disk: `STORE/service/api_keys.json`, format `gonogo-api-keys/1` (docs/formats/access-and-log.md).
 
 A key is `gng_<id>_<secret>`: 12 hex digits to find it by, 64 hex digits (256 random bits) to know it by. The text is shown once; at rest
 there is its SHA-256 alone. A slow hash (argon2, bcrypt) protects what people invent, by making each guess dear; nobody guesses among

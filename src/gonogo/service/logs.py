@@ -1,4 +1,4 @@
-"""The service's log: one JSON object a line, of what happens to the service and, when asked, of each request (docs/formats/service.md).
+"""The service's log: one JSON object a line, of what happens to the service and, when asked, of each request (docs/formats/access-and-log.md).
 
 Python's `logging` carries the events; `Lines` is the handler behind it. Rules it keeps:
 
