@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parent
-EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "12"))  #: of each operation
+EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "5"))  #: of each operation
 
 
 @pytest.mark.timeout(7200)

@@ -1,7 +1,8 @@
 """The Open Inference Protocol's pages: health, metadata and repository, on /v2 (kserve/open-inference-protocol, inference_rest.md).
 
-Inference itself is a codec's (`codecs/oip_json.py`). Every path is answered with and without a trailing slash and with percent-escapes.
-The model is the system; its versions are those of the releases that run. Errors are `{"error": …}`. The repository's index is Triton's
+Inference itself is a codec's (`codecs/oip.py`). Every path is answered with and without a trailing slash and with percent-escapes.
+The model is the system; its versions are those of the releases that run. Errors are `{"error": …}` with the members
+of a problem beside it. The repository's index is Triton's
 and MLServer's extension; loading by it is not offered, because a release is loaded by its reference with POST /load.
 """
 
@@ -10,9 +11,10 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote
 
+from gonogo.service.codecs.tensors import describe
 from gonogo.service.exchange import Exchange
 from gonogo.service.pages.page import Host, Route
-from gonogo.service.wire import to_json
+from gonogo.service.wire import RequestRefused, to_json
 
 EXTENSIONS = ("binary_tensor_data", "model_repository")
 PLATFORMS = {
@@ -21,7 +23,6 @@ PLATFORMS = {
     "torchscript": "pytorch_torchscript",
     "torch_export": "pytorch_export",
 }
-DATATYPES = {"float32": "FP32", "float64": "FP64", "int64": "INT64", "bool": "BOOL", "string": "BYTES"}
 
 
 class OipPages:
@@ -100,12 +101,13 @@ class OipPages:
     def _metadata(self, versions: list[str]) -> dict[str, Any]:
         served = self._host.served
         platform = str(served.info.get("model_format", ""))
+        inputs, outputs = describe(served.schema)
         return {
             "name": self._system,
             "versions": versions,
             "platform": PLATFORMS.get(platform, platform),
-            "inputs": [{"name": one.name, "datatype": DATATYPES[one.dtype], "shape": [-1, one.width]} for one in served.schema.inputs],
-            "outputs": [],
+            "inputs": inputs,
+            "outputs": outputs,
         }
 
     def _index(self) -> list[dict[str, str]]:
@@ -122,4 +124,6 @@ class OipPages:
         exchange.answer(status, to_json(told))
 
     def _refuse(self, exchange: Exchange, status: int, detail: str, headers: bytes = b"") -> None:
-        exchange.answer(status, to_json({"error": detail}), headers=self._host.own_headers + headers)
+        exchange.answer(
+            status, to_json({"error": detail, **RequestRefused(status, detail).members()}), headers=self._host.own_headers + headers
+        )

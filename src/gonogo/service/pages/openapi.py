@@ -50,8 +50,7 @@ def openapi(host: Host, forms: Iterable[Form], routes: Iterable[Route]) -> Docum
         **schemas.answered(served.schema),
         **schemas.problems(),
         **schemas.pages(),
-        **schemas.oip(),
-        **{name: schema for form in forms for name, schema in form.schemas.items()},
+        **schemas.oip(served.schema, host.rules.most_rows),
     }
     return {
         "openapi": "3.1.0",
@@ -79,10 +78,10 @@ def _asking(form: Form) -> Document:
         "operationId": _identity("post", form.path),
         "summary": form.about,
         "tags": ["predictions"],
-        "requestBody": {"required": True, "content": dict(form.content)},
+        "requestBody": {"required": True, "content": dict(form.asks)},
         "responses": {
-            "200": {"description": "Predictions, one a row.", "headers": {**RELEASE, **PREDICTION}, "content": dict(form.answer)},
-            **_refusals((*ASKING, *form.refusals), form.problem),
+            "200": {"description": "Predictions, one a row.", "headers": {**RELEASE, **PREDICTION}, "content": dict(form.gives)},
+            **_refusals((*ASKING, *form.refusals), problem_of(form.path)),
         },
     }
     if form.parameters:

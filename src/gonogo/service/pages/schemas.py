@@ -7,13 +7,15 @@ from typing import Any
 
 from gonogo.base.names import POINTERS, SYSTEM
 from gonogo.model.schema import Schema
+from gonogo.service.codecs.tensors import DTYPES, describe
 from gonogo.service.pages.features import Told
 
 Document = dict[str, Any]
 _PART = "(0|[1-9][0-9]{0,8})"
 TEXT: Document = {"type": "string"}
+VERSION = f"{_PART}\\.{_PART}\\.{_PART}"
 #: system@version or system@pointer, as `gonogo.base.names.Ref` reads it.
-REFERENCE = f"^{SYSTEM.pattern}@(({_PART}\\.{_PART}\\.{_PART})|{'|'.join(POINTERS)})$"
+REFERENCE = f"^{SYSTEM.pattern}@({VERSION}|{'|'.join(POINTERS)})$"
 COUNT: Document = {"type": "integer", "minimum": 0}
 
 
@@ -122,11 +124,32 @@ def pages() -> dict[str, Document]:
     }
 
 
-def oip() -> dict[str, Document]:
-    """The Open Inference Protocol's objects (kserve/open-inference-protocol, inference_rest.md)."""
+def oip(schema: Schema, most_rows: int) -> dict[str, Document]:
+    """The Open Inference Protocol's objects (kserve/open-inference-protocol, inference_rest.md), as this model has them."""
     sizes = {"type": "array", "items": {"type": "integer"}}
+    inputs, outputs = describe(schema)
+    parameters = {"type": ["object", "null"]}
+    names = dict.fromkeys([*(one["name"] for one in inputs), *schema.feature_names])
+    given = record(
+        {
+            "name": {"enum": list(names), "description": "an input of the model's graph, or a feature"},
+            "shape": {**sizes, "minItems": 1, "description": f"[rows, width]; {most_rows} rows at most"},
+            "datatype": {"enum": [*DTYPES, "BYTES"]},
+            "data": {"type": "array", "description": "in row-major order, flat or nested"},
+            "parameters": parameters,
+        },
+        ("data", "parameters"),
+    )
+    wanted = record({"name": {"enum": [one["name"] for one in outputs]}, "parameters": parameters}, ("parameters",))
+    known = {"id": {"type": ["string", "null"]}, "parameters": parameters}
+    asked = {"inputs": {"type": "array", "items": given, "minItems": 1}, "outputs": {"type": ["array", "null"], "items": wanted}}
+    given_back = record({"name": TEXT, "datatype": TEXT, "shape": sizes, "data": {"type": "array"}}, ("data",))
     tensor = record({"name": TEXT, "datatype": TEXT, "shape": sizes})
     return {
+        "OipRequest": record({**asked, **known}, ("outputs", "id", "parameters"), additionalProperties=False),
+        "OipResponse": record(
+            {"model_name": TEXT, "model_version": TEXT, "outputs": {"type": "array", "items": given_back}, **known}, ("id", "parameters")
+        ),
         "OipServer": record({"name": TEXT, "version": TEXT, "extensions": {"type": "array", "items": TEXT}}),
         "OipModel": record(
             {

@@ -25,7 +25,8 @@ class Pages:
         self._host = host
         self._explaining = Explaining(host)
         explains = carries_explainer(host)
-        self._forms = forms(explains)
+        system, _, version = host.served.release.partition("@")
+        self._forms = forms(system, version, explains=explains)
         self._oip = OipPages(host)
         model, counts = ModelPages(host), CountPages(host)
         routes = [
