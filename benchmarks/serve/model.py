@@ -56,7 +56,7 @@ def _make(folder: Path) -> None:
     forest = RandomForestClassifier(n_estimators=TREES, random_state=1).fit(data.data.astype(np.float32), data.target)
     graph = to_onnx(forest, data.data[:1].astype(np.float32), options={"zipmap": False}, target_opset={"": 17, "ai.onnx.ml": 3})
     (folder / "forest.onnx").write_bytes(graph.SerializeToString())
-    _write_flat(forest, folder / "forest.bin", len(names))
+    write_flat(forest, folder / "forest.bin", len(names))
     table = np.column_stack([data.data, data.target])
     order = np.random.default_rng(1).permutation(len(table))
     for name, part in (("train.csv", order[150:]), ("test.csv", order[:150])):
@@ -66,7 +66,7 @@ def _make(folder: Path) -> None:
     np.savez(folder / "material.npz", names=np.array(names), rows=data.data, expected=expected)
 
 
-def _write_flat(forest: Any, path: Path, features: int) -> None:
+def write_flat(forest: Any, path: Path, features: int) -> None:
     """The layout that `limit.c` describes. A float32 row goes left at `x <= threshold` (float64) exactly when it does at the largest
     float32 that is not above the threshold."""
     trees = [estimator.tree_ for estimator in forest.estimators_]
