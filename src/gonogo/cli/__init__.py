@@ -30,6 +30,7 @@ VERBS: dict[str, str] = {
     "render": "files for operators: systemd, container, nginx, Caddy",
     "rollout": "move traffic in judged steps",
     "rollback": "go back to the previous release, now",
+    "experiment": "A/B and shadow: traffic for a release without a judge",
     "ship": "check, release and rollout in one go",
     "status": "what is live, is it well, who put it there",
     "watch": "show signals and alarms as they change",

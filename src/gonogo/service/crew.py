@@ -27,11 +27,11 @@ _LOOK_SECONDS = 0.25  # how often silence is looked at
 
 
 class BackOff:
-    """The pause before the next attempt, in seconds: 0.05, 0.1, 0.2 … 10; back to the beginning after a life of 10 s."""
+    """The pause before the next attempt, in seconds: 0.05, 0.1, 0.2 … 10; back to the beginning after a life of 3 s."""
 
     first = 0.05
     longest = 10.0
-    forgiven_after = 10.0
+    forgiven_after = 3.0
 
     def __init__(self) -> None:
         self._next = self.first

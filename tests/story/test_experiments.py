@@ -1,0 +1,56 @@
+"""Another release beside production, without a judge: A/B with callers that stay, and a shadow that nobody hears."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+
+import pytest
+
+pytestmark = [pytest.mark.xdist_group("traffic"), pytest.mark.timeout(300)]
+
+OLD, NEW = "late-arrivals@1.0.0", "late-arrivals@1.1.0"
+
+
+def ask(service, row, **headers) -> str:
+    """The release that answered."""
+    connection = http.client.HTTPConnection(service.url.removeprefix("http://"), timeout=20)
+    connection.request(
+        "POST", "/predict", json.dumps({"features": row}), {name.replace("_", "-"): value for name, value in headers.items()}
+    )
+    answer = connection.getresponse()
+    release = json.loads(answer.read())["release"]
+    assert answer.status == 200
+    connection.close()
+    return release
+
+
+def test_an_experiment_splits_by_caller_copies_for_a_shadow_and_leaves_production_where_it_is(stocked, service) -> None:
+    a_row = json.loads(stocked.traffic(service.url, connections=0).bodies[0])["features"]
+    split = stocked.json("experiment", "split", NEW, "--share", "50", "--sticky", "X-User-Id")
+    assert [(arm["release"], arm["percent"]) for arm in split["arms"]] == [(OLD, 50), (NEW, 50)]
+    answers = {user: {ask(service, a_row, x_user_id=f"user {user}") for _ in range(3)} for user in range(20)}
+    assert all(len(releases) == 1 for releases in answers.values())
+    assert {release for releases in answers.values() for release in releases} == {OLD, NEW}
+    assert sum(arm["n"] for arm in stocked.json("experiment", "show")["arms"]) == 60
+
+    grown = stocked.json("experiment", "split", NEW, "--share", "80", "--sticky", "x-user-id")
+    assert grown["sticky"] == "x-user-id"
+    assert all(ask(service, a_row, x_user_id=f"user {user}") == NEW for user, releases in answers.items() if NEW in releases)
+
+    ended = stocked.json("experiment", "end")
+    assert (ended["arms"], ended["sticky"]) == ([{"release": OLD, "percent": 100.0, "n": 0, "bad": 0}], None)
+
+    stocked.gonogo("experiment", "shadow", NEW)
+    assert {ask(service, a_row) for _ in range(10)} == {OLD}
+    deadline = time.monotonic() + 20
+    while (cast := stocked.json("experiment", "show")["shadow"]).get("rows", 0) < 10 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert (cast["release"], cast["n"], cast["failed"], cast["rows"]) == (NEW, 10, 0, 10)
+    assert "10 sent, 0 failed" in stocked.gonogo("experiment", "show").stdout
+
+    assert stocked.json("status")["production"]["version"] == "1.0.0"
+    assert "in production" in stocked.gonogo("experiment", "split", OLD, expect=1).stderr
+    stocked.gonogo("experiment", "split", "late-arrivals@9.9.9", expect=2)
+    assert stocked.json("experiment", "end")["shadow"] is None
