@@ -1,6 +1,6 @@
-"""The service's log: one JSON object a line, of what happens to the service and, when asked, of each request (docs/formats/access-and-log.md).
+"""The service's log: one JSON object a line, of what happens to the service and, when asked, of each request.
 
-Python's `logging` carries the events; `Lines` is the handler behind it. Rules it keeps:
+Its form: docs/formats/access-and-log.md. Python's `logging` carries the events; `Lines` is the handler behind it. Rules it keeps:
 
 1. Nobody waits for a log. Whoever logs appends to a bounded buffer; a thread of its own formats and writes. What the buffer cannot hold, or
    the disk does not take, is dropped, counted, and the count is logged as soon as there is room.
