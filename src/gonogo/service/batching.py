@@ -71,8 +71,8 @@ class Batcher:
     def __init__(self, served: Served, *, seen: Seen, on_fault: Callable[[BaseException], None]) -> None:
         self._schema = served.schema
         self._encoder = encoder_for(served.schema)
-        self._calls = ModelCalls(served)
         self._seconds = settings.number("model_seconds")
+        self._calls = ModelCalls(served, self._seconds)
         self._seen = seen
         self._on_fault = on_fault
         self._waiting: deque[Ask] = deque()
@@ -155,9 +155,9 @@ class Batcher:
         if calls.on_loop:
             self._settle(group, batch, calls.now(batch))
             return
-        oldest = time.perf_counter() - group.asks[0].exchange.started
-        # Several get half of the time, so that there is some left for each alone.
-        seconds = self._seconds / 2 if len(group.asks) > 1 else self._seconds - oldest
+        left = self._seconds - (time.perf_counter() - group.asks[0].exchange.started)
+        # Half of it, when some are to be computed alone after this call: who hangs must not take their time too.
+        seconds = left / 2 if len(group.asks) > 1 or self._again else left
         calls.later(batch, seconds, lambda outcome: self._back(group, batch, outcome))
 
     def _back(self, group: _Group, batch: dict[str, Array], outcome: Outcome) -> None:
@@ -218,6 +218,8 @@ class Batcher:
         except Exception as error:  # the boundary: whatever the model does, every request is answered
             if len(asks) > 1:
                 self._again.extend(_Group([ask], [part]) for ask, part in zip(asks, wanted, strict=True))
+            elif isinstance(error, RowErrors):  # of the model's pipeline: the request is at fault, not the release
+                self._refuse(asks[0], refused_rows(error))
             else:
                 self._fail(asks[0], error)
             return
