@@ -38,10 +38,11 @@ class OutOfTime(Exception):
 
 
 class ModelCalls:
-    """The calls of one model. Use from one event loop."""
+    """The calls of one model, for requests that wait `seconds` at most. Use from one event loop."""
 
-    def __init__(self, served: Served) -> None:
+    def __init__(self, served: Served, seconds: float) -> None:
         self._served = served
+        self._loop_seconds = min(LOOP_SECONDS, seconds / 2)  # a request that is stopped here has another try
         self._interrupt = served.loaded.interrupt
         self.on_loop = served.cost.fixed + served.cost.per_row <= QUICK_SECONDS
         self._since = 0.0  #: when the call on the loop began
@@ -99,11 +100,12 @@ class ModelCalls:
         self._timer = loop.call_later(seconds, self._late)
         self._lane.put((self._number, batch))
 
-    def look(self, now: float) -> None:
-        """Called by the watch: end a call that keeps the loop for too long."""
-        if self._since and now - self._since > LOOP_SECONDS:
+    def look(self, now: float) -> float:
+        """Called by the watch: end a call that keeps the loop for too long. Returns when to look again, in seconds."""
+        if self._since and now - self._since > self._loop_seconds:
             self.on_loop = False
             self._interrupt()
+        return self._loop_seconds / 4
 
     def _work(self, lane: queue.SimpleQueue[tuple[int, Mapping[str, Array]]], loop: asyncio.AbstractEventLoop) -> None:
         while lane is self._lane:
@@ -150,6 +152,6 @@ def sound(values: Array) -> bool:
 
 def _watch(watched: weakref.ref[ModelCalls]) -> None:
     while (calls := watched()) is not None:
-        calls.look(time.perf_counter())
+        pause = calls.look(time.perf_counter())
         del calls
-        time.sleep(LOOP_SECONDS / 4)
+        time.sleep(pause)
