@@ -7,7 +7,7 @@ import pkgutil
 
 import benchmarks
 
-LONG = {"serve": "make bench-serve", "soak": "python -m benchmarks.soak"}
+LONG = {"serve": "make bench-serve", "soak": "python -m benchmarks.soak", "fuzz": "python -m benchmarks.fuzz"}
 
 for module in pkgutil.iter_modules(benchmarks.__path__):
     if module.name in LONG:
