@@ -104,4 +104,4 @@ def test_a_value_without_a_rule_is_not_booked_on_the_release(crew: Any, port: in
         assert ask(port, {"amount": 1.0, "city": "rome"})[0] == 422
     assert ask(port, {"amount": 4.0, "city": "lima"})[0] == 200
     counts = crew.workers[0].snapshot()["counters"]["1"]["small@1.0.0"]
-    assert (counts["served"], counts["bad"]) == (4, 0)
+    assert (counts["n"], counts["bad"], counts["4xx"]) == (4, 0, 3)
