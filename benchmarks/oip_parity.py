@@ -1,8 +1,8 @@
 """The Open Inference Protocol as MLServer answers it and as we do, field by field: `python -m benchmarks.oip_parity`.
 
 The model is one logistic regression, trained here: MLServer serves it with its own scikit-learn runtime, we serve the same coefficients as
-ONNX. MLServer is installed into an environment of its own (about three minutes, so no test does it). With `--record` its answers are
-written to `tests/service/pages/mlserver.json`, which a test holds our answers against on every run.
+ONNX. MLServer is installed into an environment of its own (about three minutes, so no test does it). Its answers are compared with ours by
+`tests/service/pages/test_mlserver.py`, which does so on every run with those that `--record` wrote beside it.
 """
 
 from __future__ import annotations
@@ -40,17 +40,11 @@ def main() -> None:
         python = environment("mlserver-sklearn", (*PACKAGES, f"scikit-learn=={sklearn.__version__}"))
         with mlserver(python, Path(folder), model) as url:
             answers = {"pages": {path: ask(url, path) for path in PATHS}, "infer": [ask(url, INFER, one) for one in requests()]}
-    record = {"versions": [*PACKAGES, f"scikit-learn=={sklearn.__version__}"], "onnx": base64.b64encode(onnx).decode(), **answers}
-    if "--record" in sys.argv:
-        RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        print(f"written: {RECORD.name}")
-    for given, (status, answer) in zip(requests(), answers["infer"], strict=True):
-        print(
-            status,
-            [(o["name"], o["datatype"], o["shape"]) for o in answer.get("outputs", [])] or answer,
-            "for",
-            given["inputs"][0]["datatype"],
-        )
+        record = {"versions": [*PACKAGES, f"scikit-learn=={sklearn.__version__}"], "onnx": base64.b64encode(onnx).decode(), **answers}
+        written = RECORD if "--record" in sys.argv else Path(folder) / RECORD.name
+        written.write_text(json.dumps({**record, "requests": requests()}, indent=1) + "\n", encoding="utf-8")
+        command = [sys.executable, "-m", "pytest", "-q", "-s", "-n", "0", str(RECORD.with_name("test_mlserver.py"))]
+        subprocess.run(command, env={**os.environ, "MLSERVER_RECORD": str(written)}, check=True)
 
 
 INFER = f"/v2/models/{NAME}/infer"
@@ -92,9 +86,16 @@ def ask(url: str, path: str, body: Any = None) -> tuple[int, Any]:
     request = urllib.request.Request(url + path, data, {"content-type": "application/json"})
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.status, json.loads(answer.read() or b"null")
+            return answer.status, _read(answer.read())
     except urllib.error.HTTPError as error:
-        return error.code, json.loads(error.read() or b"null")
+        return error.code, _read(error.read())
+
+
+def _read(body: bytes) -> Any:
+    try:
+        return json.loads(body or b"null")
+    except ValueError:
+        return {"not JSON": body.decode(errors="replace")}
 
 
 @contextlib.contextmanager

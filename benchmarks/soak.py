@@ -108,11 +108,11 @@ def soak(service: Served, made: Material, minutes: float) -> bool:
         errors.update({kind: count for kind, count in found["kinds"].items() if count})
         time.sleep(1.5)  # what was counted is added up, and the load's connections are gone
         times.append((time.monotonic() - began) / 60)
-        memory.append(service.running.memory_mb())
+        memory.append(service.running.memory_mb("Anonymous"))
         descriptors.append(float(service.running.descriptors()))
         print(f"  {times[-1]:5.1f} min  {memory[-1]:7.1f} MB  {descriptors[-1]:4.0f} descriptors", file=sys.stderr, flush=True)
     print(f"soak: {minutes:g} minutes, {CONNECTIONS} connections, {answered} requests, {errors.total()} failed {dict(errors) or ''}")
-    grew = [_trend(title, times, values, minutes) for title, values in (("memory, PSS MB", memory), ("descriptors", descriptors))]
+    grew = [_trend(title, times, values, minutes) for title, values in (("anonymous memory, MB", memory), ("descriptors", descriptors))]
     return any(grew) or errors.total() > 0
 
 

@@ -89,13 +89,14 @@ class Running:
                 total += sum(map(int, fields[11:13]))
         return total / TICKS
 
-    def memory_mb(self) -> float:
-        """Proportional set size of all processes, in 10^6 bytes: shared pages are counted once."""
+    def memory_mb(self, kind: str = "Pss") -> float:
+        """Memory of all processes, in 10^6 bytes: by proportional set size, in which shared pages count once; or `Anonymous`, which no
+        other program's coming and going changes."""
         total = 0
         for pid in self.pids():
             with suppress(OSError):
                 lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-                total += next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
+                total += next((int(line.split()[1]) for line in lines if line.startswith(f"{kind}:")), 0)
         return total * 1024 / 1e6
 
     def descriptors(self) -> int:
