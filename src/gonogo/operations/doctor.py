@@ -22,7 +22,6 @@ from gonogo.evidence.diagnosis import accelerator, configuration_errors, install
 
 if TYPE_CHECKING:
     from gonogo.checklist.project import Project
-    from gonogo.model.source import ModelSource
 from gonogo.operations.workspace import Workspace
 
 LIBRARIES = ("numpy", "onnxruntime", "duckdb", "cryptography", "msgspec", "httptools", "uvloop", "yaml", "jinja2")
@@ -121,6 +120,8 @@ def _data(project: Project) -> Finding:
 
 def _model(workspace: Workspace) -> Finding:
     """Loaded as the gate loads it: in a child that can do nothing but compute."""
+    from gonogo.model.source import ModelSource
+
     try:
         model = workspace.project.model
         inspection, isolation = workspace.sandbox().inspect(ModelSource.declared(model.path, model.options, model.pipeline))
