@@ -1,4 +1,4 @@
-"""The supervisor: owns the public listening sockets, keeps each release's processes alive, and puts routing tables in force.
+"""The supervisor: owns the public listening sockets, keeps each release's processes alive, and has routing tables put in force.
 
     controller ──control.sock──▶ supervisor ──control channel──▶ workers of the stable release ──unix socket──▶ workers of the other arm
                                      │ owns                             ▲ accept, answer, forward
@@ -7,11 +7,8 @@
 Rules it keeps:
 1. No request passes through it. It may die; the workers then end (their control channel ends), and its successor starts from the table
    on disk, the stable release first.
-2. A table is on disk before it is in force and before anybody is answered; `force.py` puts it in force.
-3. The listening sockets stay open in this process throughout, whoever accepts from them, so that nobody is refused or reset.
-4. Only the safe direction is taken without a controller: an arm that a worker's breaker took off is taken off everywhere, under a new
-   epoch. That is done first and written afterwards, for a full disk must not keep a bad arm in service.
-5. Counters only grow while this process lives; `boot_id` names its life.
+2. The listening sockets stay open in this process throughout, whoever accepts from them, so that nobody is refused or reset.
+3. Counters only grow while this process lives; `boot_id` names its life.
 """
 
 from __future__ import annotations
@@ -23,14 +20,13 @@ import socket
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gonogo import settings
 from gonogo.base.clock import Clock, SystemClock, stamp
 from gonogo.base.names import Ref
-from gonogo.errors import ConflictError, GonogoError, StorageError, UnreachableError, UsageError
+from gonogo.errors import ConflictError, GonogoError, UsageError
 from gonogo.service.control_server import Audit, ControlServer
 from gonogo.service.crew import Crew
 from gonogo.service.error_json import error_json
@@ -42,7 +38,8 @@ from gonogo.service.places import SoleOwner, listen_public, make_private, servic
 from gonogo.service.prediction_log.process import LogProcess, PredictionLog
 from gonogo.service.process import WORKER_COMMAND, Changes, WorkerProcess
 from gonogo.service.routing import WHOLE, Arm, RoutingTable
-from gonogo.service.table_file import ServiceState, TableFile, check_token, fence
+from gonogo.service.table_file import ServiceState
+from gonogo.service.tables import Tables
 from gonogo.service.tls import Certificate
 
 _log = logging.getLogger(__name__)
@@ -81,12 +78,7 @@ class Supervisor:
             command = (*command, "--tls-cert", str(tls[0].absolute()), "--tls-key", str(tls[1].absolute()))
         self._clock = clock or SystemClock()
         self._changes = Changes()
-        self._lock = asyncio.Lock()  # one decision about the table at a time; never held while workers are waited for
         self._owner = SoleOwner(self.folder / "supervisor.lock")
-        self._file = TableFile(self.folder / "route.json")
-        self._state: ServiceState | None = None
-        self._saved: ServiceState | None = None  # what the file holds
-        self._unsaved = ""  # why the state in force is not on disk; "" when it is
         self._public: tuple[socket.socket, ...] = ()  # one listener a slot, a slot for each process of the stable release
         if worker_log is not None:
             command = (*command, *worker_log.arguments())
@@ -97,6 +89,7 @@ class Supervisor:
         keeps = worker_log is None or worker_log.file is not None
         self._fleet = Fleet(self.folder, self.sockets, resolve, self, self._changes, size=processes, command=command, keeps_output=keeps)
         self._force = Force(self._fleet, self._changes, processes)
+        self._tables = Tables(self.folder / "route.json", self._fleet, self._force, self._clock)
         self._control = ControlServer(self, audit)
         self._keys = KeyWatch(self.folder, host, processes)
         self._since = time.monotonic()
@@ -117,12 +110,6 @@ class Supervisor:
         host, port = self.address
         return f"{self._scheme}://[{host}]:{port}" if ":" in host else f"{self._scheme}://{host}:{port}"
 
-    @property
-    def state(self) -> ServiceState:
-        if self._state is None:
-            raise UnreachableError("The service has no table yet: it is starting.", hint="Repeat in a moment.")
-        return self._state
-
     async def start(self, initial: str | None = None) -> None:
         """Take over the store, bind, start the stable release, then the others. `initial` is the release of a service that has no table.
 
@@ -132,7 +119,7 @@ class Supervisor:
         make_private(self.folder)
         make_private(self.sockets)
         self._owner.take()
-        stored = await asyncio.to_thread(self._file.load)
+        stored = await self._tables.stored()
         first = _choose_first(stored, initial)
         self._force.secret = await asyncio.to_thread(sticky_secret, self.folder)
         await self._fleet.end_leftovers(_LEFTOVER_SECONDS)
@@ -146,7 +133,7 @@ class Supervisor:
             await self._begin(first)
             await self._control.listen(self.sockets / "control.sock")
         else:
-            self._state = replace(stored, table=self._with_sockets(stored.table)).with_running(first)
+            self._tables.resume(stored, first)
             await self._control.listen(self.sockets / "control.sock")
             await self._recover()
 
@@ -155,16 +142,16 @@ class Supervisor:
         await self._fleet.prepare(release)
         await self._fleet.await_first(self._enlist(release))
         table = RoutingTable(epoch=1, token=0, arms=(Arm(release, WHOLE, str(self._fleet.socket_path(release))),), stable=release)
-        await self._adopt(ServiceState(table, token=0, running=(release,)))
+        await self._tables.adopt(ServiceState(table, token=0, running=(release,)))
         await self._force.reached(table.epoch)
 
     async def _recover(self) -> None:
-        table = self.state.table
+        table = self._tables.state.table
         await self.prepare(table.stable)
         crew = self._enlist(table.stable)
         if not await self._changes.until(lambda: bool(crew.ready_workers), settings.number("start_seconds")):
             _log.warning("%s is not ready yet: %s", table.stable, crew.problem)
-        for release in self.state.running:
+        for release in self._tables.state.running:
             if release in self._fleet.crews:
                 continue
             try:
@@ -205,7 +192,7 @@ class Supervisor:
     async def close(self) -> None:
         """Stop accepting, let the workers finish, the stable release first since it still needs the others; leave nothing running."""
         await self._control.close()
-        stable = self._state.table.stable if self._state else ""
+        stable = self._tables.known.table.stable if self._tables.known else ""
         drain = settings.number("drain_seconds")
         if stable in self._fleet.crews:
             await self._fleet.crews[stable].stop(drain)
@@ -226,7 +213,7 @@ class Supervisor:
     async def prepare(self, release: str, token: int | None = None) -> dict[str, Any]:
         """Find a release and check that it may be served. Raises what `resolve` raises."""
         _check_release(release)
-        await self._see(token)
+        await self._tables.see(token)
         return {"release": release, "already": not await self._fleet.prepare(release)}
 
     async def start_release(self, release: str, token: int | None = None) -> dict[str, Any]:
@@ -242,14 +229,14 @@ class Supervisor:
             await self._fleet.await_first(crew)
         else:
             await self._fleet.await_return(crew)
-        async with self._lock:
-            await self._save(self.state.with_running(release))
+        async with self._tables.lock:
+            await self._tables.save(self._tables.state.with_running(release))
         return {"release": release, "already": already, "pid": crew.ready_workers[0].pid, "digest": crew.digest}
 
     async def observe(self) -> dict[str, Any]:
         """What is in force, what runs and what was counted, with counters as fresh as the workers give them."""
         await self._fleet.refresh_counters()
-        state = self.state
+        state = self._tables.state
         table = state.table
         known = dict.fromkeys((*(arm.release for arm in table.arms), *state.running, *self._fleet.crews))
         return {
@@ -261,7 +248,7 @@ class Supervisor:
             "in_force": self._force.in_force(table.epoch),
             "releases": {release: {**self._fleet.describe(release), "weight_bp": table.weight(release)} for release in known},
             "tripped": [trip.to_json() for trip in state.trips],
-            "unsaved": self._unsaved,
+            "unsaved": self._tables.unsaved,
             "boot_id": self.boot_id,
             "time": stamp(self._clock.now()),
             "url": self.url,
@@ -283,7 +270,7 @@ class Supervisor:
 
     async def put_access(self, access: Mapping[str, Any]) -> None:
         """Have every process judge callers by `access` (the content of the key file). Returns when all do."""
-        await self._force.admit_by(access, self._state.table if self._state else None)
+        await self._force.admit_by(access, self._tables.known.table if self._tables.known else None)
 
     async def route(self, table: Mapping[str, Any], op_id: str, token: int) -> dict[str, Any]:
         """Put a table in force. Answers when no process routes by an older one.
@@ -291,27 +278,14 @@ class Supervisor:
         Raises UsageError (no table), FencedError (stale epoch or token), ConflictError (a release that is to get more traffic does not
         run), StorageError (not written: then nothing changed) and UnreachableError (written, but not in force yet: repeat it).
         """
-        try:
-            wanted = self._with_sockets(replace(RoutingTable.from_json(table), token=token))
-        except ValueError as error:
-            raise UsageError(f"This is no routing table: {error}.") from error
-        if not op_id:
-            raise UsageError("A table needs an op_id, so that it can be repeated safely.")
-        async with self._lock:
-            already = fence(self.state, wanted, op_id) == "already"
-            if not already:
-                self._check_runs(wanted)
-                await self._adopt(self.state.routed(wanted, op_id))
-            epoch = self.state.did(op_id) or wanted.epoch
-        await self._force.reached(epoch)
-        return {"already": already, "epoch": epoch, "current": self.state.table.epoch}
+        return await self._tables.route(table, op_id, token)
 
     async def stop_release(self, release: str, token: int | None = None) -> dict[str, Any]:
         """Stop a release that gets no traffic. Raises ConflictError for one that does."""
         _check_release(release)
-        await self._see(token)
-        async with self._lock:
-            table = self.state.table
+        await self._tables.see(token)
+        async with self._tables.lock:
+            table = self._tables.state.table
             if release == table.stable or table.weight(release):
                 raise ConflictError(f"{release} answers traffic and cannot be stopped.", hint="Route its traffic elsewhere first.")
             if table.shadow and table.shadow.release == release:
@@ -319,7 +293,7 @@ class Supervisor:
             crew = self._fleet.crews.get(release)
             already = crew is None or crew.leaving
             if crew is not None and not crew.leaving:
-                await self._save(self.state.without_running(release))
+                await self._tables.save(self._tables.state.without_running(release))
                 crew.leave()
                 self._launch(self._end(crew))
         if crew is not None:
@@ -333,8 +307,8 @@ class Supervisor:
 
     async def prune(self, token: int | None = None) -> dict[str, Any]:
         """Stop and forget every release that is neither arm nor shadow of the table."""
-        await self._see(token)
-        table = self.state.table
+        await self._tables.see(token)
+        table = self._tables.state.table
         arms = {arm.release for arm in table.arms} | ({table.shadow.release} if table.shadow else set())
         gone = [release for release in self._fleet.crews if release not in arms]
         for release in gone:
@@ -350,12 +324,11 @@ class Supervisor:
         crew = self._fleet.crews.get(worker.release)
         if crew is not None:
             crew.worker_changed()
-        if self._state is not None:
-            self._force.push(self._state.table)
+        self._tables.push()
         self._changes.notify()
 
     def worker_tripped(self, worker: WorkerProcess, release: str, epoch: int, reason: str) -> None:
-        self._launch(self._take_off(release, epoch, reason))
+        self._launch(self._tables.take_off(release, epoch, reason))
 
     def worker_asks(self, worker: WorkerProcess, verb: str, arguments: Mapping[str, Any], number: int) -> None:
         self._launch(self._answer(worker, verb, arguments, number))
@@ -386,58 +359,6 @@ class Supervisor:
         finally:
             self._audit(f"api-key:{actor}" if actor else "anybody", "load", release, outcome)
 
-    async def _take_off(self, release: str, epoch: int, reason: str) -> None:
-        """Rule 4."""
-        async with self._lock:
-            table = self.state.table
-            if release == table.stable or not table.weight(release):
-                return
-            self._state = self.state.tripped(release, epoch, reason, stamp(self._clock.now()))
-            self._force.push(self._state.table)
-            _log.warning("%s was taken off: %s", release, reason, extra=facts("tripped", release=release, epoch=epoch, reason=reason))
-            try:
-                await self._save(self._state)
-            except StorageError as error:
-                self._unsaved = str(error)
-
-    # ---- tables
-
-    def _with_sockets(self, table: RoutingTable) -> RoutingTable:
-        arms = tuple(replace(arm, socket=str(self._fleet.socket_path(arm.release))) for arm in table.arms)
-        shadow = table.shadow and replace(table.shadow, socket=str(self._fleet.socket_path(table.shadow.release)))
-        return replace(table, arms=arms, shadow=shadow)
-
-    def _check_runs(self, table: RoutingTable) -> None:
-        """Whoever is to get more traffic than now must run. Traffic may always go back to the stable release."""
-        present = self.state.table
-        for arm in table.arms:
-            promoted = arm.release == table.stable != present.stable
-            more = arm.release != table.stable and arm.weight_bp > present.weight(arm.release)
-            if (promoted or more) and not self._fleet.runs(arm.release):
-                raise ConflictError(f"{arm.release} is not running and cannot get traffic.", hint="Start it first.")
-        if table.shadow and table.shadow != present.shadow and not self._fleet.runs(table.shadow.release):
-            raise ConflictError(f"{table.shadow.release} is not running and cannot be a shadow.", hint="Start it first.")
-
-    async def _adopt(self, state: ServiceState) -> None:
-        """Rule 2: write, then put in force."""
-        await self._save(state)
-        self._force.push(state.table)
-
-    async def _save(self, state: ServiceState) -> None:
-        if state != self._saved:
-            await asyncio.to_thread(self._file.save, state)
-        self._state = self._saved = state
-        self._unsaved = ""
-
-    async def _see(self, token: int | None) -> None:
-        """Fence a verb that carries no table. Raises FencedError."""
-        if token is None or self._state is None:
-            return
-        async with self._lock:
-            check_token(self.state, token)
-            if token > self.state.token:
-                await self._save(self.state.seen(token))
-
     def _enlist(self, release: str) -> Crew:
         return self._fleet.enlist(release, self._public)
 
@@ -446,13 +367,7 @@ class Supervisor:
             await asyncio.sleep(_TICK_SECONDS)
             if (access := self._keys.news()) is not None:
                 await self.put_access(access)
-            if not self._unsaved:
-                continue
-            async with self._lock:
-                try:
-                    await self._save(self.state)
-                except StorageError as error:
-                    self._unsaved = str(error)
+            await self._tables.save_again()
 
     def _launch(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
