@@ -62,7 +62,7 @@ NINE = {"x": np.array([[9.0]])}
     ],
 )
 def test_whatever_a_function_does_the_call_raises_and_the_next_one_is_answered(deed: str, said: str) -> None:
-    sockets = "[n for n in os.listdir('/proc/self/fd') if 'socket:' in os.readlink(f'/proc/self/fd/{n}')]"
+    sockets = "[n for n in os.listdir('/proc/self/fd') if 'socket:' in os.path.realpath(f'/proc/self/fd/{n}')]"
     channel = f"CHANNEL = int({sockets}[0])"
     model = hosted(f"if batch['x'][0, 0] == 9:\n    {deed}\nreturn batch['x']", channel)
     with pytest.raises(ModelError, match=said):

@@ -62,7 +62,7 @@ class SavedModelRuntime:
         name = declared.output if declared.output in given else next(iter(given), "")
         if not name or (len(given) > 1 and name != declared.output):
             raise ModelError(
-                f"the signature gives {', '.join(given) or 'no scores'}.", hint="Name the scores as `model.output` in gonogo.yaml."
+                f"the signature gives {', '.join(sorted(given)) or 'no scores'}.", hint="Name the scores as `model.output` in gonogo.yaml."
             )
         spec = given[name]
         shape = tuple(spec.shape.as_list()) if spec.shape.rank is not None else ()

@@ -1,8 +1,9 @@
 """XGBoost models from their own JSON or UBJSON form, on one thread.
 
 The score is a probability or the model is refused: `binary:logistic` gives that of the last class, `multi:softprob` one for each class.
-`binary:logitraw` gives raw margins, `multi:softmax` labels, and so on. A model that was trained with early stopping uses the trees up to
-its best iteration, as XGBClassifier does. Missing is NaN; another marker (`missing=-999`) is not saved in the file, so encode it before.
+`binary:logitraw` gives raw margins (which start from another intercept, too), `multi:softmax` labels, and so on. A model that was trained
+with early stopping uses the trees up to its best iteration, as XGBClassifier does. Missing is NaN; another
+marker (`missing=-999`) is not saved in the file, so encode it before.
 
 The bytes are walked to their end before the library sees them: its parsers end the process on some of those that are cut short.
 
@@ -25,10 +26,6 @@ from gonogo.model.one_output import OneOutput, numeric_inputs, one_matrix
 from gonogo.model.runtime import NO_OPTIONS, GraphOutput
 
 _PROBABILITIES = ("binary:logistic", "multi:softprob")
-_REMEDY = {
-    "binary:logitraw": "It is the margin of binary:logistic: booster.set_param({'objective': 'binary:logistic'}), and save it again.",
-    "multi:softmax": "It has the trees of multi:softprob: booster.set_param({'objective': 'multi:softprob'}), and save it again.",
-}
 
 
 class XgboostRuntime:
@@ -56,8 +53,9 @@ class XgboostRuntime:
         except Exception as error:  # an XGBoostError, or a configuration that is none
             raise ModelError(f"XGBoost cannot load the model: {first_line(error)}", hint="Save it again.") from error
         if objective not in _PROBABILITIES:
-            hint = _REMEDY.get(objective, "Train with the objective binary:logistic or multi:softprob.")
-            raise ModelError(f"the objective {objective!r} gives no probabilities.", hint=hint)
+            raise ModelError(
+                f"the objective {objective!r} gives no probabilities.", hint="Train with the objective binary:logistic or multi:softprob."
+            )
         inputs = numeric_inputs(declared.inputs, columns, names or (), "the XGBoost model")
         matrix, predict = one_matrix(inputs), booster.inplace_predict
         output = GraphOutput(declared.output, "float32", (None, max(1, classes)))
