@@ -7,7 +7,7 @@ import pkgutil
 
 import benchmarks
 
-LONG = {"serve": "make bench-serve", "soak": "python -m benchmarks.soak", "fuzz": "python -m benchmarks.fuzz"}
+LONG = {"fuzz": "python -m benchmarks.fuzz", "serve": "make bench-serve", "soak": "python -m benchmarks.soak"}
 
 for module in pkgutil.iter_modules(benchmarks.__path__):
     if module.name in LONG:
