@@ -115,9 +115,10 @@ class Batcher:
         waiting, most = self._waiting, self._calls.most_rows
         while waiting and count < most:
             ask = waiting.popleft()
-            self._bytes -= len(ask.exchange.body)
+            exchange = ask.exchange
+            self._bytes -= len(exchange.body)
             try:
-                asked = ask.codec.read(ask.exchange)
+                asked = ask.codec.read(exchange)
             except RequestRefused as refusal:
                 self._refuse(ask, refusal)
                 continue
