@@ -98,3 +98,18 @@ def test_pages_can_only_be_read_and_what_is_not_there_is_a_problem(ask):
         assert (answer.status, answer.json["status"], answer.headers["content-type"]) == (status, status, "application/problem+json"), path
     assert ask("DELETE", "/docs").headers["allow"] == "GET, HEAD"
     assert (ask("HEAD", "/docs").status, ask("HEAD", "/docs").body) == (200, b"")
+
+
+def test_model_info_tells_what_is_served_where_it_computes_and_what_runs_beside_it(ask, small):
+    told = ask("GET", "/model_info").json
+    assert (told["release"], told["digest"], told["version"]) == ("small@1.0.0", small.bundle.digest, "1.0.0")
+    assert (told["model_format"], told["model_digest"], told["device"]) == ("onnx", small.bundle.model_digest, "cpu")
+    assert (told["task"], told["classes"], told["threshold"]) == ("binary-classification", ["0", "1"], 0.5)
+    assert told["stable"] == "small@1.0.0"
+    assert "small@1.0.0" in told["versions"]
+    assert [(one["name"], one["type"], one["nullable"]) for one in told["features"]] == [
+        ("amount", "float", True),
+        ("city", "string", False),
+    ]
+    assert told["trained"] is None  # this release carries no run record
+    assert told["gonogo"]

@@ -43,13 +43,16 @@ class Told:
         schema: dict[str, Any] = {"type": [kind, "null"] if self.nullable else kind, "description": self.words()}
         if self.feature.type in ("float", "int"):
             schema |= self._limits()
-        if self.low is not None:
-            schema["x-typical"] = {"from": self.low, "to": self.high}
-        if self.categories:
-            schema["x-categories"] = list(self.categories)
+        schema |= {f"x-{name}": value for name, value in self.typical().items()}
         if self.example is not None or self.nullable:
             schema["examples"] = [self.example]
         return schema
+
+    def typical(self) -> dict[str, Any]:
+        """The typical range of numbers or the known categories of text, when the release tells them."""
+        if self.low is not None:
+            return {"typical": {"from": self.low, "to": self.high}}
+        return {"categories": list(self.categories)} if self.categories else {}
 
     def words(self) -> str:
         """One sentence or two for people."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gonogo.service.exchange import Exchange
+from gonogo.service.pages.features import told_features
 from gonogo.service.pages.page import Host
 from gonogo.service.wire import to_json
 
@@ -22,13 +23,21 @@ class ModelPages:
 
     def model_info(self, exchange: Exchange) -> None:
         served, schema = self._host.served, self._host.served.schema
+        features = [
+            {"name": told.name, "type": told.feature.type, "nullable": told.nullable, **told.typical(), "example": told.example}
+            for told in told_features(served)
+        ]
+        running = self._host.view.get("releases", {})
         document: dict[str, Any] = {
             "release": served.release,
             "digest": served.digest,
             **served.info,
+            "versions": sorted({served.release, *running}),
+            "stable": self._host.view.get("stable", served.release),
             "task": schema.task,
             "classes": list(schema.classes),
             "threshold": schema.threshold,
-            "features": [{"name": f.name, "type": f.type, "nullable": f.nullable} for f in schema.features],
+            "most_rows": self._host.rules.most_rows,
+            "features": features,
         }
         exchange.answer(200, to_json(document))

@@ -101,8 +101,14 @@ def problems() -> dict[str, Document]:
 
 def pages() -> dict[str, Document]:
     """What the pages that can be read give."""
-    named = record({"name": TEXT, "type": {"enum": ["float", "int", "bool", "string"]}, "nullable": {"type": "boolean"}})
-    info = {"release": TEXT, "digest": TEXT, "task": TEXT, "classes": {"type": "array", "items": TEXT}, "threshold": {"type": "number"}}
+    names = {"type": "array", "items": TEXT}
+    maybe = {"type": ["string", "null"]}
+    typical = {"typical": record({"from": {"type": "number"}, "to": {"type": "number"}}), "categories": names, "example": {}}
+    plain = {"name": TEXT, "type": {"enum": ["float", "int", "bool", "string"]}, "nullable": {"type": "boolean"}}
+    named = record({**plain, **typical}, tuple(typical))
+    info = dict.fromkeys(("release", "digest", "system", "version", "stable", "task", "device", "python", "gonogo"), TEXT)
+    info |= dict.fromkeys(("model_format", "model_digest"), TEXT) | dict.fromkeys(("explainer", "trained", "framework"), maybe)
+    info |= {"versions": names, "classes": names, "threshold": {"type": "number"}, "most_rows": COUNT}
     return {
         "Document": {"type": "object"},
         "Index": record({"service": TEXT, "release": TEXT, "endpoints": {"type": "object", "additionalProperties": TEXT}}),
