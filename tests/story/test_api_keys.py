@@ -122,7 +122,10 @@ def test_no_secret_of_a_key_is_found_in_anything_that_a_service_says_or_writes(s
             assert ask(page) == 401, page
             assert ask(page, ana) == 200, page
 
-        # workers that die come back locked
+        # workers that die come back locked; what they have not written by then is lost
+        log_file = user.folder / ".gonogo" / "service" / "log.jsonl"
+        while '"/v2/models/small"' not in log_file.read_text():
+            time.sleep(0.02)
         for worker in _workers(service.pid):
             os.kill(worker, signal.SIGKILL)
         while _status(ask, ana) != 200:
@@ -143,11 +146,16 @@ def test_no_secret_of_a_key_is_found_in_anything_that_a_service_says_or_writes(s
     assert ("api-key:deploy", "load", "small@9.9.9", "refused: NotFoundError") in calls
     changes = [(event["body"]["verb"], event["body"]["name"]) for event in log if event["kind"] == "api_key"]
     assert changes[:5] == [("new", "billing"), ("new", "deploy"), ("rotate", "billing"), ("revoke", "billing"), ("revoke", "billing")]
-    requests = [json.loads(line) for line in (user.folder / ".gonogo" / "service" / "log.jsonl").read_text().splitlines()]
+    requests = [json.loads(line) for line in log_file.read_text().splitlines()]
     assert {"caller": "ana", "request_id": "r-1", "trace_id": "a" * 32, "status": 200}.items() <= next(
         line for line in requests if line.get("request_id") == "r-1"
     ).items()
+    assert {"service_started", "worker_ready", "worker_gone", "table_in_force", "control_call", "request"} <= {
+        line["event"] for line in requests
+    }
     assert user.json("log", "--verify")["chain"] == "intact"
+    said = _said_as_json(user, port, ana)
+    assert {(line["process"], line["event"]) for line in said} >= {("supervisor", "service_started"), ("worker", "request")}
 
     found = {"the answers": bytes(ask.heard), "the command line": "".join(printed).encode(), "the list of processes": lists}
     for path in user.folder.rglob("*"):
@@ -157,6 +165,19 @@ def test_no_secret_of_a_key_is_found_in_anything_that_a_service_says_or_writes(s
     assert any("serve.log" in name for name in found)
     leaks = [name for name, data in found.items() for secret in secrets if secret.rpartition("_")[2].encode() in data]
     assert leaks == []
+
+
+def _said_as_json(user, port: int, key: str) -> list[dict[str, object]]:
+    """What a service with `--log json` writes to standard error, workers included."""
+    (user.folder / "serve.log").unlink()
+    service = user.start("serve", "--port", str(port), "--log", "json")
+    try:
+        _await(service, f"http://127.0.0.1:{port}/health", user.folder / "serve.log")
+        assert Asked(f"http://127.0.0.1:{port}")("/nowhere", key) == 404
+    finally:
+        service.send_signal(signal.SIGTERM)
+        assert service.wait(timeout=30) == 0
+    return [json.loads(line) for line in (user.folder / "serve.log").read_text().splitlines() if line.startswith("{")]
 
 
 def _status(ask: Asked, key: str) -> int | None:

@@ -14,6 +14,7 @@ from types import TracebackType
 
 from gonogo.errors import GonogoError
 from gonogo.operations.workspace import Workspace
+from gonogo.service.logs import facts
 
 KIND = "control_call"
 _MOST = 10_000
@@ -32,6 +33,8 @@ class ControlAudit:
         self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
 
     def __call__(self, actor: str, verb: str, release: str, outcome: str) -> None:
+        told = facts("control_call", actor=actor, verb=verb, release=release, outcome=outcome)
+        _log.info("control call of %s: %s %s: %s", actor, verb, release, outcome, extra=told)
         try:
             self._calls.put_nowait((actor, verb, release, outcome))
         except queue.Full:

@@ -25,7 +25,6 @@ from gonogo.errors import GonogoError, NotFoundError, UsageError
 from gonogo.service.error_json import status_of
 from gonogo.service.exchange import Exchange
 from gonogo.service.http import HttpServer, Limits
-from gonogo.service.logs import facts
 from gonogo.service.places import listen_private
 
 _log = logging.getLogger(__name__)
@@ -93,10 +92,7 @@ class ControlServer:
             exchange.answer(200, json.dumps(answer, allow_nan=False).encode())
         finally:
             if exchange.method != b"GET":
-                call = _actor(exchange), exchange.path.decode("latin-1").removeprefix("/")[:32], _about(exchange.body), outcome
-                said = facts("control_call", **dict(zip(("actor", "verb", "release", "outcome"), call, strict=True)))
-                _log.info("control call of %s: %s %s: %s", *call, extra=said)
-                self._audit(*call)
+                self._audit(_actor(exchange), exchange.path.decode("latin-1").removeprefix("/")[:32], _about(exchange.body), outcome)
 
     async def _act(self, method: bytes, path: str, body: bytes) -> dict[str, Any]:
         if (method, path) == (b"GET", "/observe"):
