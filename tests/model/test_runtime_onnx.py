@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from typing import Any
 
@@ -32,6 +33,14 @@ def test_a_model_says_what_it_takes_and_gives(models: Any) -> None:
     assert [(output.name, output.dtype, output.shape) for output in said.outputs] == [("probabilities", "float32", (None, 2))]
     assert said.metadata == {"feature_names": '["a", "b", "c"]'}
     assert Inspection.from_json(said.to_json()) == said
+
+
+def test_the_bytes_of_a_model_are_not_kept_beside_the_model(models: Any) -> None:
+    data = models.logistic()
+    before = sys.getrefcount(data)
+    loaded = OnnxRuntime().load(data)
+    assert sys.getrefcount(data) == before
+    assert loaded.run({"x": X})["probabilities"].shape == (3, 2)
 
 
 @pytest.mark.parametrize("single", [False, True])
