@@ -27,10 +27,11 @@ bench-serve: setup
 
 setup: $(STAMP)
 
-# What tests need besides the locks: a browser, and in CI PyTorch, which is too large to ask of everybody. Where one cannot be had, its
-# tests are skipped and say so; in CI they fail.
+# What tests need besides the locks: a browser, and in CI PyTorch and TensorFlow, which are too large to ask of everybody. Where one cannot
+# be had, its tests are skipped and say so; in CI they fail.
 servers: setup
 	@[ -z "$$CI" ] || $(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	@[ -z "$$CI" ] || $(BIN)/python -c 'import tensorflow' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check tensorflow-cpu==2.21.0
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
 	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get -qq update && \
 	  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium fonts-dejavu-core >/dev/null; \
