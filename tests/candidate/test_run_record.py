@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 import gonogo
+from gonogo.base.tree import file_digest
 from gonogo.candidate.ledger import append_run, read_ledger
 from gonogo.candidate.run_record import read_run
 from gonogo.errors import DataError, UsageError
+from gonogo.model.formats import ship
 
 
 @pytest.fixture
@@ -54,6 +56,21 @@ def test_the_record_says_on_what_kind_of_machine_and_older_records_stay_readable
     run.write_text(json.dumps({**record, "hardware": 3}))
     with pytest.raises(DataError, match="wrong type: hardware"):
         read_run(run)
+
+
+def test_a_model_that_is_a_folder_has_the_digest_of_what_a_bundle_holds(tmp_path: Path) -> None:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code/scoring.py").write_text("def predict(batch): ...\n")
+    record = gonogo.record_run(tmp_path / "run.json", params={}, metrics={}, data={"model": tmp_path / "code"}, seed=1)
+    with (tmp_path / "model.zip").open("wb") as file:
+        ship(tmp_path / "code", file)
+    assert record["data"]["model"] == {"path": "code", "digest": file_digest(tmp_path / "model.zip")}
+
+
+def test_a_folder_that_is_no_model_is_not_recorded(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    with pytest.raises(UsageError, match="directory that is no model"):
+        gonogo.record_run(tmp_path / "run.json", params={}, metrics={}, data={"model": tmp_path / "notes"}, seed=1)
 
 
 def test_a_run_without_its_data_file_is_not_recorded(tmp_path: Path) -> None:

@@ -22,9 +22,9 @@ from typing import Any
 from gonogo.base.canonical import canonical_bytes, parse_json
 from gonogo.base.clock import parse_stamp, stamp
 from gonogo.base.files import write_atomic
-from gonogo.base.tree import file_digest
 from gonogo.candidate.ledger import append_run
 from gonogo.errors import DataError, UsageError
+from gonogo.model.formats import shipped_digest
 
 FORMAT = "gonogo-run/1"
 LEDGER = "runs.jsonl"
@@ -49,8 +49,8 @@ def record_run(
 ) -> dict[str, Any]:
     """Write the record of a run to `path` and a line to `runs.jsonl` beside it, and give the record back.
 
-    `data` names files (tables, and the model itself): each is entered with its digest and its path relative to the record. `version` is
-    the training code's (a commit, say). Raises DataError when a file is not there, UsageError when a value is no JSON (NaN, say).
+    `data` names files (tables, and the model itself): each is entered with its digest and its path relative to the record. A model that is
+    a folder has the digest of the file that it is packed to. `version` is the training code's (a commit, say). Raises DataError when a file is not there, UsageError when a value is no JSON (NaN, say).
     """
     place = Path(path)
     record: dict[str, Any] = {
@@ -112,9 +112,9 @@ def check_run(record: Any) -> None:
 
 
 def _file(file: Path, place: Path, name: str) -> dict[str, str]:
-    if not file.is_file():
+    if not file.exists():
         raise DataError(f"the run's file {name!r} is not at {file}.", hint="Write it before recording the run.")
-    return {"path": Path(os.path.relpath(file, place.parent)).as_posix(), "digest": file_digest(file)}
+    return {"path": Path(os.path.relpath(file, place.parent)).as_posix(), "digest": shipped_digest(file)}
 
 
 def _packages() -> dict[str, str]:

@@ -120,6 +120,8 @@ def suffix(kind: Shippable, path: Path) -> str:
 def ship(path: Path, into: BinaryIO) -> None:
     """Write the bytes that a bundle would hold of a declared model: the file itself, or the folder packed. Raises ModelError."""
     packing = None if path.is_file() and path.suffix != ".py" else _PACKED.get(sniff(path))
+    if packing is None and path.is_dir():
+        raise _unknown(path)
     if packing is None:
         with open(path, "rb") as file:
             while block := file.read(1 << 20):
