@@ -15,7 +15,7 @@ from pathlib import Path
 from gonogo import settings
 from gonogo.base.clock import parse_stamp
 from gonogo.base.files import storage
-from gonogo.errors import ConflictError
+from gonogo.errors import ConflictError, GonogoError, StorageError
 from gonogo.operations.workspace import Workspace
 from gonogo.service.api_keys import ApiKey, KeyFile, State, added, check_name, ending, live, make_key, revoked
 
@@ -82,7 +82,8 @@ def api_key_rotate(workspace: Workspace, name: str, *, overlap: timedelta, out: 
 
 
 def api_key_revoke(workspace: Workspace, name: str) -> list[ApiKey]:
-    """Have all keys of that name refused from now on; the keys that were. Raises NotFoundError when none is accepted now."""
+    """Have all keys of that name refused from now on; the keys that were. Raises NotFoundError when none is accepted now, StorageError when
+    they are refused and that could not be recorded."""
     now = workspace.clock.now()
     gone: list[ApiKey] = []
 
@@ -91,8 +92,11 @@ def api_key_revoke(workspace: Workspace, name: str) -> list[ApiKey]:
         return revoked(keys, name, now)
 
     KeyFile(workspace.service).change(without)
-    for key in gone:
-        _record(workspace, "revoke", key)
+    try:
+        for key in gone:
+            _record(workspace, "revoke", key)
+    except GonogoError as error:
+        raise StorageError(f"{name} is refused from now on, but that is not in the log: {error.message}", hint=error.hint) from error
     return gone
 
 
