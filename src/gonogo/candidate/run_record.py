@@ -50,7 +50,9 @@ def record_run(
     """Write the record of a run to `path` and a line to `runs.jsonl` beside it, and give the record back.
 
     `data` names files (tables, and the model itself): each is entered with its digest and its path relative to the record. A model that is
-    a folder has the digest of the file that it is packed to. `version` is the training code's (a commit, say). Raises DataError when a file is not there, UsageError when a value is no JSON (NaN, say).
+    a folder has the digest of the file that it is packed to. `version` is the training code's (a commit, say).
+
+    Raises DataError when a file is not there, ModelError for a folder that is no model, UsageError when a value is no JSON (NaN, say).
     """
     place = Path(path)
     record: dict[str, Any] = {
