@@ -19,7 +19,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -27,6 +27,7 @@ from gonogo.errors import RefusedError, UnreachableError, UsageError
 
 ROWS_AT_ONCE = 500  #: rows of one request; longer lists are sent in parts
 _LONGEST_PAUSE = 10.0  # seconds, whatever the service asks for
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _BUSY = frozenset({429, 502, 503, 504})
 
 
@@ -117,9 +118,8 @@ def _body(rows: Sequence[Mapping[str, Any]]) -> bytes:
         raise UsageError(f"the rows cannot be sent as JSON: {error}.", hint="A missing value is None, never NaN.") from error
 
 
-def _asking(version: str | None, key: str | None) -> dict[str, str]:
-    headers = {"x-gonogo-version": version} if version else {}
-    return headers | ({"x-gonogo-key": key} if key else {})
+def _asking(version: str | None, headers: Mapping[str, str]) -> dict[str, str]:
+    return dict(headers) | ({"x-gonogo-version": version} if version else {})
 
 
 def _predictions(document: Any, rows: int) -> list[Prediction]:
@@ -156,15 +156,17 @@ class Client:
         self._connection: http.client.HTTPConnection | None = None
         self._lock = Lock()
 
-    def predict(self, rows: Sequence[Mapping[str, Any]], *, version: str | None = None, key: str | None = None) -> list[Prediction]:
-        """One prediction a row, in order. `version` asks for a version that is served beside the stable one; requests with the same
-        `key` are given to the same arm.
+    def predict(
+        self, rows: Sequence[Mapping[str, Any]], *, version: str | None = None, headers: Mapping[str, str] = NO_HEADERS
+    ) -> list[Prediction]:
+        """One prediction a row, in order. `version` asks for a version that is served beside the stable one; `headers` are sent along, such
+        as the one that a split by caller goes by.
 
         Raises RequestRefusedError naming every value that cannot be used, and UnreachableError when the service does not answer.
         """
         found: list[Prediction] = []
         for part in _parts(rows):
-            found += _predictions(self._ask("POST", "/predict", _body(part), _asking(version, key)), len(part))
+            found += _predictions(self._ask("POST", "/predict", _body(part), _asking(version, headers)), len(part))
         return found
 
     def health(self) -> dict[str, Any]:
@@ -237,11 +239,13 @@ class AsyncClient:
         self._talk = _Talk(url, api_key, timeout, retries, verify)
         self._idle: list[Any] = []
 
-    async def predict(self, rows: Sequence[Mapping[str, Any]], *, version: str | None = None, key: str | None = None) -> list[Prediction]:
+    async def predict(
+        self, rows: Sequence[Mapping[str, Any]], *, version: str | None = None, headers: Mapping[str, str] = NO_HEADERS
+    ) -> list[Prediction]:
         """As `Client.predict`."""
         found: list[Prediction] = []
         for part in _parts(rows):
-            found += _predictions(await self._ask("POST", "/predict", _body(part), _asking(version, key)), len(part))
+            found += _predictions(await self._ask("POST", "/predict", _body(part), _asking(version, headers)), len(part))
         return found
 
     async def health(self) -> dict[str, Any]:
