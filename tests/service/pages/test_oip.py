@@ -128,3 +128,31 @@ def test_pages_of_the_protocol_are_read_and_the_index_is_posted_for(ask):
     assert ask("POST", "/v2/health/live").status == 405
     assert ask("POST", "/v2/repository/index", {}).status == 200
     assert ask("HEAD", "/v2/health/ready").status == 200
+
+
+def test_everything_that_is_wrong_about_the_form_of_a_request_is_said_at_once(ask):
+    body = {
+        "inputs": [
+            {"name": "amount", "shape": [2, 1], "datatype": "FP33", "data": [1]},
+            {"name": "city", "shape": "x", "datatype": "BYTES"},
+        ],
+        "outputs": [{"name": "no"}],
+        "surplus": 1,
+    }
+    answer = ask("POST", "/v2/models/small/infer", body)
+    assert answer.status == 400
+    for word in ("surplus", "'no'", "FP33", "'city' has no shape"):
+        assert word in answer.json["error"]
+
+
+@pytest.mark.parametrize("wrong", [False, 0, "", []])
+@pytest.mark.parametrize("place", ["request", "input", "output"])
+def test_parameters_are_an_object_or_not_there(ask, place, wrong):
+    def body(parameters):
+        at = {name: {"parameters": parameters} if name == place else {} for name in ("request", "input", "output")}
+        given = [{"name": "amount", "shape": [1], "datatype": "FP32", "data": [1], **at["input"]}]
+        given.append({"name": "city", "shape": [1], "datatype": "BYTES", "data": ["oslo"]})
+        return {"inputs": given, "outputs": [{"name": "label", **at["output"]}], **at["request"]}
+
+    assert ask("POST", "/v2/models/small/infer", body(wrong)).status == 400
+    assert ask("POST", "/v2/models/small/infer", body(None)).status == 200

@@ -103,17 +103,7 @@ class OipCodec:
         document = read_json(head)
         if not isinstance(document, dict) or not isinstance(document.get("inputs"), list) or not document["inputs"]:
             raise RequestRefused(400, 'The body must be an inference request: {"inputs": [{"name", "shape", "datatype", "data"}, …]}.')
-        unknown = sorted(document.keys() - {"id", "inputs", "outputs", "parameters"})
-        if unknown:
-            raise RequestRefused(400, f"An inference request has no member {unknown[0][:120]!r}.")
-        wanted = _wanted(exchange, document)
-        tensors: list[Tensor] = []
-        start = 0
-        for given in document["inputs"]:
-            tensor, start = read_tensor(given, binary, start, self._most_rows * len(self._schema.features))
-            tensors.append(tensor)
-        if start != len(binary):
-            raise RequestRefused(400, f"The body has {len(binary) - start} bytes of binary data that belong to no input.")
+        wanted, tensors = self._parts(exchange, document, binary)
         own = matrices(self._schema, tensors)
         if own is not None and len(next(iter(own.values()))) <= self._most_rows:
             try:
@@ -128,6 +118,29 @@ class OipCodec:
         arrays = judged(self._encoder, found, self._most_rows)
         check_datatypes(tensors)
         return Asked(self, len(found), arrays=arrays, state=wanted)
+
+    def _parts(self, exchange: Exchange, document: dict[str, Any], binary: bytes) -> tuple[_Wanted, list[Tensor]]:
+        """What is wanted and the tensors. Raises RequestRefused with everything that is wrong about the request's form."""
+        unknown = sorted(document.keys() - {"id", "inputs", "outputs", "parameters"})
+        problems = [RequestRefused(400, f"An inference request has no member {name[:120]!r}.") for name in unknown]
+        wanted = _Wanted(exchange, None, ())
+        try:
+            wanted = _wanted(exchange, document)
+        except RequestRefused as refusal:
+            problems.append(refusal)
+        tensors: list[Tensor] = []
+        start = 0
+        for given in document["inputs"]:
+            try:
+                tensor, start = read_tensor(given, binary, start, self._most_rows * len(self._schema.features))
+                tensors.append(tensor)
+            except RequestRefused as refusal:
+                problems.append(refusal)
+        if start != len(binary) and not problems:
+            problems.append(RequestRefused(400, f"The body has {len(binary) - start} bytes of binary data that belong to no input."))
+        if problems:
+            raise RequestRefused(problems[0].status, " ".join(problem.detail for problem in problems[:20]))
+        return wanted, tensors
 
     def write(self, asked: Asked, prediction_id: str, labels: Sequence[str], scores: Sequence[Sequence[float]]) -> tuple[bytes, bytes]:
         wanted: _Wanted = asked.state
@@ -167,8 +180,8 @@ def _in_words(refusal: RequestRefused) -> str:
 
 def _wanted(exchange: Exchange, document: dict[str, Any]) -> _Wanted:
     id_ = document.get("id")
-    parameters = document.get("parameters") or {}
-    asked = document.get("outputs") or [{"name": name} for name in OUTPUTS]
+    parameters = _or_empty(document.get("parameters"), {})
+    asked = _or_empty(document.get("outputs"), []) or [{"name": name} for name in OUTPUTS]
     if not (id_ is None or isinstance(id_, str)) or not isinstance(parameters, dict) or not isinstance(asked, list):
         raise RequestRefused(400, '"id" must be text, "parameters" an object and "outputs" a list.')
     outputs: list[tuple[str, bool]] = []
@@ -176,11 +189,16 @@ def _wanted(exchange: Exchange, document: dict[str, Any]) -> _Wanted:
         name = one.get("name") if isinstance(one, dict) else None
         if name not in OUTPUTS or name in (known for known, _ in outputs):
             raise RequestRefused(400, f"The model has each of these outputs once: {', '.join(OUTPUTS)}; not {str(name)[:120]!r}.")
-        own = one.get("parameters") or {}
+        own = _or_empty(one.get("parameters"), {})
         if not isinstance(own, dict):
             raise RequestRefused(400, f"The parameters of output {name!r} must be an object.")
         outputs.append((name, bool(own.get("binary_data", parameters.get("binary_data_output", False)))))
     return _Wanted(exchange, id_, outputs)
+
+
+def _or_empty(value: Any, empty: Any) -> Any:
+    """Clients write null for what they leave out."""
+    return empty if value is None else value
 
 
 def _texts(texts: Sequence[str]) -> bytes:

@@ -60,8 +60,10 @@ def read_tensor(given: Any, binary: bytes, start: int, most_values: int) -> tupl
     count = prod(shape)
     if count > most_values:
         raise RequestRefused(413, f"{what} declares {count} values; a request may have {most_values} at most.")
-    parameters = given.get("parameters") or {}
-    size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
+    parameters = {} if given.get("parameters") is None else given["parameters"]
+    if not isinstance(parameters, dict):
+        raise RequestRefused(400, f"The parameters of {what[0].lower()}{what[1:]} must be an object.")
+    size = parameters.get("binary_data_size")
     values: Array | list[Any]
     if size is None:
         values = _flat(what, given.get("data"), len(shape))
