@@ -46,17 +46,18 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2, help="worker processes of the release")
     given = parser.parse_args()
     made = material()
-    sealed = ours.sealed(made, ("1.0.0", "1.1.0"))
     failed = False
-    if given.minutes:
-        with served(sealed, 1) as service:
-            failed |= soak(service, made, given.minutes)
-    if given.swaps:
-        with served(sealed, given.processes) as service:
-            failed |= asyncio.run(swaps(service, made, given.swaps))
-    if given.kills:
-        with served(sealed, given.processes) as service:
-            failed |= asyncio.run(kills(service, made, given.kills))
+    with tempfile.TemporaryDirectory(prefix="gonogo-bench-") as name:
+        sealed = ours.sealed(made, Path(name), ("1.0.0", "1.1.0"))
+        if given.minutes:
+            with served(sealed, 1) as service:
+                failed |= soak(service, made, given.minutes)
+        if given.swaps:
+            with served(sealed, given.processes) as service:
+                failed |= asyncio.run(swaps(service, made, given.swaps))
+        if given.kills:
+            with served(sealed, given.processes) as service:
+                failed |= asyncio.run(kills(service, made, given.kills))
     sys.exit(failed)
 
 
@@ -64,6 +65,7 @@ def main() -> None:
 class Served:
     """A running service: its processes and its control."""
 
+    sealed: Path
     running: Running
     control: ours.Service
     port: int
@@ -87,7 +89,7 @@ def served(sealed: Path, processes: int) -> Iterator[Served]:
                         raise SystemExit(f"the service did not start: {running.words()}") from None
                     time.sleep(0.05)
             control.client.start(NEW)
-            yield Served(running, control, port, processes)
+            yield Served(sealed, running, control, port, processes)
 
 
 # ---- soak
@@ -95,10 +97,11 @@ def served(sealed: Path, processes: int) -> Iterator[Served]:
 
 def soak(service: Served, made: Material, minutes: float) -> bool:
     """True when something failed or grew."""
-    asked = ours.asked("ours", made)
-    file = made.folder / "soak-requests"
+    asked = ours.asked("ours", made, service.sealed)
+    file = service.sealed / "soak-requests"
     write_requests(file, asked, blocks(made, 1))
-    times, memory, descriptors, answered, errors = [], [], [], 0, Counter[str]()
+    times, descriptors, answered, errors = [], [], 0, Counter[str]()
+    memory: dict[int, list[float]] = {}
     began = time.monotonic()
     while (gone := time.monotonic() - began) < minutes * 60:
         seconds = max(1.0, min(SLICE, minutes * 60 - gone))
@@ -108,12 +111,27 @@ def soak(service: Served, made: Material, minutes: float) -> bool:
         errors.update({kind: count for kind, count in found["kinds"].items() if count})
         time.sleep(1.5)  # what was counted is added up, and the load's connections are gone
         times.append((time.monotonic() - began) / 60)
-        memory.append(service.running.memory_mb("Anonymous"))
+        for pid, held in service.running.memory("Anonymous").items():  # which no other program's coming and going changes
+            memory.setdefault(pid, []).append(held)
         descriptors.append(float(service.running.descriptors()))
-        print(f"  {times[-1]:5.1f} min  {memory[-1]:7.1f} MB  {descriptors[-1]:4.0f} descriptors", file=sys.stderr, flush=True)
+        shown = " + ".join(f"{values[-1]:.1f}" for values in memory.values())
+        print(f"  {times[-1]:5.1f} min  {shown} MB  {descriptors[-1]:4.0f} descriptors", file=sys.stderr, flush=True)
     print(f"soak: {minutes:g} minutes, {CONNECTIONS} connections, {answered} requests, {errors.total()} failed {dict(errors) or ''}")
-    grew = [_trend(title, times, values, minutes) for title, values in (("anonymous memory, MB", memory), ("descriptors", descriptors))]
-    return any(grew) or errors.total() > 0
+    whole = {pid: values for pid, values in memory.items() if len(values) == len(times)}
+    grew = [_trend(f"anonymous memory of {_name(pid)}, MB", times, values, minutes) for pid, values in whole.items()]
+    grew.append(_trend("descriptors", times, descriptors, minutes))
+    return any(grew) or errors.total() > 0 or len(whole) < len(memory)
+
+
+def _name(pid: int) -> str:
+    words = Path(f"/proc/{pid}/cmdline").read_bytes()
+    return (
+        "a worker"
+        if b"gonogo.service.worker" in words
+        else "the supervisor"
+        if b"supervised" in words
+        else words.decode().replace("\0", " ")
+    )
 
 
 def _trend(title: str, times: Sequence[float], values: Sequence[float], minutes: float) -> bool:
@@ -195,7 +213,7 @@ class Crowd:
     """`CONNECTIONS` watching clients while the `async with` block runs."""
 
     def __init__(self, service: Served, made: Material) -> None:
-        asked = ours.asked("ours", made)
+        asked = ours.asked("ours", made, service.sealed)
         self.watch = Watch(service.port, [asked.request(block) for block in blocks(made, 1)], {OLD})
         self._tasks: list[asyncio.Task[None]] = []
 

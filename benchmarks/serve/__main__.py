@@ -12,6 +12,7 @@ import os
 import platform
 import random
 import sys
+import tempfile
 from pathlib import Path
 
 from benchmarks.serve import ours
@@ -43,11 +44,11 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     given = arguments()
     made = material()
-    ours.sealed(made)
-    everybody = contenders(made, tuple(given.only))
     pairs = [tuple(map(int, word.split("x"))) for word in given.cells.split(",")] if given.cells else MATRIX
     cells = [Cell(workers, connections, rows) for workers in given.workers or [1, 2] for connections, rows in pairs]
-    samples, reasons = run(everybody, made, cells, rounds=given.rounds, seconds=given.seconds)
+    with tempfile.TemporaryDirectory(prefix="gonogo-bench-") as folder:
+        everybody = contenders(made, ours.sealed(made, Path(folder)), tuple(given.only))
+        samples, reasons = run(everybody, made, cells, rounds=given.rounds, seconds=given.seconds)
     found = Samples(samples, everybody)
     text = f"{_machine()}\n\n{goal_table(found)}\n\n{tables(found, reasons)}"
     print(text)

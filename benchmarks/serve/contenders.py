@@ -34,12 +34,14 @@ class Contender:
     predicts: bool = True
 
 
-def contenders(material: Material, only: tuple[str, ...] = ()) -> list[Contender]:
-    """All, or those whose name begins with one of `only`. Installs what has to be installed."""
+def contenders(material: Material, sealed: Path, only: tuple[str, ...] = ()) -> list[Contender]:
+    """All, or those whose name begins with one of `only`. Installs what has to be installed. `sealed` is our release."""
     makers: dict[str, Callable[[], Contender]] = {
-        "ours": lambda: _ours("ours", "gonogo, rows by name", material, "ours"),
-        "ours_oip": lambda: _ours("ours_oip", "gonogo, Open Inference Protocol", material, "ours_oip"),
-        "ours_unmonitored": lambda: _ours("ours_unmonitored", "gonogo, rows by name, monitoring off", material, "ours", forgetful=True),
+        "ours": lambda: _ours("ours", "gonogo, rows by name", material, sealed, "ours"),
+        "ours_oip": lambda: _ours("ours_oip", "gonogo, Open Inference Protocol", material, sealed, "ours_oip"),
+        "ours_unmonitored": lambda: _ours(
+            "ours_unmonitored", "gonogo, rows by name, monitoring off", material, sealed, "ours", forgetful=True
+        ),
         "echo": lambda: _echo(material),
         "limit": lambda: _limit(material),
         **{peer.name: partial(_peer, peer, material) for peer in peers()},
@@ -89,15 +91,13 @@ def _limit(material: Material) -> Contender:
     return Contender("limit", "C epoll loop with the forest inside", "bound", dialect("instances", material.names), command)
 
 
-def _ours(name: str, title: str, material: Material, asked: str, *, forgetful: bool = False) -> Contender:
-    folder = material.folder / "sealed"
-
+def _ours(name: str, title: str, material: Material, sealed: Path, asked: str, *, forgetful: bool = False) -> Contender:
     def command(port: int, workers: int, scratch: Path) -> list[str]:
-        return ours.command(ours.store(folder, scratch / "store"), port)
+        return ours.command(ours.store(sealed, scratch / "store"), port)
 
     def told(workers: int) -> dict[str, str]:
         return {"TEST_PROCESSES": str(workers)} | (
             {"TEST_WORKER": str(HERE / "ours.py"), "PYTHONPATH": str(ours.ROOT)} if forgetful else {}
         )
 
-    return Contender(name, title, "ours", ours.asked(asked, material), command, told)
+    return Contender(name, title, "ours", ours.asked(asked, material, sealed), command, told)

@@ -41,12 +41,10 @@ class Service(Protocol):
     def route(self, *arms: tuple[str, int], stable: str) -> dict[str, Any]: ...
 
 
-def sealed(material: Material, versions: Sequence[str] = ("1.0.0",)) -> Path:
-    """A folder with `releases`, `keys` and an API key, made anew: what is measured is the code as it is now."""
+def sealed(material: Material, folder: Path, versions: Sequence[str] = ("1.0.0",)) -> Path:
+    """Fill an empty folder with `releases`, `keys` and an API key: what is measured is the code as it is now."""
     import sample
 
-    folder = material.folder / "sealed"
-    shutil.rmtree(folder, ignore_errors=True)
     project = folder / "project"
     project.mkdir(parents=True)
     for name in ("forest.onnx", "train.csv", "test.csv"):
@@ -62,9 +60,9 @@ def sealed(material: Material, versions: Sequence[str] = ("1.0.0",)) -> Path:
     return folder
 
 
-def asked(name: str, material: Material) -> Dialect:
-    """How our server is asked, with the key that it demands."""
-    key = (material.folder / "sealed" / "key").read_text(encoding="ascii")
+def asked(name: str, material: Material, folder: Path) -> Dialect:
+    """How our server is asked, with the key that it demands. `folder` is as `sealed` left it."""
+    key = (folder / "key").read_text(encoding="ascii")
     return replace(dialect(name, material.names, SYSTEM), headers=f"authorization: Bearer {key}\r\n")
 
 

@@ -89,15 +89,18 @@ class Running:
                 total += sum(map(int, fields[11:13]))
         return total / TICKS
 
-    def memory_mb(self, kind: str = "Pss") -> float:
-        """Memory of all processes, in 10^6 bytes: by proportional set size, in which shared pages count once; or `Anonymous`, which no
-        other program's coming and going changes."""
-        total = 0
+    def memory_mb(self) -> float:
+        """Proportional set size of all processes, in 10^6 bytes: shared pages count once."""
+        return sum(self.memory("Pss").values())
+
+    def memory(self, kind: str) -> dict[int, float]:
+        """Memory of each process in 10^6 bytes, of a kind that smaps_rollup of proc(5) names."""
+        found = {}
         for pid in self.pids():
             with suppress(OSError):
                 lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-                total += next((int(line.split()[1]) for line in lines if line.startswith(f"{kind}:")), 0)
-        return total * 1024 / 1e6
+                found[pid] = next((int(line.split()[1]) for line in lines if line.startswith(f"{kind}:")), 0) * 1024 / 1e6
+        return found
 
     def descriptors(self) -> int:
         """Open descriptors of all processes."""

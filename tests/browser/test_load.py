@@ -15,7 +15,7 @@ pytestmark = pytest.mark.xdist_group("browser")
 
 CURVE = [[0.0, 0.4], [0.5, 1.25], [0.9, 2.0], [0.95, 2.5], [0.99, 8.0], [0.999, 14.0], [1.0, 20.0]]
 DOCUMENT: dict[str, Any] = {
-    "target": "https://service.internal.example:8443/" + "long" * 30, "release": "late-arrivals@1.0.0", "requests": 100000,
+    "target": "https://service.internal.example:8443/" + "long" * 30, "release": "late-arrivals@1.0.0", "good": False, "requests": 100000,
     "concurrency": 100, "errors": 12, "error_kinds": {"status 503": 11, "wrong golden scores": 1}, "p50_ms": 1.25, "p95_ms": 2.5,
     "p99_ms": 8.0, "mean_ms": 1.5, "max_ms": 20.0, "throughput": 498.5, "seconds": 200.0, "answers_compared": 90000,
     "max_answer_difference": 3e-8, "memory_mb": 104.4, "golden_checked": 10000, "golden_wrong": 1, "rate": 500.0, "behind_ms": 0.21,

@@ -8,7 +8,8 @@ from typing import Any
 from gonogo.reports.load import render_load_html, render_load_text
 
 DOCUMENT: dict[str, Any] = {
-    "target": "http://127.0.0.1:8400", "release": "small@1.0.0", "requests": 1000, "concurrency": 100, "errors": 0, "error_kinds": {},
+    "target": "http://127.0.0.1:8400", "good": True,
+    "release": "small@1.0.0", "requests": 1000, "concurrency": 100, "errors": 0, "error_kinds": {},
     "p50_ms": 1.25, "p95_ms": 2.5, "p99_ms": 8.0, "mean_ms": 1.5, "max_ms": 20.0, "throughput": 41234.5, "seconds": 0.02,
     "answers_compared": 700, "max_answer_difference": 0.0, "memory_mb": 104.4, "golden_checked": 100, "golden_wrong": 0, "rate": None,
     "behind_ms": None, "warm_up": {"requests": 400, "stable": True, "medians_ms": [2.0, 1.3, 1.3, 1.2]}, "releases": {"small@1.0.0": 1000},
@@ -32,7 +33,8 @@ def test_the_text_says_how_it_was_sent_and_how_long_it_took() -> None:
 def test_a_schedule_errors_and_the_sealed_baseline_are_said() -> None:
     text = render_load_text(
         {
-            **DOCUMENT, "rate": 500.0, "behind_ms": 0.12, "errors": 7, "error_kinds": {"status 503": 4, "wrong golden scores": 3},
+            **DOCUMENT, "good": False,
+            "rate": 500.0, "behind_ms": 0.12, "errors": 7, "error_kinds": {"status 503": 4, "wrong golden scores": 3},
             "baseline": BASELINE, "max_answer_difference": "inf", "golden_wrong": 3, "releases": {"small@1.0.0": 900, "small@1.1.0": 93},
         }
     )  # fmt: skip
@@ -43,6 +45,12 @@ def test_a_schedule_errors_and_the_sealed_baseline_are_said() -> None:
     assert "of another label or class" in text
     assert "3 with other scores than sealed" in text
     assert "answered by small@1.0.0 (900), small@1.1.0 (93)" in text
+
+
+def test_answers_that_differ_are_no_success() -> None:
+    text = render_load_text({**DOCUMENT, "good": False, "max_answer_difference": 2e-6})
+    assert "✗ one row got answers that differ by more than 1e-6" in text
+    assert 'class="banner no-go"' in render_load_html({**DOCUMENT, "good": False, "max_answer_difference": 2e-6})
 
 
 def test_a_load_test_of_an_older_format_is_a_baseline_without_a_curve() -> None:

@@ -51,7 +51,13 @@ class LoadTested:
     baseline: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return {"target": self.target, "release": self.release, "baseline": self.baseline, **self.result.to_json()}
+        return {
+            "target": self.target,
+            "release": self.release,
+            "good": self.result.good,
+            "baseline": self.baseline,
+            **self.result.to_json(),
+        }
 
 
 def loadtest(

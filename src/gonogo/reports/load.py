@@ -25,6 +25,8 @@ def render_load_text(document: Document) -> str:
         lines.append(f"  {title} {document[name]:>9.2f} ms   95 %: {within(document, name):<20}{then and f'   sealed: {then} ms'}")
     lines += [f"  {line}" for line in seen(document)]
     lines += [f"  ✗ {count} × {kind}" for kind, count in document["error_kinds"].items()]
+    if not document["good"] and not document["errors"]:
+        lines.append("  ✗ one row got answers that differ by more than 1e-6")
     return joined(printable(line).rstrip() for line in lines)
 
 

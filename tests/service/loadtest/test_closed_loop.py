@@ -71,6 +71,7 @@ def test_answers_of_one_release_to_one_row_are_compared(odd, difference):
         result = load(url, [{"a": 1}, {"a": 2}], requests=100, concurrency=4)
     assert result.errors == 0
     assert result.max_answer_difference == difference
+    assert result.good == (difference <= 1e-6)
     assert result.answers_compared >= 90
     json.dumps(result.to_json(), allow_nan=False)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from gonogo.evidence.checks.load import SAME
 from gonogo.stats.latency import LatencyHistogram
 from gonogo.stats.order import quantile_ranks
 
@@ -80,6 +81,11 @@ class LoadResult:
     behind_ms: float | None = None
     warm_up: Mapping[str, Any] = field(default_factory=dict)
     releases: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def good(self) -> bool:
+        """Every request was answered right, and every row always the same."""
+        return not self.errors and (self.max_answer_difference is None or self.max_answer_difference <= SAME)
 
     def to_json(self) -> dict[str, Any]:
         document = asdict(self)
