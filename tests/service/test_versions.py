@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import signal
+import struct
 import time
 from dataclasses import replace
 
@@ -56,6 +57,46 @@ def test_a_version_that_is_asked_for_answers_whoever_gets_the_traffic_and_is_boo
     assert {release: row["n"] for release, row in counts["0"].items()} == {OLD: 1, NEW: 1}
     assert {release: row["n"] for release, row in counts["1"].items()} == {OLD: 1}
     assert new.snapshot()["counters"] == {}
+
+
+def infer(port, target, binary=False):
+    """(status, release, document) of one request of the Open Inference Protocol; with binary input and output when asked."""
+    inputs = [{"name": "x", "datatype": "FP32", "shape": [1]}, {"name": "k", "datatype": "INT64", "shape": [1]}]
+    headers, tail = {}, b""
+    if binary:
+        parts = [struct.pack("<f", 0.25), struct.pack("<q", 3)]
+        for tensor, part in zip(inputs, parts, strict=True):
+            tensor["parameters"] = {"binary_data_size": len(part)}
+        tail = b"".join(parts)
+    else:
+        inputs[0]["data"], inputs[1]["data"] = [0.25], [3]
+    head = json.dumps({"inputs": inputs, "parameters": {"binary_data_output": binary}}).encode()
+    if binary:
+        headers = {"Inference-Header-Content-Length": str(len(head)), "Content-Type": "application/octet-stream"}
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("POST", target, head + tail, headers)
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    length = answer.getheader("inference-header-content-length")
+    assert (length is not None) == (binary and answer.status == 200)
+    return answer.status, answer.getheader("x-gonogo-release"), json.loads(body[: int(length)] if length else body)
+
+
+@pytest.mark.parametrize("binary", [False, True], ids=["json", "binary"])
+def test_a_version_in_the_address_answers_and_a_canary_speaks_the_same_protocol(crew, binary):
+    old, _ = two(crew, 5000)
+    for version, release in (("1.1.0", NEW), ("1.0.0", OLD)):
+        status, named, document = infer(crew.port, f"/v2/models/small/versions/{version}/infer", binary)
+        assert (status, named, document["model_version"]) == (200, release, version)
+    status, _, document = infer(crew.port, "/v2/models/small/versions/9.9.9/infer", binary)
+    assert (status, "9.9.9" in document["error"]) == (404, True)
+    seen = {infer(crew.port, "/v2/models/small/infer", binary)[:2] for _ in range(40)}
+    assert seen == {(200, OLD), (200, NEW)}
+    counts = old.snapshot()["counters"]
+    assert {release: row["n"] for release, row in counts["0"].items()} == {OLD: 1, NEW: 1}
+    assert sum(row["n"] for row in counts["1"].values()) == 40
+    assert not any(row["bad"] for row in counts["1"].values())
 
 
 def test_a_version_that_is_not_there_or_not_ready_is_refused_and_never_answered_by_another(crew):
