@@ -7,7 +7,12 @@ import pkgutil
 
 import benchmarks
 
-LONG = {"fuzz": "python -m benchmarks.fuzz", "serve": "make bench-serve", "soak": "python -m benchmarks.soak"}
+LONG = {
+    "fuzz": "python -m benchmarks.fuzz",
+    "oip_parity": "python -m benchmarks.oip_parity",
+    "serve": "make bench-serve",
+    "soak": "python -m benchmarks.soak",
+}
 
 for module in pkgutil.iter_modules(benchmarks.__path__):
     if module.name in LONG:
