@@ -64,18 +64,20 @@ def run(
     """All samples, and why the missing are missing."""
     samples: list[Sample] = []
     reasons: dict[str, str] = {}
-    for turn in range(rounds):
-        turns = [(one, workers) for one in everybody for workers in sorted({cell.workers for cell in cells})]
-        for one, workers in random.sample(turns, len(turns)):
-            try:
-                for sample in measure(
-                    one, made, [cell for cell in cells if cell.workers == workers], turn=turn, warm=seconds / 4, seconds=seconds
-                ):
-                    samples.append(sample)
-                    print(_line(sample), file=sys.stderr, flush=True)
-            except Unfit as error:
-                reasons[one.name] = str(error)
-                print(f"  {one.name}, {workers} workers: {error}", file=sys.stderr, flush=True)
+    turns = [(one, workers) for one in everybody for workers in sorted({cell.workers for cell in cells})]
+    try:
+        for turn in range(rounds):
+            for one, workers in random.sample(turns, len(turns)):
+                mine = [cell for cell in cells if cell.workers == workers]
+                try:
+                    for sample in measure(one, made, mine, turn=turn, warm=seconds / 4, seconds=seconds):
+                        samples.append(sample)
+                        print(_line(sample), file=sys.stderr, flush=True)
+                except Unfit as error:
+                    reasons[one.name] = str(error)
+                    print(f"  {one.name}, {workers} workers: {error}", file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        print("stopped; the tables have what was measured so far", file=sys.stderr)
     return samples, reasons
 
 
