@@ -181,3 +181,26 @@ def test_an_answer_that_nobody_asked_for_ends_the_connection(tmp_path):
             assert not connection.usable
 
     asyncio.run(go())
+
+
+def test_the_arm_gets_the_callers_trace_and_request_id_and_never_their_key(tmp_path):
+    heads = []
+    trace, span = b"0af7651916cd43dd8448eb211c80319c", b"b7ad6b7169203331"
+
+    async def go():
+        async with arm(tmp_path / "s", echo, heads) as forwarder:
+            headers = {
+                "x_request_id": b"r-1",
+                "traceparent": b"00-%b-%b-01" % (trace, span),
+                "authorization": b"Bearer gng_x",
+                "x_api_key": b"gng_y",
+            }
+            await forwarder.predict(asked(b"body", **headers), 5)
+
+    asyncio.run(go())
+    [head] = heads
+    assert b"\r\nx-request-id: r-1\r\n" in head
+    assert b"\r\ntraceparent: 00-%b-" % trace in head
+    assert span not in head
+    assert head.count(b"x-request-id") == head.count(b"traceparent") == 1
+    assert b"gng_" not in head

@@ -18,7 +18,7 @@ from gonogo.service.trace import onward
 
 MOST_IN_FLIGHT = 256
 MOST_IDLE = 64
-KEPT = (b"content-type", b"accept", b"inference-header-content-length", b"x-request-id", b"traceparent")
+KEPT = (b"content-type", b"accept", b"inference-header-content-length")
 
 
 class Forwarder:
