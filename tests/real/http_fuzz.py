@@ -1,7 +1,7 @@
 """What both fuzz runs share, the short one of the tests and the long one of `python -m benchmarks.fuzz`: inputs, and what must hold.
 
 A connection of ours stands on a wire in memory, so that an input is fed in any pieces and the end of it is seen at once. Seeds are the
-files in `tests/properties/seeds` (bodies, and requests that were once found to be trouble) and the table of hostile requests.
+files in `tests/properties/seeds` (bodies in each form, and what was once found to be trouble) and the table of hostile requests.
 """
 
 import re
@@ -10,6 +10,9 @@ from pathlib import Path
 import httptools
 
 from gonogo.service.codec import Codec
+from gonogo.service.codecs.arrow import ARROW
+from gonogo.service.codecs.numpy_file import NUMPY
+from gonogo.service.codecs.oip import BINARY, HEADER_LENGTH
 from gonogo.service.exchange import Exchange
 from gonogo.service.http import HttpConnection, HttpServer, Limits
 from gonogo.service.wire import RequestRefused
@@ -27,14 +30,36 @@ JSON_TOKENS = (
     b"{", b"}", b"[", b"]", b":", b",", b'"', b"\\", b"\\u0000", b"\\ud800", b"null", b"true", b"NaN", b"1e999", b"-0", b"1e-400", b"0x1",
     b'"x"', b'"features"', b'"inputs"', b'"data"', b'"shape"', b"[[[[", b"\xff", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"9" * 400,
 )  # fmt: skip
+NUMBERS = (
+    *(number.to_bytes(size, "little", signed=True) for size in (1, 2, 4, 8) for number in (0, 1, -1, 2 ** (8 * size - 1) - 1)),
+    *(b"<f8", b"|O", b"<U9", b"True", b"(", b"(2,", b"[]", b"'"),
+)
 
 
 def request_seeds() -> list[bytes]:
     return [case.wire for case in CASES] + [file.read_bytes() for file in sorted(SEEDS.glob("*.http"))]
 
 
-def body_seeds() -> list[bytes]:
-    return [file.read_bytes() for file in sorted(SEEDS.glob("*.json"))]
+#: What a body of each ending says of itself; for tensors the length of their JSON comes with it.
+KINDS = {".json": {}, ".npy": {b"content-type": NUMPY}, ".arrow": {b"content-type": ARROW}, ".bin": {b"content-type": BINARY}}
+
+
+def body_seeds() -> dict[str, list[bytes]]:
+    """By ending."""
+    return {kind: [file.read_bytes() for file in sorted(SEEDS.glob(f"*{kind}"))] for kind in KINDS}
+
+
+def spoiled_body(random, seeds: dict[str, list[bytes]]) -> tuple[str, bytes, dict[bytes, bytes]]:
+    """Its ending, the body, and its headers."""
+    kind = random.choice(list(seeds))
+    if kind == ".json":
+        return kind, mutated(random, seeds[kind], JSON_TOKENS), {}
+    body = mutated(random, seeds[kind], NUMBERS)
+    headers = dict(KINDS[kind])
+    if kind == ".bin":
+        end = body.rfind(b"]}") + 2 if random.randint(0, 9) else random.randint(0, len(body) + 5)
+        headers[HEADER_LENGTH] = b"%d" % end
+    return kind, body, headers
 
 
 def mutated(random, seeds: list[bytes], tokens=TOKENS) -> bytes:
