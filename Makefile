@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test lint bench bench-serve setup servers lock clean
+.PHONY: demo test lint bench bench-serve schemathesis setup servers lock clean
 
 demo: setup
 	$(BIN)/python systems/late_arrivals/demo.py $(if $(KEEP),--keep)
@@ -24,6 +24,11 @@ bench: setup
 # Our server beside its peers, each installed into an environment of its own under .cache; about an hour. ARGS=--quick for a look.
 bench-serve: setup
 	$(BIN)/python -m benchmarks.serve $(ARGS)
+
+# The long run of tests/service/pages/test_schemathesis.py: EXAMPLES of each operation of the service's OpenAPI document.
+EXAMPLES ?= 500
+schemathesis: setup
+	SCHEMATHESIS_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n 0 tests/service/pages/test_schemathesis.py
 
 setup: $(STAMP)
 
