@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import struct
 import time
 from dataclasses import replace
@@ -206,6 +207,17 @@ def test_a_shadow_computes_the_same_requests_and_is_compared_and_is_no_traffic(c
     counts = old.snapshot()["counters"]
     assert {epoch: set(arms) for epoch, arms in counts.items()} == {"1": {OLD}}
     assert new.snapshot()["counters"] == {}
+
+
+def test_what_a_shadow_computed_can_be_told_from_answers_by_its_id(crew):
+    worker = crew.start(OLD)
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(worker.path))
+        connection.sendall(
+            b"POST /predict HTTP/1.1\r\nhost: x\r\nx-gonogo-shadow: 1\r\ncontent-length: 36\r\n\r\n"
+            + b'{"features": {"x": 0.25, "k": 3   }}'
+        )
+        assert b"x-gonogo-prediction-id: shadow-" in connection.recv(4000)
 
 
 def test_a_shadow_gets_its_share_only(crew):

@@ -40,7 +40,7 @@ from gonogo.service.exchange import Exchange
 from gonogo.service.loading import Served
 from gonogo.service.pages.site import Pages
 from gonogo.service.routing import WHOLE, Arm, RoutingTable
-from gonogo.service.shadow import Shadow, no_counts
+from gonogo.service.shadow import COPY, Shadow, no_counts
 from gonogo.service.sticky import Exposure, Sticky
 from gonogo.service.trace import identify
 from gonogo.service.upward import Upward
@@ -202,7 +202,10 @@ class Answering:
         elif b"?" in exchange.target and self._pages.explains(exchange, codec, books=False):
             return
         else:
-            self.batcher.add(PlainAsk(self, exchange, codec))
+            ask = PlainAsk(self, exchange, codec)
+            if COPY in exchange.headers:
+                ask.prediction_id = f"shadow-{ask.prediction_id}"  # a log of predictions can tell it from an answer that somebody got
+            self.batcher.add(ask)
 
     def trial(self, exchange: Exchange) -> None:
         """The listener of a process that serves one release alone: it answers, and is counted under epoch 0."""

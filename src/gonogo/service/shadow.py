@@ -30,7 +30,7 @@ MOST_WAITING = 256
 MOST_BYTES = 16 << 20
 MOST_AT_ONCE = 8
 DEADLINE_SECONDS = 5.0
-HEADERS = b"x-gonogo-shadow: 1\r\n"
+COPY = b"x-gonogo-shadow"  #: the header that marks a copy
 
 
 def no_counts() -> dict[str, Any]:
@@ -45,7 +45,7 @@ class Shadow:
         self.socket = socket
         self.share_bp = share_bp
         self._counts = counts
-        self._forwarder = Forwarder(socket, release, HEADERS)
+        self._forwarder = Forwarder(socket, release, COPY + b": 1\r\n")
         self._waiting: deque[tuple[Exchange, bytes, bytes]] = deque()
         self._bytes = 0
         self._tasks: set[asyncio.Task[None]] = set()
