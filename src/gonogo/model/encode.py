@@ -22,7 +22,7 @@ import numpy as np
 
 from gonogo.base.table import Table
 from gonogo.errors import DataError
-from gonogo.model.packing import DTYPES, EXACT, LARGEST, Doubt, Packer, record_of
+from gonogo.model.packing import DTYPES, EXACT, LARGEST, Doubt, Packer, Record, record_of
 from gonogo.model.runtime import Array
 from gonogo.model.schema import Feature, GraphInput, Schema
 
@@ -99,6 +99,14 @@ class RowEncoder:
             except (Doubt, msgspec.MsgspecError, ValueError):
                 pass  # the careful path below says what is wrong, or finds that nothing is
         return self.judge(rows)
+
+    def encode_records(self, records: Sequence[Record]) -> dict[str, Array]:
+        """Records (see `packing.py`) likewise."""
+        try:
+            return self.packer.pack(records)
+        except Doubt:
+            names = [feature.name for feature in self.packer.features]
+            return self.judge([dict(zip(names, record, strict=True)) for record in records])
 
     def judge(self, rows: Sequence[Any]) -> dict[str, Array]:
         """The careful path: as `encode`."""

@@ -25,7 +25,7 @@ from gonogo.model.encode import RowErrors, encoder_for
 from gonogo.model.packing import Doubt
 from gonogo.model.predict import labels
 from gonogo.model.runtime import Array
-from gonogo.service.codec import Asked, Codec, refused_rows
+from gonogo.service.codec import Asked, Codec, arrays_of, refused_rows
 from gonogo.service.exchange import Exchange
 from gonogo.service.loading import Served
 from gonogo.service.model_calls import ModelCalls, Outcome, OutOfTime
@@ -187,20 +187,13 @@ class Batcher:
         parts: list[dict[str, Array]] = []
         for number, part in enumerate(wanted):
             try:
-                parts.append(self._alone(part))
+                parts.append(arrays_of(self._encoder, part))
             except RowErrors as error:
                 self._refuse(group.asks[number], refused_rows(error))
             else:
                 kept.append(number)
         group = _Group([group.asks[number] for number in kept], [wanted[number] for number in kept])
         return group, {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}
-
-    def _alone(self, part: Asked) -> dict[str, Array]:
-        if part.records is None:
-            assert part.arrays is not None
-            return part.arrays
-        names = [feature.name for feature in self._encoder.packer.features]
-        return self._encoder.encode([dict(zip(names, record, strict=True)) for record in part.records])
 
     def _settle(self, group: _Group, batch: dict[str, Array], outcome: Outcome) -> None:
         """Reply to all if all went well; else each is to be computed alone, and one that was alone has failed."""

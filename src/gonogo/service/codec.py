@@ -42,6 +42,11 @@ class Codec(Protocol):
         """Status, content type and body for a request that cannot be answered."""
 
 
+def arrays_of(encoder: RowEncoder, asked: Asked) -> dict[str, Array]:
+    """What one request asks for, as arrays by graph input. Raises RowErrors."""
+    return asked.arrays if asked.arrays is not None else encoder.encode_records(asked.records or ())
+
+
 def judged(encoder: RowEncoder, rows: Sequence[Any], most: int) -> dict[str, Array]:
     """Rows as objects of features, as arrays. Raises RequestRefused: 413 above `most` rows, 422 naming every value that cannot be used."""
     if len(rows) > most:

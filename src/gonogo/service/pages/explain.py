@@ -22,7 +22,7 @@ from gonogo.errors import ModelError
 from gonogo.model.encode import encode_rows, encoder_for
 from gonogo.model.predict import scores
 from gonogo.model.runtime import Array
-from gonogo.service.codec import Asked, Codec
+from gonogo.service.codec import Asked, Codec, arrays_of
 from gonogo.service.exchange import Exchange
 from gonogo.service.pages.features import typical_row
 from gonogo.service.pages.page import Host
@@ -116,7 +116,7 @@ class Explaining:
     def _compute(self, asked: Asked, late: threading.Event) -> list[dict[str, Any]]:
         """In the thread: one explanation a row. Stops between rows when nobody waits any more."""
         served, schema = self.host.served, self._schema
-        batch = asked.arrays if asked.arrays is not None else self._encoded(asked)
+        batch = arrays_of(encoder_for(schema), asked)
         if not self._background and self._compared is not None:
             self._background = encode_rows(schema, [self._compared])
         explained = []
@@ -143,11 +143,6 @@ class Explaining:
                 }
             )
         return explained
-
-    def _encoded(self, asked: Asked) -> dict[str, Array]:
-        encoder = encoder_for(self._schema)
-        names = [feature.name for feature in encoder.packer.features]
-        return encoder.encode([dict(zip(names, record, strict=True)) for record in asked.records or ()])
 
     def _about(self) -> bytes:
         told = {"name": EXPLAINER, "source": SOURCE, "orders": ORDERS, "seed": SEED, "tolerance": TOLERANCE}
