@@ -24,6 +24,7 @@ from gonogo.service.http import HttpServer, Limits
 from gonogo.service.loading import served_bundle
 from gonogo.service.routing import WHOLE, Arm, RoutingTable
 from gonogo.service.upward import Alone
+from http_fuzz import SEEDS
 from small_bundle import put_bundle
 
 RELEASE = "small@1.0.0"
@@ -111,6 +112,12 @@ def ask(port, method, target, body=None, headers=()):
     return answer.status, {name.lower(): value for name, value in answer.getheaders()}, content
 
 
+INFER = json.dumps({
+    "inputs": [
+        {"name": "x", "shape": [1], "datatype": "FP64", "data": [0.25]},
+        {"name": "k", "shape": [1], "datatype": "INT64", "data": [3]},
+    ]
+}).encode()  # fmt: skip
 GZIP = (("content-encoding", "gzip"),)
 CASES = {
     "a row": (200, "POST", "/predict", GOOD),
@@ -118,6 +125,9 @@ CASES = {
     "a query that means nothing": (200, "POST", "/predict?a=b", GOOD),
     "a packed body": (200, "POST", "/predict", gzip.compress(GOOD), *GZIP),
     "a large answer, packed": (200, "POST", "/predict", MANY, ("accept-encoding", "gzip")),
+    "infer of the open protocol": (200, "POST", "/v2/models/small/infer", INFER),
+    "infer that is refused": (422, "POST", "/v2/models/small/infer", INFER.replace(b'"k"', b'"j"')),
+    "a NumPy file": (200, "POST", "/predict", (SEEDS / "records.npy").read_bytes(), ("content-type", "application/x-npy")),
     "another version": (404, "POST", "/predict", GOOD, ("x-gonogo-version", "9.9.9")),
     "not JSON": (400, "POST", "/predict", b"{"),
     "no body": (400, "POST", "/predict", b""),
