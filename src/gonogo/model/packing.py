@@ -129,7 +129,8 @@ class _Block:
     def _with_nulls(self, cells: Sequence[Record]) -> Array:
         if self.dtype not in LARGEST:
             raise ValueError
-        found = np.array(cells, dtype=self._numpy)
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is judged below
+            found = np.array(cells, dtype=self._numpy)
         absent = np.isnan(found)
         if int(absent.sum()) != sum(value is None for cell in cells for value in cell):
             raise ValueError

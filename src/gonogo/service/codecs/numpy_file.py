@@ -46,7 +46,11 @@ class NumpyCodec:
                 return Asked(self, len(array), arrays=self._encoder.packer.pack_matrices({self._whole: array}))
             except Doubt:
                 pass
-        rows = rows_of(self._columns(array), self._most_rows)
+        try:
+            columns = self._columns(array)
+        except SystemError:  # what NumPy hands to Python for a letter beyond Unicode
+            raise RequestRefused(400, "The NumPy file has text that is no Unicode.") from None
+        rows = rows_of(columns, self._most_rows)
         return Asked(self, len(rows), arrays=judged(self._encoder, rows, self._most_rows))
 
     def _columns(self, array: Array) -> dict[str, Any]:
