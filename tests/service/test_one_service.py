@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -143,3 +144,13 @@ def test_a_release_that_does_not_verify_is_not_loaded(service):
     status, problem = ask(service, "/load", json.dumps({"release": NEW}))
     assert status == 403
     assert "model.onnx" in problem["detail"]
+
+
+def test_many_who_ask_at_once_get_sums_that_hold_what_they_saw_answered(service):
+    def own(number):
+        before = ask(service, "/stats")[1]["releases"].get(OLD, {"n": 0})["n"]
+        predict(service, 1)
+        return ask(service, "/stats")[1]["releases"][OLD]["n"] > before
+
+    with ThreadPoolExecutor(16) as pool:
+        assert all(pool.map(own, range(48)))

@@ -75,6 +75,7 @@ class Fleet:
         self._roster = Roster(folder / "workers.json")
         self._prepared: dict[str, _Prepared] = {}
         self._listeners: dict[str, socket.socket] = {}
+        self._refreshing: asyncio.Task[None] | None = None
         self._retired: dict[str, Any] = {}  # what releases counted whose crews were dismissed
 
     # ---- what there is
@@ -122,7 +123,17 @@ class Fleet:
         return {"socket": str(self.socket_path(release)), "digest": crew.digest, **crew.muster(asyncio.get_running_loop().time())}
 
     async def refresh_counters(self) -> None:
-        """Ask every worker that is not hung for its counters, and wait a moment for the answers."""
+        """Have every worker that is not hung say its counters anew, and wait a moment for the answers. Those who ask at once share an
+        asking that began after they came."""
+        begun = self._refreshing
+        if begun is not None and not begun.done():
+            await asyncio.shield(begun)
+        latest = self._refreshing
+        if latest is None or latest is begun:
+            latest = self._refreshing = asyncio.create_task(self._refresh())
+        await asyncio.shield(latest)
+
+    async def _refresh(self) -> None:
         now = asyncio.get_running_loop().time()
         before = {worker: worker.snapshot for crew in self.crews.values() if crew.healthy(now) for worker in crew.ready_workers}
         for worker in before:
