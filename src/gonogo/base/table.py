@@ -130,11 +130,11 @@ class TableFiles:
         return None if value is None else self.kinds[table][name]
 
     def batches(self, table: str, names: Sequence[str], size: int) -> Iterator[list[tuple[Any, ...]]]:
-        """Named columns of all rows, in order, at most `size` rows at a time; a missing value is None."""
+        """Named columns of all rows, in order, at most `size` rows at a time; a missing value is None. Ask nothing else meanwhile."""
         query = f"SELECT {', '.join(self.column(table, name) for name in names)} FROM {table}"  # noqa: S608 - names are quoted
-        with self._connection.cursor() as reading, self._reading():
-            reading.execute(query)
-            while rows := reading.fetchmany(size):
+        with self._reading():
+            self._connection.execute(query)
+            while rows := self._connection.fetchmany(size):
                 yield rows
 
     def sample(self, table: str, names: Sequence[str], most: int, *, by: str | None = None) -> Table:
