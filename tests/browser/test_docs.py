@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from browsing import FAINT, OUTSIDE, SCREENSHOTS
-from supervised import Service, serving
+from supervised import NEW, Service, serving
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.xdist_group("browser")
 @pytest.fixture(scope="module")
 def service(sealed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with serving(tmp_path_factory.mktemp("docs"), sealed) as running:
-        yield running.start()
+        yield running.start(NEW)  # it carries an explainer
 
 
 class Opened:
@@ -73,11 +73,22 @@ def test_nothing_sticks_out_nothing_is_too_faint_and_nothing_comes_from_elsewher
 
 def test_the_example_that_is_filled_in_gets_an_answer(opened: Opened) -> None:
     answer = opened.predict()
-    assert answer["release"] == "small@1.0.0"
+    assert answer["release"] == NEW
     assert opened.page.locator("#answer .label").inner_text() == answer["predictions"][0]["label"]
     assert opened.page.locator("#answer tbody tr").count() == 2
     assert float(opened.page.get_by_label("amount").input_value()) == pytest.approx(0.0, abs=3)
     assert opened.page.get_by_label("city").input_value() in ("paris", "london", "oslo")
+
+
+def test_an_explanation_is_shown_when_it_is_asked_for(opened: Opened) -> None:
+    opened.page.get_by_label("explain the answer").check()
+    opened.page.get_by_label("amount").fill("1.5")
+    explained = opened.predict()["explanations"][0]
+    table = opened.page.locator("#answer table").nth(1)
+    assert "What moved the score of 1" in table.locator("caption").inner_text()
+    assert table.locator("tbody th").all_inner_texts() == sorted(
+        explained["contributions"], key=lambda name: -abs(explained["contributions"][name])
+    )
 
 
 def test_every_problem_is_said_at_its_field_and_the_first_has_the_focus(opened: Opened) -> None:

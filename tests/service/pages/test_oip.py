@@ -61,6 +61,12 @@ def test_the_metadata_of_the_model_is_exact(client, both):
     }
     assert client.get_model_metadata("small") == expected
     assert client.get_model_metadata("small", "1.0.0") == expected
+    assert client.get_model_metadata("small", "1.1.0") == expected  # of another process, which has the same tensors
+
+
+def test_the_metadata_of_another_version_are_its_own_words(ask, both):
+    answer = ask("GET", "/v2/models/small/versions/1.1.0")
+    assert (answer.status, answer.headers["x-gonogo-release"]) == (200, NEW)
 
 
 def test_the_repository_lists_what_runs_and_is_changed_by_operators_alone(client, both):

@@ -8,14 +8,18 @@ and MLServer's extension; loading by it is not offered, because a release is loa
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from urllib.parse import unquote
 
+from gonogo.errors import UnreachableError
+from gonogo.service.client import connect_unix, request_bytes
 from gonogo.service.codecs.tensors import describe
 from gonogo.service.exchange import Exchange
 from gonogo.service.pages.page import Host, Route
 from gonogo.service.wire import RequestRefused, to_json
 
+OTHER_SECONDS = 2.0  #: longest another release is waited for
 EXTENSIONS = ("binary_tensor_data", "model_repository")
 PLATFORMS = {
     "onnx": "onnx_onnxv1",
@@ -30,6 +34,7 @@ class OipPages:
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self._tasks: set[asyncio.Task[None]] = set()
         self._system, _, self._version = host.served.release.partition("@")
 
     def routes(self) -> list[Route]:
@@ -88,9 +93,26 @@ class OipPages:
         elif rest:
             self._refuse(exchange, 404, "There is no such path in the Open Inference Protocol as it is spoken here.")
         elif version != self._version:
-            self._refuse(exchange, 404, f"Only a worker of {name}@{version} knows its tensors; this one serves {self._version}.")
+            task = asyncio.get_running_loop().create_task(self._of_other(exchange, f"{name}@{version}"))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         else:
             self._read(exchange, self._metadata(sorted(running)))
+
+    async def _of_other(self, exchange: Exchange, release: str) -> None:
+        """Another release's own words about itself, over its Unix socket."""
+        try:
+            async with asyncio.timeout(OTHER_SECONDS):
+                connection = await connect_unix(str(self._host.view["releases"][release]["socket"]))
+                try:
+                    response = await connection.request(request_bytes("GET", exchange.path.decode("latin-1"), "release"))
+                finally:
+                    connection.close()
+        except (UnreachableError, TimeoutError, KeyError) as error:
+            self._host.on_fault(error)
+            self._refuse(exchange, 503, f"{release} does not answer.", b"retry-after: 1\r\n")
+        else:
+            exchange.answer(response.status, response.body, headers=f"x-gonogo-release: {release}\r\n".encode())
 
     def _running(self) -> dict[str, bool]:
         """The versions that run, with whether they are ready. This process is."""
