@@ -9,10 +9,9 @@ import json
 import math
 import struct
 
-import nanoarrow
-import nanoarrow.ipc
 import numpy as np
 import onnx
+import pyarrow
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -210,14 +209,13 @@ def as_fortran_matrix(schema, rows):
 
 def as_arrow(schema, rows):
     columns = columns_of(rows)
-    kinds = {"FP64": nanoarrow.float64(), "INT64": nanoarrow.int64(), "BOOL": nanoarrow.bool_(), "BYTES": nanoarrow.string()}
+    kinds = {"FP64": pyarrow.float64(), "INT64": pyarrow.int64(), "BOOL": pyarrow.bool_(), "BYTES": pyarrow.string()}
     if not columns or any(datatype(values) is None for values in columns.values()):
         return None
-    own = {name: kinds[datatype(values)] for name, values in columns.items()}
-    children = [nanoarrow.c_array(values, own[name]) for name, values in columns.items()]
+    batch = pyarrow.record_batch({name: pyarrow.array(values, kinds[datatype(values)]) for name, values in columns.items()})
     file = io.BytesIO()
-    with nanoarrow.ipc.StreamWriter.from_writable(file) as writer:
-        writer.write_array(nanoarrow.c_array_from_buffers(nanoarrow.struct(own), len(rows), [None], children=children))
+    with pyarrow.ipc.new_stream(file, batch.schema) as writer:
+        writer.write_batch(batch)
     return b"/predict", {b"content-type": b"application/vnd.apache.arrow.stream; x=1"}, file.getvalue()
 
 
@@ -286,8 +284,7 @@ def outcome(service, spelt):
     if content_type == b"application/x-npy":
         return np.load(io.BytesIO(body), allow_pickle=False).tolist()
     if content_type == b"application/vnd.apache.arrow.stream":
-        stream = nanoarrow.ArrayStream(nanoarrow.ipc.InputStream.from_readable(io.BytesIO(body)))
-        return [[row["scores.no"], row["scores.yes"]] for row in stream.to_pylist()]
+        return [[row["scores.no"], row["scores.yes"]] for row in pyarrow.ipc.open_stream(body).read_all().to_pylist()]
     document = json.loads(body)
     if "outputs" in document:
         output = document["outputs"][1]
