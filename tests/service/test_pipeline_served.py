@@ -90,11 +90,13 @@ def test_an_unknown_category_is_a_422_that_names_row_and_feature(port: int) -> N
 
 def test_a_request_with_an_unknown_category_harms_no_other(port: int) -> None:
     def one(number: int) -> tuple[int, Any]:
-        return ask(port, {"amount": float(number), "city": "rome" if number % 5 == 0 else CITIES[number % 3]})
+        city = "rome" if number % 5 == 0 else CITIES[number % 3]
+        return ask(port, {"amount": float(number), "city": CITIES[0]}, {"amount": 0.0, "city": city})
 
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(one, range(1, 101)))
     assert [status for status, _ in answers] == [422 if number % 5 == 0 else 200 for number in range(1, 101)]
+    assert {error["row"] for status, body in answers if status == 422 for error in body["errors"]} == {1}  # of its own request
     good = [(number, body) for number, (status, body) in enumerate(answers, start=1) if status == 200]
     np.testing.assert_allclose([scored(body)[0] for _, body in good], [np.sqrt(number / 100) / 2 for number, _ in good], atol=1e-6)
 

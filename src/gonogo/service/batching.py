@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from itertools import accumulate
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -196,7 +198,7 @@ class Batcher:
         return group, {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}
 
     def _settle(self, group: _Group, batch: dict[str, Array], outcome: Outcome) -> None:
-        """Reply to all if all went well; else each is to be computed alone, and one that was alone has failed."""
+        """Reply to all if all went well; else those that are not at fault are computed again, and one that was alone has failed."""
         asks, wanted = group
         try:
             if isinstance(outcome, Exception):
@@ -210,10 +212,10 @@ class Batcher:
                 written.append(part.codec.write(part, ask.prediction_id, names[start:end], plain[start:end]))
                 start = end
         except Exception as error:  # the boundary: whatever the model does, every request is answered
-            if len(asks) > 1:
+            if isinstance(error, RowErrors) and (len(asks) == 1 or error.total == len(error.errors)):
+                self._refuse_rows(group, error)  # by the model's pipeline: the requests are at fault, not the release
+            elif len(asks) > 1:
                 self._again.extend(_Group([ask], [part]) for ask, part in zip(asks, wanted, strict=True))
-            elif isinstance(error, RowErrors):  # of the model's pipeline: the request is at fault, not the release
-                self._refuse(asks[0], refused_rows(error))
             else:
                 self._fail(asks[0], error)
             return
@@ -223,6 +225,20 @@ class Batcher:
             self._on_fault(error)
         for ask, (content_type, body) in zip(asks, written, strict=True):
             self._deliver(ask, 200, content_type, body, False)
+
+    def _refuse_rows(self, group: _Group, error: RowErrors) -> None:
+        """Refuse the requests that have values which the pipeline refuses; the others are computed again, together."""
+        asks, wanted = group
+        first = [0, *accumulate(part.rows for part in wanted)]
+        bad: dict[int, list[dict[str, Any]]] = {}
+        for one in error.errors:
+            number = bisect_right(first, one["row"]) - 1
+            bad.setdefault(number, []).append({**one, "row": one["row"] - first[number]})
+        for number, errors in bad.items():
+            self._refuse(asks[number], refused_rows(error if len(asks) == 1 else RowErrors(errors, len(errors))))
+        good = [number for number in range(len(asks)) if number not in bad]
+        if good:
+            self._again.append(_Group([asks[number] for number in good], [wanted[number] for number in good]))
 
     # ---- replies that are no predictions
 
