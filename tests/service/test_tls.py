@@ -100,6 +100,26 @@ def test_a_handshake_that_never_ends_or_is_none_is_cut(pair, hello):
         assert echo.faults == []
 
 
+def test_a_handshake_that_never_comes_does_not_hold_up_a_leaving_server(pair):
+    async def arriving(server):
+        return len(server._arriving)
+
+    async def leave(server):
+        server.stop_listening()
+        return await server.drained(8, idle=0.1)
+
+    silent = socket.socket()
+    with serving(Limits(read_seconds=60), certificate=Certificate(*pair)) as (port, _, on_loop), silent:
+        silent.settimeout(10)
+        silent.connect(("127.0.0.1", port))
+        deadline = time.monotonic() + 10
+        while not on_loop(arriving):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert on_loop(leave) is True
+        assert silent.recv(100) == b""
+
+
 def test_a_renewed_certificate_is_shown_without_a_restart_and_a_half_renewed_one_is_not(pair, tmp_path):
     certificate, key = pair
     first = certificate.read_text()

@@ -34,6 +34,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 _COUNT_SECONDS = 0.2
+_FAULTS_SHOWN = 50  #: tracebacks told to whoever runs the server; after that only the count goes on
 
 
 class _AsgiExchange(Exchange):
@@ -190,7 +191,8 @@ class AsgiApplication:
 
     def _fault(self, error: BaseException) -> None:
         self._counters.faults += 1
-        sys.stderr.write("".join(traceback.format_exception(error)))
+        if self._counters.faults <= _FAULTS_SHOWN:
+            sys.stderr.write("".join(traceback.format_exception(error)))
 
 
 def _target(scope: Scope) -> bytes:

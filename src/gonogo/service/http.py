@@ -183,6 +183,8 @@ class HttpServer:
             waited = time.monotonic() - start
             if waited > seconds + 1.0:
                 break
+            for task in self._arriving if idle is not None and waited >= idle else ():
+                task.cancel()  # nobody has asked anything there
             for connection in list(self.connections):
                 if waited >= seconds or (idle is not None and waited >= idle and connection.idle):
                     clean = False
