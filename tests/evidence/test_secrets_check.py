@@ -23,6 +23,7 @@ def values(measurement: Measurement) -> dict[str, Any]:
 AWS = "AKIA" + "IOSFODNN7QWERTYU"
 GITHUB = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
 PEM = "-----BEGIN " + "PRIVATE KEY-----\n" + "MC4CAQAwBQYDK2VwBCIEIJ" * 3 + "\n-----END PRIVATE KEY-----\n"
+OURS = "gng_" + "0123456789ab_" + "5ec2e7" * 10 + "5ec2"
 SLACK = "xox" + "b-123456789012-abcdefABCDEF123456"
 
 
@@ -45,6 +46,7 @@ def scan(tmp_path: Path, bundle: Callable[..., Any]) -> Callable[..., Measuremen
     "content",
     {
         "aws": f"key = '{AWS}'", "github": f"# {GITHUB}", "pem": PEM, "slack": f"https://x/{SLACK}",
+        "ours": f"curl -H 'x-api-key: {OURS}'",
         "url": "db = 'postgresql://app:s3cr3t-Pa55@db:5432/x'", "password": "PASSWORD = 'xK9#mQ2$vL7p'",
         "yaml": 'api_key: "9fK2mXq81LzPw0aB"',
         "json": '{"client_secret": "9fK2mXq81LzPw0aB"}', "env": "export DB_PASSWORD=9fK2mXq81LzPw0aB\n",
@@ -54,7 +56,7 @@ def test_a_secret_is_found_and_never_shown(scan: Any, content: str) -> None:
     found = scan("\n\n" + content)
     assert values(found)["hits"] >= 1
     assert "settings.py:3" in found.findings[0]
-    for secret in (AWS, GITHUB, SLACK, "s3cr3t-Pa55", "xK9#mQ2$vL7p", "9fK2mXq81LzPw0aB", "MC4CAQAwBQYDK2Vw"):
+    for secret in (AWS, GITHUB, SLACK, OURS, "s3cr3t-Pa55", "xK9#mQ2$vL7p", "9fK2mXq81LzPw0aB", "MC4CAQAwBQYDK2Vw"):
         assert secret not in str(found)
 
 

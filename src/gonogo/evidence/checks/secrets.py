@@ -39,6 +39,7 @@ SURE = {
     "Hugging Face token": re.compile(rb"\bhf_[A-Za-z0-9]{34,300}"),
     "PyPI token": re.compile(rb"\bpypi-[A-Za-z0-9_-]{50,300}"),
     "JSON web token": re.compile(rb"\beyJ[A-Za-z0-9_-]{15,500}\.eyJ[A-Za-z0-9_-]{15,4000}\.[A-Za-z0-9_-]{20,1000}"),
+    "API key of gonogo": re.compile(rb"\bgng_[0-9a-f]{12}_[0-9a-f]{64}\b"),
     "password in a URL": re.compile(rb"\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@\"'<>]{1,60}:(?P<secret>[^\s:/@\"'<>{}$]{4,100})@[A-Za-z0-9.-]+"),
 }
 #: An assignment of something called a secret. Only in text, and only when the value looks random or is long enough to be one.
