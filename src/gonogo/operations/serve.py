@@ -6,6 +6,7 @@ production, and after a crash the routes that were in force.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -25,7 +26,7 @@ from gonogo.service.cores import usable_cores
 from gonogo.service.logs import Form, Requests, service_log
 from gonogo.service.prediction_log.process import PredictionLog
 from gonogo.service.prediction_log.writer import WriterRules
-from gonogo.service.supervisor import run
+from gonogo.service.supervisor import Supervisor
 from gonogo.trust.keys import PublicKey
 
 _log = logging.getLogger(__name__)
@@ -79,10 +80,9 @@ def serve(
                 "and say --behind-proxy",
                 host,
             )
-        run(
+        supervisor = Supervisor(
             workspace.path,
             resolve,
-            initial,
             host=host,
             port=port,
             processes=processes or usable_cores(),
@@ -90,8 +90,8 @@ def serve(
             worker_log=worker_log,
             prediction_log=_prediction_log(workspace),
             audit=audit,
-            announce=announced,
         )
+        asyncio.run(supervisor.serve(initial, announce=announced))
 
 
 def _initial(workspace: Workspace, reference: str | None) -> tuple[str | None, Ref | None]:

@@ -27,9 +27,9 @@ from gonogo import settings
 from gonogo.base.clock import Clock, SystemClock, stamp
 from gonogo.base.names import Ref
 from gonogo.errors import ConflictError, GonogoError, UsageError
+from gonogo.service.asked import Asked
 from gonogo.service.control_server import Audit, ControlServer
 from gonogo.service.crew import Crew
-from gonogo.service.error_json import error_json
 from gonogo.service.fleet import Fleet, Resolve
 from gonogo.service.force import Force
 from gonogo.service.key_watch import KeyWatch
@@ -67,7 +67,6 @@ class Supervisor:
         audit: Audit = lambda actor, verb, release, outcome: None,
         clock: Clock | None = None,
     ) -> None:
-        self._audit = audit  # told who had a release loaded, and what came of it
         self.folder = service_folder(store)
         self.sockets = socket_folder(self.folder)
         self.boot_id = uuid.uuid4().hex
@@ -91,6 +90,7 @@ class Supervisor:
         self._force = Force(self._fleet, self._changes, processes)
         self._tables = Tables(self.folder / "route.json", self._fleet, self._force, self._clock)
         self._control = ControlServer(self, audit)
+        self._asked = Asked(self, audit)
         self._keys = KeyWatch(self.folder, host, processes)
         self._since = time.monotonic()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -331,33 +331,7 @@ class Supervisor:
         self._launch(self._tables.take_off(release, epoch, reason))
 
     def worker_asks(self, worker: WorkerProcess, verb: str, arguments: Mapping[str, Any], number: int) -> None:
-        self._launch(self._answer(worker, verb, arguments, number))
-
-    async def _answer(self, worker: WorkerProcess, verb: str, arguments: Mapping[str, Any], number: int) -> None:
-        try:
-            if verb == "totals":
-                value = await self.totals()
-            elif verb == "load":
-                value = await self._load(str(arguments.get("release")), str(arguments.get("actor") or ""))
-            else:
-                raise UsageError(f"Nobody can be asked for {verb!r}.")
-        except GonogoError as error:
-            worker.say({"kind": "told", "id": number, "ok": False, "error": error_json(error)})
-        else:
-            worker.say({"kind": "told", "id": number, "ok": True, "value": value})
-
-    async def _load(self, release: str, actor: str) -> dict[str, Any]:
-        """Start a release for a caller of the public address, on the record."""
-        outcome = "failed"
-        try:
-            value = await self.start_release(release)
-            outcome = "repeated" if value["already"] else "done"
-            return value
-        except GonogoError as error:
-            outcome = f"refused: {type(error).__name__}"
-            raise
-        finally:
-            self._audit(f"api-key:{actor}" if actor else "anybody", "load", release, outcome)
+        self._launch(self._asked.answer(worker, verb, arguments, number))
 
     def _enlist(self, release: str) -> Crew:
         return self._fleet.enlist(release, self._public)
@@ -378,35 +352,6 @@ class Supervisor:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("the supervisor met an error: %r", error, exc_info=error)
-
-
-def run(
-    store: Path,
-    resolve: Resolve,
-    initial: str | None = None,
-    *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    processes: int = 1,
-    tls: tuple[Path, Path] | None = None,
-    worker_log: WorkerLog | None = None,
-    prediction_log: PredictionLog | None = None,
-    audit: Audit = lambda actor, verb, release, outcome: None,
-    announce: Callable[[str], None] = lambda url: None,
-) -> None:
-    """Run a service in this process until SIGTERM or SIGINT. Raises what `Supervisor.start` raises."""
-    supervisor = Supervisor(
-        store,
-        resolve,
-        host=host,
-        port=port,
-        processes=processes,
-        tls=tls,
-        worker_log=worker_log,
-        prediction_log=prediction_log,
-        audit=audit,
-    )
-    asyncio.run(supervisor.serve(initial, announce=announce))
 
 
 def _choose_first(stored: ServiceState | None, initial: str | None) -> str:
