@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from gonogo.errors import AddressInUseError, ConflictError, FencedError, StorageError
 from gonogo.service.crew import BackOff, add_snapshots
+from gonogo.service.force import share_slots
 from gonogo.service.places import Roster, SoleOwner, control_socket, listen_public, make_private
 from gonogo.service.routing import Arm, RoutingTable
 from gonogo.service.table_file import ServiceState, TableFile, check_token, fence
@@ -211,3 +213,38 @@ def test_a_port_belongs_to_one_service():
             listener.close()
     with pytest.raises(AddressInUseError):
         listen_public("127.0.0.1", 70_000)
+
+
+@dataclass(eq=False)
+class Place:
+    """What the sharing of slots looks at in a worker process."""
+
+    place: int
+    sent: tuple[int, tuple[int, ...]] | None
+    acked: tuple[int, tuple[int, ...]] | None
+
+
+SLOTS = 4
+told = st.none() | st.tuples(st.integers(1, 3), st.sets(st.integers(0, SLOTS - 1)).map(lambda slots: tuple(sorted(slots))))
+crews = st.lists(st.tuples(st.integers(0, SLOTS - 1), told, told, st.booleans()), max_size=SLOTS, unique_by=lambda worker: worker[0])
+
+
+@given(crews)
+def test_every_slot_is_accepted_by_somebody_who_answers_as_long_as_anybody_does(crew):
+    workers = [Place(place, sent, acked) for place, sent, acked, _ in crew]
+    silent = {worker for worker, (*_, hangs) in zip(workers, crew, strict=True) if hangs}
+    shares = share_slots(workers, silent, SLOTS)
+    assert set(shares) == set(workers)
+    present = [worker for worker in workers if worker not in silent] or workers
+    for slot in range(SLOTS if workers else 0):
+        assert any(slot in shares[worker] for worker in present)
+    for worker in workers:
+        assert worker.place in shares[worker], "a worker always accepts from its own slot"
+
+
+def test_who_stands_in_for_another_stops_when_that_one_has_taken_its_slot_up():
+    old, fresh = Place(0, (1, (0, 1)), (1, (0, 1))), Place(1, None, None)
+    assert share_slots([old, fresh], set(), 2) == {old: (0, 1), fresh: (1,)}
+    fresh.sent = fresh.acked = (1, (1,))
+    assert share_slots([old, fresh], set(), 2) == {old: (0,), fresh: (1,)}
+    assert share_slots([old, fresh], {fresh}, 2) == {old: (0, 1), fresh: (1,)}
