@@ -3,6 +3,8 @@
     <store>/service/            0700
       supervisor.lock           held (flock) for the life of the supervisor, holds its process id
       route.json                table_file.py
+      api_keys.json             0600, who may ask (api_keys.py); api_keys.lock is held by whoever changes it
+      log.jsonl                 0600, the log of supervisor and workers (logs.py)
       sticky.key                0600, the secret that sticky callers' keys are hashed with
       workers.json              the processes it started, so that a successor can end what a killed supervisor left behind
       control.sock              0600, the control API
