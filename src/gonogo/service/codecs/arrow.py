@@ -40,13 +40,16 @@ class ArrowCodec:
 
     def _columns(self, body: bytes) -> dict[str, list[Any]]:
         arrow = _library()
+        buffer = arrow.py_buffer(body)
         try:
-            messages = arrow.ipc.MessageReader.open_stream(arrow.py_buffer(body))
-            schema = arrow.ipc.read_schema(messages.read_next_message())
-            self._check(arrow, schema)
-            return self._values(arrow, schema, messages)
+            for number, message in enumerate(arrow.ipc.MessageReader.open_stream(buffer)):
+                if message.type != ("record batch" if number else "schema") or (number and _compressed(message.metadata.to_pybytes())):
+                    raise RequestRefused(415, "A schema and plain record batches are read: no dictionaries, no compressed buffers.")
+            with arrow.ipc.open_stream(buffer) as stream:
+                self._check(arrow, stream.schema)
+                return self._values(arrow, stream)
         # What a reader in C++ raises; a table that is not where it should be.
-        except (arrow.ArrowException, ValueError, TypeError, OSError, MemoryError, OverflowError, StopIteration, StructError) as error:
+        except (arrow.ArrowException, ValueError, TypeError, OSError, MemoryError, OverflowError, StructError) as error:
             raise RequestRefused(400, f"The body is no Arrow stream that can be read: {str(error)[:200]}.") from None
 
     def _check(self, arrow: ModuleType, schema: Any) -> None:
@@ -61,18 +64,16 @@ class ArrowCodec:
                 holds = f"Column {str(field.name)[:NAME_SHOWN]!r} holds {str(field.type)[:NAME_SHOWN]}"
                 raise RequestRefused(415, f"{holds}; numbers, booleans and text are read.")
 
-    def _values(self, arrow: ModuleType, schema: Any, messages: Any) -> dict[str, list[Any]]:
-        found: dict[str, list[Any]] = {name: [] for name in schema.names}
+    def _values(self, arrow: ModuleType, stream: Any) -> dict[str, list[Any]]:
+        names = stream.schema.names
+        found: dict[str, list[Any]] = {name: [] for name in names}
         count = 0
-        for message in messages:
-            if message.type != "record batch" or _compressed(message.metadata.to_pybytes()):
-                raise RequestRefused(415, "Only plain record batches are read: no dictionaries, no compressed buffers.")
-            batch = arrow.ipc.read_record_batch(message, schema)
+        for batch in stream:
             batch.validate(full=True)
             count += batch.num_rows
             if count > self._most_rows:
                 raise RequestRefused(413, f"A request may have {self._most_rows} rows at most.")
-            for name, column in zip(schema.names, batch.columns, strict=True):
+            for name, column in zip(names, batch.columns, strict=True):
                 found[name] += (column.cast(arrow.float32()) if arrow.types.is_float16(column.type) else column).to_pylist()
         return found
 
