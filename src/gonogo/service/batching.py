@@ -224,7 +224,10 @@ class Batcher:
         except Exception as error:  # monitoring must not keep anybody from an answer
             self._on_fault(error)
         for ask, (content_type, body) in zip(asks, written, strict=True):
-            self._deliver(ask, 200, content_type, body, False)
+            try:
+                ask.deliver(200, content_type, body, False)
+            except Exception as error:  # one connection's trouble must not keep the others from their replies
+                self._on_fault(error)
 
     def _refuse_rows(self, group: _Group, error: RowErrors) -> None:
         """Refuse the requests that have values which the pipeline refuses; the others are computed again, together."""
@@ -248,7 +251,10 @@ class Batcher:
         except Exception as error:  # the boundary: whatever a codec does, the request is answered
             self._on_fault(error)
             reply = (500, *problem(500, "The request could not be answered."))
-        self._deliver(ask, *reply, bad)
+        try:
+            ask.deliver(*reply, bad)
+        except Exception as error:  # one connection's trouble, as above
+            self._on_fault(error)
 
     def _turn_away(self, ask: Ask, why: str) -> None:
         ask.exchange.reply_headers += b"retry-after: 1\r\n"
@@ -261,9 +267,3 @@ class Batcher:
         else:
             refusal = RequestRefused(500, "The release failed to compute this request.")
         self._refuse(ask, refusal, bad=True)
-
-    def _deliver(self, ask: Ask, status: int, content_type: bytes, body: bytes, bad: bool) -> None:
-        try:
-            ask.deliver(status, content_type, body, bad)
-        except Exception as error:  # one connection's trouble must not keep the others from their replies
-            self._on_fault(error)

@@ -63,6 +63,9 @@ def prediction_writer(schema: Schema, release: str) -> Callable[[str, Sequence[s
     scores_of = _scores_type(classes)
 
     def write(prediction_id: str, names: Sequence[str], scores: Sequence[Sequence[float]]) -> bytes:
+        if len(names) == 1:  # most requests: spared the loop
+            name, row = names[0], scores[0]
+            return _encode(_Answer(release, prediction_id, [_Prediction(name, row[judged[name]], scores_of(*row))]))
         predictions = [_Prediction(name, row[judged[name]], scores_of(*row)) for name, row in zip(names, scores, strict=True)]
         return _encode(_Answer(release, prediction_id, predictions))
 
