@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,21 @@ def test_an_event_carries_its_facts_and_a_fault_its_traceback(file):
     assert fault["level"] == "error"
     assert fault["traceback"].splitlines()[0] == "Traceback (most recent call last):"
     assert fault["traceback"].splitlines()[-1] == "ValueError: broken"
+
+
+@pytest.mark.filterwarnings("always")
+def test_what_ends_a_process_and_what_python_warns_of_are_lines_too(file):
+    def work():
+        with logging_to(Lines(file)):
+            warnings.warn("an old way", DeprecationWarning, stacklevel=1)
+            raise ZeroDivisionError("the end")
+
+    with pytest.raises(ZeroDivisionError):
+        work()
+    warned, crash = written(file)
+    assert "an old way" in warned["message"]
+    assert crash["event"] == "crash"
+    assert crash["traceback"].endswith("ZeroDivisionError: the end\n")
 
 
 @pytest.mark.parametrize("form", ["json", "text"])

@@ -32,8 +32,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gonogo import settings
+from gonogo.errors import GonogoError
 from gonogo.service.exchange import Exchange
 from gonogo.service.trace import trace_id
+
+_log = logging.getLogger(__name__)
 
 Form = Literal["text", "json"]
 Requests = Literal["all", "errors", "none"]
@@ -247,15 +250,21 @@ def service_log(folder: Path, form: Form, requests: Requests) -> Iterator[Worker
 
 @contextmanager
 def logging_to(*handlers: Lines) -> Iterator[None]:
-    """Have the events of this process written by `handlers` until the block ends."""
+    """Have the events of this process written by `handlers` until the block ends, Python's warnings and what ends the block among them."""
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.INFO)
+    logging.captureWarnings(True)
     for handler in handlers:
         root.addHandler(handler)
     try:
         yield
+    except Exception as error:
+        if not isinstance(error, GonogoError):  # those are refusals, and told to whoever asked
+            _log.critical("the process ends by an error: %r", error, exc_info=error, extra=facts("crash"))
+        raise
     finally:
+        logging.captureWarnings(False)
         for handler in handlers:
             root.removeHandler(handler)
             handler.close()
