@@ -162,3 +162,15 @@ def test_parameters_are_an_object_or_not_there(ask, place, wrong):
 
     assert ask("POST", "/v2/models/small/infer", body(wrong)).status == 400
     assert ask("POST", "/v2/models/small/infer", body(None)).status == 200
+
+
+@pytest.mark.parametrize("wrong", [None, True, 5.2e15, [], {}, [[]], [None], {"a": 1}, -1, [-536870913], [1e300], [2**40], "\ud95a"])
+@pytest.mark.parametrize("member", ["name", "shape", "datatype", "data", "parameters"])
+def test_no_member_of_a_tensor_can_be_such_that_the_release_seems_to_fail(ask, member, wrong):
+    given = {"name": "amount", "shape": [1], "datatype": "FP32", "data": [1], member: wrong}
+    answer = ask(
+        "POST", "/v2/models/small/infer", {"inputs": [given, {"name": "city", "shape": [1], "datatype": "BYTES", "data": ["oslo"]}]}
+    )
+    assert answer.status in (200, 400, 413, 422)
+    usable = {"data": ([None], [-536870913], [2**40]), "parameters": (None, {}, {"a": 1})}
+    assert (answer.status == 200) is (wrong in usable.get(member, ()))

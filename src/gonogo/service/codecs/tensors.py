@@ -53,7 +53,7 @@ def read_tensor(given: Any, binary: bytes, start: int, most_values: int) -> tupl
         raise RequestRefused(400, 'Every input must be an object with "name", "shape", "datatype" and "data".')
     name, datatype, shape = given["name"], given.get("datatype"), given.get("shape")
     what = f"Input {name[:NAME_SHOWN]!r}"
-    if datatype != "BYTES" and datatype not in DTYPES:
+    if not isinstance(datatype, str) or (datatype != "BYTES" and datatype not in DTYPES):
         raise RequestRefused(400, f"{what} has no datatype of the protocol: {str(datatype)[:40]!r}.")
     if not isinstance(shape, list) or not shape or not all(type(size) is int and 0 <= size < 2**31 for size in shape):
         raise RequestRefused(400, f"{what} has no shape: a list of whole numbers is needed.")
