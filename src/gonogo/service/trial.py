@@ -83,14 +83,13 @@ class TrialServer:
             connection.close()
 
     def peak_memory_mb(self) -> float | None:
-        """The most memory that the serving process has held so far (resident, proc(5)), in 10^6 bytes; None where there is no /proc."""
+        """The most memory that the serving process has held so far (resident, proc(5)), and the model's own child where it has one.
+
+        In 10^6 bytes, the peaks of all processes of the trial's session added up; None where there is no /proc.
+        """
         assert self._process is not None
-        try:
-            status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii", errors="replace")
-        except OSError:
-            return None
-        peak = re.search(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)
-        return None if peak is None else int(peak.group(1)) * 1024 / 1e6
+        peaks = [_peak(process) for process in Path("/proc").glob("[0-9]*") if _session(process) == self._process.pid]
+        return sum(peaks) * 1024 / 1e6 if any(peaks) else None
 
     def __enter__(self) -> TrialServer:
         try:
@@ -162,3 +161,20 @@ class TrialServer:
                 self._process.wait()
         if self._log is not None:
             self._log.close()
+
+
+def _session(process: Path) -> int:
+    """The session of a process of /proc; 0 when it has gone."""
+    try:
+        return int((process / "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[3])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _peak(process: Path) -> int:
+    """The most KiB that a process of /proc has held; 0 when it has gone."""
+    try:
+        found = re.search(r"^VmHWM:\s*(\d+) kB$", (process / "status").read_text(encoding="ascii", errors="replace"), re.MULTILINE)
+    except OSError:
+        return 0
+    return int(found.group(1)) if found else 0
