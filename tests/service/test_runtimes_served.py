@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from gonogo.checklist.project import load_project
 from gonogo.model.sandbox import Sandbox
 from gonogo.release.bundle import Bundle, build_bundle
 from gonogo.service.trial import TrialServer
-from runtime_models import Real, marked, real, training
+from runtime_models import Real, marked, packed_zip, real, training
 
 LIGHT = [marked(name) for name in ("callable", "lightgbm", "skops", "torchscript", "xgboost")]
 FILES = {"callable": "m.zip", "lightgbm": "m.txt", "skops": "m.skops", "torchscript": "m.pt", "xgboost": "m.ubj"}
@@ -76,6 +77,17 @@ def test_a_trial_answers_as_the_source_library(built: tuple[Real, Bundle]) -> No
             for city, status in (("crash", 500), ("text", 500), ("leave", 500)):
                 assert trial.request("POST", "/predict", body(model, 1, city)).status == status
             np.testing.assert_allclose(said(trial.request("POST", "/predict", body(model, 3)).body), expected(model, 3), atol=1e-5)
+
+
+def test_the_memory_of_a_trial_is_that_of_the_model_s_own_child_too(tmp_path: Path) -> None:
+    scoring = "import numpy as np\nBALLAST = np.ones(40_000_000)\n\ndef predict(batch):\n    return np.full(len(batch['x']), 0.5)\n"
+    model = replace(real("callable"), data=packed_zip({"scoring.py": scoring}))
+    bundle = build_bundle(load_project(write_project(tmp_path, model)), Sandbox(120, 4096, accept_weaker=True), into=tmp_path / "bundles")
+    with TrialServer(bundle, accept_weaker=True) as trial:
+        assert trial.request("POST", "/predict", body(model, 1)).status == 200
+        peak = trial.peak_memory_mb()
+    assert peak is not None
+    assert 320 < peak < 2000
 
 
 def test_a_served_release_answers_as_the_source_library_and_names_its_device(built: tuple[Real, Bundle], crew: Any) -> None:
