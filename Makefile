@@ -32,15 +32,17 @@ schemathesis: setup
 
 setup: $(STAMP)
 
-# What tests need besides the locks: a browser, and in CI PyTorch and TensorFlow, which are too large to ask of everybody. Where one cannot
-# be had, its tests are skipped and say so; in CI they fail.
+# What tests need besides the locks: a browser, fronts, a C compiler; and in CI PyTorch and TensorFlow, which are too large to ask of
+# everybody. Where one cannot be had, its tests are skipped and say so; in CI they fail.
+PROGRAMS := chromium:chromium nginx:nginx-light caddy:caddy systemd-analyze:systemd cc:gcc cc:libc6-dev
 servers: setup
-	@[ -z "$$CI" ] || $(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
-	@[ -z "$$CI" ] || $(BIN)/python -c 'import tensorflow' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check tensorflow-cpu==2.21.0
-	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
+	@[ -z "$$CI" ] || $(BIN)/python -c 'import torch, tensorflow' 2>/dev/null || \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 tensorflow-cpu==2.21.0
+	@PATH=$$PATH:/usr/sbin; missing=; for each in $(PROGRAMS); do command -v $${each%%:*} >/dev/null || missing="$$missing $${each##*:}"; done; \
+	[ -z "$$missing" ] || { \
 	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get -qq update && \
-	  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium fonts-dejavu-core >/dev/null; \
-	} || echo "no Chromium, and it cannot be installed here: tests of pages in a browser are skipped"
+	  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing fonts-dejavu-core >/dev/null; \
+	} || echo "not installed, and cannot be here:$$missing; tests that need them are skipped"
 
 $(STAMP): requirements/build.lock requirements/dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "gonogo needs Python 3.11 or newer; set PYTHON=…")'
