@@ -79,7 +79,7 @@ class ModelCalls:
         try:
             values = self.compute(batch)
         except Exception as error:  # the boundary: whatever a model raises is an outcome
-            return error
+            return error if self.on_loop else OutOfTime()  # the watch has ended it
         finally:
             self._since = 0.0
         if len(values) >= TELLING_ROWS:  # golden requests are few, and a processor learns them by heart
