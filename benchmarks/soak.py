@@ -1,9 +1,10 @@
 """What the service does over time and under blows: `python -m benchmarks.soak --minutes 10`.
 
-Soak: load from many connections, opened anew every twenty seconds; memory and descriptors of all processes after each, and whether they
-grow: the slope with its interval. Swaps: hot swaps and rollbacks under load; a request fails that gets no answer or none of status 200,
-and an answer is wrong whose release was not live at any moment between its request's first byte and its own last one. Kills: kill -9 of
-one worker of several under load; how many requests fail, of what kind, and how long until the service is whole again.
+Soak: first bursts of ten thousand connections, by which what is kept for them has its size; then load from many connections, opened anew
+every twenty seconds; memory and descriptors of all processes after each, and whether they grow: the slope with its interval. Swaps: hot
+swaps and rollbacks under load; a request fails that gets no answer or none of status 200, and an answer is wrong whose release was not live
+at any moment between its request's first byte and its own last one. Kills: kill -9 of one worker of several under load; how many requests
+fail, of what kind, and how long until the service is whole again.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from gonogo.service.client import ClientConnection, connect_tcp
 OLD, NEW = f"{ours.SYSTEM}@1.0.0", f"{ours.SYSTEM}@1.1.0"
 CONNECTIONS = 100
 SLICE = 20.0  #: seconds of load between two looks at memory and descriptors
+BURSTS, BURST = 100, 0.1  #: of all connections, and seconds, before the soak
 PAUSE = 0.002  #: seconds between an answer and the client's next request
 GROWTH = 0.05  #: flat is what grows by less than this share over the whole soak
 
@@ -102,10 +104,12 @@ def soak(service: Served, made: Material, minutes: float) -> bool:
     write_requests(file, asked, blocks(made, 1))
     times, descriptors, answered, errors = [], [], 0, Counter[str]()
     memory: dict[int, list[float]] = {}
+    cores = os.sched_getaffinity(0)
+    for _ in range(BURSTS):
+        load(service.port, CONNECTIONS, file, asked.marker, warm=0, seconds=BURST, pinned=cores)
     began = time.monotonic()
     while (gone := time.monotonic() - began) < minutes * 60:
         seconds = max(1.0, min(SLICE, minutes * 60 - gone))
-        cores = os.sched_getaffinity(0)
         found = load(service.port, CONNECTIONS, file, asked.marker, warm=0, seconds=seconds, pinned=cores)
         answered += found["requests"]
         errors.update({kind: count for kind, count in found["kinds"].items() if count})
