@@ -56,7 +56,9 @@ def test_without_keys_everybody_is_let_in():
 
 
 @pytest.mark.parametrize(
-    "header", [{"authorization": f"Bearer {ANA_TEXT}"}, {"authorization": f"bearer {ANA_TEXT}"}, {"x_api_key": ANA_TEXT}]
+    "header",
+    [{"authorization": f"Bearer {ANA_TEXT}"}, {"authorization": f"bearer {ANA_TEXT}"}, {"x_api_key": ANA_TEXT}],
+    ids=["Bearer", "bearer", "x-api-key"],  # the texts are new in every process
 )
 def test_a_key_is_taken_from_either_header_and_names_the_caller(header):
     exchange = ask(door(ANA, OTTO), **header)
@@ -79,6 +81,21 @@ def test_a_key_is_taken_from_either_header_and_names_the_caller(header):
         LATE_TEXT,
         ANA.sha256,
         "\xff" * 81,
+    ],
+    ids=[
+        "empty",
+        "x",
+        "short",
+        "long",
+        "upper",
+        "other head",
+        "other secret",
+        "unknown",
+        "revoked",
+        "another's",
+        "expired",
+        "hash",
+        "bytes",
     ],
 )
 def test_unknown_wrong_expired_and_revoked_keys_get_one_and_the_same_answer(text):
@@ -104,7 +121,9 @@ def test_the_end_of_the_last_key_does_not_open_the_service():
 
 
 @pytest.mark.parametrize(
-    ("text", "may"), [(ANA_TEXT, ["reader"]), (OTTO_TEXT, ["reader", "operator"]), (ADA_TEXT, ["reader", "operator", "admin"])]
+    ("text", "may"),
+    [(ANA_TEXT, ["reader"]), (OTTO_TEXT, ["reader", "operator"]), (ADA_TEXT, ["reader", "operator", "admin"])],
+    ids=["reader", "operator", "admin"],
 )
 def test_each_role_may_what_the_ones_below_it_may(text, may):
     access = door(ANA, OTTO, ADA)
