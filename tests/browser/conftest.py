@@ -1,4 +1,4 @@
-"""One browser for all tests of pages."""
+"""A browser for the tests of a page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from playwright.sync_api import Browser, sync_playwright
 from browsing import executable
 
 
-@pytest.fixture(scope="session")
+# Playwright keeps an event loop running in this thread for as long as it is open: it must not outlast the file.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     path = executable()
     with sync_playwright() as playwright:
