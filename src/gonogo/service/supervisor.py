@@ -27,7 +27,6 @@ from gonogo import settings
 from gonogo.base.clock import Clock, SystemClock, stamp
 from gonogo.base.names import Ref
 from gonogo.errors import ConflictError, GonogoError, UsageError
-from gonogo.service.asked import Asked
 from gonogo.service.control_server import Audit, ControlServer
 from gonogo.service.crew import Crew
 from gonogo.service.fleet import Fleet, Resolve
@@ -37,6 +36,7 @@ from gonogo.service.logs import WorkerLog, facts
 from gonogo.service.places import SoleOwner, listen_public, make_private, service_folder, socket_folder, sticky_secret
 from gonogo.service.prediction_log.process import LogProcess, PredictionLog
 from gonogo.service.process import WORKER_COMMAND, Changes, WorkerProcess
+from gonogo.service.questions import Questions
 from gonogo.service.routing import WHOLE, Arm, RoutingTable
 from gonogo.service.table_file import ServiceState
 from gonogo.service.tables import Tables
@@ -90,7 +90,7 @@ class Supervisor:
         self._force = Force(self._fleet, self._changes, processes)
         self._tables = Tables(self.folder / "route.json", self._fleet, self._force, self._clock)
         self._control = ControlServer(self, audit)
-        self._asked = Asked(self, audit)
+        self._questions = Questions(self, audit)
         self._keys = KeyWatch(self.folder, host, processes)
         self._since = time.monotonic()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -326,12 +326,16 @@ class Supervisor:
             crew.worker_changed()
         self._tables.push()
         self._changes.notify()
+        if self._tables.known is not None:
+            table = self._tables.known.table
+            for release, reason in self._watch.look(table, time.monotonic()):
+                self._launch(self._tables.take_off(release, table.epoch, reason))
 
     def worker_tripped(self, worker: WorkerProcess, release: str, epoch: int, reason: str) -> None:
         self._launch(self._tables.take_off(release, epoch, reason))
 
     def worker_asks(self, worker: WorkerProcess, verb: str, arguments: Mapping[str, Any], number: int) -> None:
-        self._launch(self._asked.answer(worker, verb, arguments, number))
+        self._launch(self._questions.answer(worker, verb, arguments, number))
 
     def _enlist(self, release: str) -> Crew:
         return self._fleet.enlist(release, self._public)

@@ -18,8 +18,8 @@ class Whole(Protocol):
     async def start_release(self, release: str) -> dict[str, Any]: ...
 
 
-class Asked:
-    """Answers workers. `audit` is told who had a release loaded, and what came of it."""
+class Questions:
+    """Answers them, by `verb`. `audit` is told who had a release loaded, and what came of it."""
 
     def __init__(self, whole: Whole, audit: Audit) -> None:
         self._whole = whole
