@@ -75,9 +75,7 @@ class Rules:
         return cls(
             arm_deadline=settings.number("arm_deadline"),
             most_rows=int(settings.number("request_rows")),
-            breaker=BreakerRule(
-                int(settings.number("breaker_requests")), settings.number("breaker_window"), settings.number("breaker_share")
-            ),
+            breaker=BreakerRule.from_settings(),
         )
 
 
@@ -119,8 +117,8 @@ class Answering:
         self._on_tripped = on_tripped
         self._breakers: dict[str, Breaker] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._id_prefix = os.urandom(6).hex() + "-"
-        self._id_numbers = itertools.count(1)
+        # An iterator that is all C: one id for every request.
+        self.next_id: Callable[[], str] = map(f"{os.urandom(6).hex()}-%x".__mod__, itertools.count(1)).__next__
         self._whole = True  #: every request is this release's own
         self._sticky_header = b""
 
@@ -170,10 +168,12 @@ class Answering:
     def public(self, exchange: Exchange) -> None:
         if b"x-request-id" in exchange.headers or b"traceparent" in exchange.headers:
             identify(exchange)
-        if self.admission is not None and not self.admission.admit(exchange, ROLES.get(exchange.path, "reader")):
-            return
         target = exchange.target
-        codec = self.endpoints.get(target) or self._codec(exchange)
+        codec = self.endpoints.get(target)
+        role = "reader" if codec is not None else ROLES.get(exchange.path, "reader")
+        if self.admission is not None and not self.admission.admit(exchange, role):
+            return
+        codec = codec or self._codec(exchange)
         table = self.table
         if codec is None or exchange.method != b"POST":
             self._other(exchange, codec)
@@ -259,9 +259,6 @@ class Answering:
             self._start(self._arms.named(exchange, codec, release, runs["socket"]))
 
     # ---- what all of them need
-
-    def next_id(self) -> str:
-        return f"{self._id_prefix}{next(self._id_numbers):x}"
 
     def book(self, exchange: Exchange, epoch: int, release: str, status: int, *, bad: bool) -> None:
         self.counters.book((epoch, release, status, bad, time.perf_counter() - exchange.started))

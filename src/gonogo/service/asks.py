@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from gonogo.service.answer import Answering
 
 
+_clock = time.perf_counter
+
+
 class PlainAsk:
     """Answered by this release, booked by somebody else or already."""
 
@@ -34,21 +37,28 @@ class OwnAsk(PlainAsk):
 
     __slots__ = ("epoch",)
 
+    # Most requests are of this kind: what PlainAsk does is written out.
+
     def __init__(self, answering: Answering, exchange: Exchange, codec: Codec) -> None:
-        super().__init__(answering, exchange, codec)
+        self.answering = answering
+        self.exchange = exchange
+        self.codec = codec
+        self.prediction_id = answering.next_id()
         self.epoch = answering.epoch
 
     def deliver(self, status: int, content_type: bytes, body: bytes, bad: bool) -> None:
         answering = self.answering
+        exchange = self.exchange
         if answering.own_bad_leaves:
             if bad and answering.own_bad(self):
                 return
-            answering.book(self.exchange, self.epoch, answering.served.release, status, bad=bad)
+            answering.book(exchange, self.epoch, answering.served.release, status, bad=bad)
         else:
-            answering.counters.book((self.epoch, answering.served.release, status, bad, time.perf_counter() - self.exchange.started))
-        super().deliver(status, content_type, body, bad)
+            answering.counters.book((self.epoch, answering.served.release, status, bad, _clock() - exchange.started))
+        headers = b"%bx-gonogo-prediction-id: %b\r\n" % (answering.own_headers, self.prediction_id.encode())
+        exchange.answer(status, body, content_type=content_type, headers=headers)
         if answering.shadow is not None and status == 200:
-            answering.shadow.offer(self.exchange, content_type, body)
+            answering.shadow.offer(exchange, content_type, body)
 
 
 class NamedAsk(PlainAsk):
