@@ -3,7 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gonogo.service.arm_watch import ArmWatch
 from gonogo.service.breaker import Breaker, BreakerRule
+from gonogo.service.routing import Arm, RoutingTable
 
 RULE = BreakerRule(requests=20, window=5.0, share=0.5)
 
@@ -63,3 +65,37 @@ def test_the_window_counts_what_is_in_it(steps):
         perhaps = [b for t, b in booked if t > now - RULE.window - 1e-6]
         assert len(surely) <= breaker.requests <= len(perhaps)
         assert sum(surely) <= breaker.bad <= sum(perhaps)
+
+
+def test_answers_that_come_together_are_judged_as_one_by_one():
+    breaker = Breaker(RULE)
+    assert not breaker.add(100.0, 400, 0)
+    assert not breaker.add(100.1, 15, 15)
+    assert breaker.add(100.2, 5, 5)
+    assert "20 in a row" in breaker.reason
+
+
+def test_several_processes_that_each_see_too_little_take_an_arm_off_together():
+    counted = {1: [0, 0], 2: [0, 0]}
+    watch = ArmWatch(RULE, lambda epoch, release: tuple(counted[epoch]))
+    table = RoutingTable(1, 0, (Arm("a@1.0.0", 9000), Arm("a@1.1.0", 1000)), "a@1.0.0")
+    for number in range(1, 4):  # three pushes of six bad answers each
+        counted[1] = [6 * number, 6 * number]
+        assert not list(watch.look(table, 100.0 + number * 0.2))
+    counted[1] = [24, 24]
+    [(release, reason)] = watch.look(table, 100.8)
+    assert release == "a@1.1.0"
+    assert "24 of its 24 answers" in reason
+
+
+def test_what_was_counted_under_an_older_table_is_not_held_against_an_arm():
+    counted = {1: (15, 15), 2: (15, 15)}
+    watch = ArmWatch(RULE, lambda epoch, release: counted[epoch])
+    for epoch in (1, 2):
+        table = RoutingTable(epoch, 0, (Arm("a@1.0.0", 9000), Arm("a@1.1.0", 1000)), "a@1.0.0")
+        assert not list(watch.look(table, 100.0))
+
+
+def test_the_stable_arm_is_never_taken_off():
+    watch = ArmWatch(RULE, lambda epoch, release: (100, 100))
+    assert not list(watch.look(RoutingTable(1, 0, (Arm("a@1.0.0", 10_000),), "a@1.0.0"), 100.0))

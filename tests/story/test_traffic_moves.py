@@ -114,7 +114,8 @@ def test_a_failing_canary_goes_to_zero_although_the_controller_is_dead(stocked, 
         assert arms["late-arrivals@1.1.0"]["weight_bp"] == 2500
         os.killpg(controller.pid, signal.SIGKILL)
         controller.wait()
-        os.kill(arms["late-arrivals@1.1.0"]["pid"], signal.SIGSTOP)
+        for pid in arms["late-arrivals@1.1.0"]["pids"]:
+            os.kill(pid, signal.SIGSTOP)
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline and arms["late-arrivals@1.1.0"]["weight_bp"]:
             time.sleep(0.2)

@@ -82,7 +82,7 @@ def _arm(name: str, release: Mapping[str, Any], seen: Mapping[str, Any]) -> dict
         "weight_bp": release["weight_bp"],
         "alive": release["alive"],
         "healthy": release["healthy"],
-        "pid": release.get("pid"),
+        "pids": list(release.get("pids", ())),
         "n": sum(int(count["n"]) for count in counts),
         "bad": sum(int(count["bad"]) for count in counts),
         **quantiles,

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from gonogo import settings
+
 SLICES = 20  #: the window moves in this many steps, so that memory does not grow with traffic
 
 
@@ -23,6 +25,10 @@ class BreakerRule:
     requests: int = 20
     window: float = 5.0
     share: float = 0.5
+
+    @classmethod
+    def from_settings(cls) -> BreakerRule:
+        return cls(int(settings.number("breaker_requests")), settings.number("breaker_window"), settings.number("breaker_share"))
 
 
 class Breaker:
@@ -37,6 +43,10 @@ class Breaker:
 
     def book(self, now: float, *, bad: bool) -> bool:
         """Count one answer at time `now` (monotonic seconds). True when the rule is broken."""
+        return self.add(now, 1, int(bad))
+
+    def add(self, now: float, answers: int, bad: int) -> bool:
+        """Count answers of which so many were bad, in an order that is not known: a good one among them ends the row."""
         number = int(now * SLICES / self._rule.window)
         slices = self._slices
         while slices and slices[0][0] <= number - SLICES:
@@ -45,11 +55,11 @@ class Breaker:
             self.bad -= failed
         if not slices or slices[-1][0] != number:
             slices.append([number, 0, 0])
-        slices[-1][1] += 1
+        slices[-1][1] += answers
         slices[-1][2] += bad
-        self.requests += 1
+        self.requests += answers
         self.bad += bad
-        self.row = self.row + 1 if bad else 0
+        self.row = self.row + bad if bad == answers else 0
         if not bad or self.requests < self._rule.requests:
             return False
         return self.bad >= self._rule.share * self.requests or self.row >= self._rule.requests

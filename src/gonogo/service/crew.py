@@ -125,6 +125,11 @@ class Crew:
         silent = sum(worker.silent_for(now) > self._silence_seconds / 2 for worker in self.ready_workers)
         return {"size": self._size, "ready": len(self.ready_workers) - silent, "silent": silent}
 
+    @property
+    def snapshots(self) -> list[Mapping[str, Any]]:
+        """What its processes said last, and what those counted that are gone."""
+        return [self._base, *(worker.snapshot for worker in self.workers)]
+
     def totals(self) -> dict[str, Any]:
         """Cumulative counters of this release's processes, those that died included."""
         total: dict[str, Any] = self._base

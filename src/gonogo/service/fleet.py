@@ -96,6 +96,12 @@ class Fleet:
         crew = self.crews.get(release)
         return crew is not None and not crew.leaving and crew.healthy(asyncio.get_running_loop().time())
 
+    def counted(self, epoch: int, release: str) -> tuple[int, int]:
+        """Answers and bad answers of an arm under a table, by all processes that are or were."""
+        snapshots = [self._retired, *(snapshot for crew in self.crews.values() for snapshot in crew.snapshots)]
+        rows = [snapshot.get("counters", {}).get(str(epoch), {}).get(release) for snapshot in snapshots]
+        return sum(row["n"] for row in rows if row), sum(row["bad"] for row in rows if row)
+
     def totals(self) -> dict[str, Any]:
         """What all processes counted since this supervisor started, those that are gone included."""
         total = self._retired

@@ -27,6 +27,8 @@ from gonogo import settings
 from gonogo.base.clock import Clock, SystemClock, stamp
 from gonogo.base.names import Ref
 from gonogo.errors import ConflictError, GonogoError, UsageError
+from gonogo.service.arm_watch import ArmWatch
+from gonogo.service.breaker import BreakerRule
 from gonogo.service.control_server import Audit, ControlServer
 from gonogo.service.crew import Crew
 from gonogo.service.fleet import Fleet, Resolve
@@ -89,6 +91,7 @@ class Supervisor:
         self._fleet = Fleet(self.folder, self.sockets, resolve, self, self._changes, size=processes, command=command, keeps_output=keeps)
         self._force = Force(self._fleet, self._changes, processes)
         self._tables = Tables(self.folder / "route.json", self._fleet, self._force, self._clock)
+        self._watch = ArmWatch(BreakerRule.from_settings(), self._fleet.counted)
         self._control = ControlServer(self, audit)
         self._questions = Questions(self, audit)
         self._keys = KeyWatch(self.folder, host, processes)
