@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
-from browsing import FAINT, OUTSIDE, SCREENSHOTS
+from browsing import FAINT, OUTSIDE, SCREENSHOTS, Opened
 from supervised import NEW, Service, serving
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -25,19 +25,7 @@ def service(sealed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield running.start(NEW)  # it carries an explainer
 
 
-class Opened:
-    """The page as it was opened, with what went wrong on it and what it asked for."""
-
-    def __init__(self, browser: Browser, url: str, width: int, scheme: Any) -> None:
-        self.context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        self.page: Page = self.context.new_page()
-        self.problems: list[str] = []
-        self.requested: list[str] = []
-        self.page.on("console", lambda message: self.problems.append(f"{message.type}: {message.text}"))
-        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
-        self.page.on("request", lambda request: self.requested.append(request.url))
-        self.page.goto(f"{url}/docs")
-
+class DocsPage(Opened):
     def predict(self) -> Any:
         """Press the button; the answer that the page then shows."""
         with self.page.expect_response("**/predict*") as answered:
@@ -48,16 +36,16 @@ class Opened:
 
 
 @pytest.fixture
-def opened(request: pytest.FixtureRequest, browser: Browser, service: Service) -> Iterator[Opened]:
+def opened(request: pytest.FixtureRequest, browser: Browser, service: Service) -> Iterator[DocsPage]:
     width, scheme = getattr(request, "param", (390, "light"))
-    made = Opened(browser, service.url, width, scheme)
+    made = DocsPage(browser, f"{service.url}/docs", width, scheme)
     yield made
     made.context.close()
 
 
 @pytest.mark.parametrize("opened", [(w, s) for w in (390, 1400) for s in ("light", "dark")], indirect=True)
 def test_nothing_sticks_out_nothing_is_too_faint_and_nothing_comes_from_elsewhere(
-    opened: Opened, service: Service, request: pytest.FixtureRequest
+    opened: DocsPage, service: Service, request: pytest.FixtureRequest
 ) -> None:
     page = opened.page
     opened.predict()
@@ -71,7 +59,7 @@ def test_nothing_sticks_out_nothing_is_too_faint_and_nothing_comes_from_elsewher
     page.screenshot(path=SCREENSHOTS / f"docs-{width}-{scheme}.png", full_page=True)
 
 
-def test_the_example_that_is_filled_in_gets_an_answer(opened: Opened) -> None:
+def test_the_example_that_is_filled_in_gets_an_answer(opened: DocsPage) -> None:
     answer = opened.predict()
     assert answer["release"] == NEW
     assert opened.page.locator("#answer .label").inner_text() == answer["predictions"][0]["label"]
@@ -80,7 +68,7 @@ def test_the_example_that_is_filled_in_gets_an_answer(opened: Opened) -> None:
     assert opened.page.get_by_label("city").input_value() in ("paris", "london", "oslo")
 
 
-def test_an_explanation_is_shown_when_it_is_asked_for(opened: Opened) -> None:
+def test_an_explanation_is_shown_when_it_is_asked_for(opened: DocsPage) -> None:
     opened.page.get_by_label("explain the answer").check()
     opened.page.get_by_label("amount").fill("1.5")
     explained = opened.predict()["explanations"][0]
@@ -91,7 +79,7 @@ def test_an_explanation_is_shown_when_it_is_asked_for(opened: Opened) -> None:
     )
 
 
-def test_every_problem_is_said_at_its_field_and_the_first_has_the_focus(opened: Opened) -> None:
+def test_every_problem_is_said_at_its_field_and_the_first_has_the_focus(opened: DocsPage) -> None:
     page = opened.page
     page.get_by_label("amount").fill("1e39")
     told = opened.predict()
@@ -104,14 +92,14 @@ def test_every_problem_is_said_at_its_field_and_the_first_has_the_focus(opened: 
     assert "predictions" in opened.predict()
 
 
-def test_an_empty_field_of_a_nullable_feature_is_null(opened: Opened) -> None:
+def test_an_empty_field_of_a_nullable_feature_is_null(opened: DocsPage) -> None:
     opened.page.get_by_label("amount").fill("")
     with opened.page.expect_request("**/predict") as asked:
         opened.page.get_by_role("button", name="Predict").click()
     assert asked.value.post_data_json["features"]["amount"] is None
 
 
-def test_the_keyboard_alone_is_enough(opened: Opened) -> None:
+def test_the_keyboard_alone_is_enough(opened: DocsPage) -> None:
     page = opened.page
     page.get_by_label("amount").focus()
     page.keyboard.press("Tab")
@@ -123,7 +111,7 @@ def test_the_keyboard_alone_is_enough(opened: Opened) -> None:
     assert page.evaluate(f"{unnamed}.length") == 0
 
 
-def test_the_policy_forbids_what_the_page_does_not_need(opened: Opened) -> None:
+def test_the_policy_forbids_what_the_page_does_not_need(opened: DocsPage) -> None:
     blocked = opened.page.evaluate(
         """() => new Promise(done => {
              document.addEventListener('securitypolicyviolation', event => done(event.effectiveDirective));
@@ -132,7 +120,7 @@ def test_the_policy_forbids_what_the_page_does_not_need(opened: Opened) -> None:
     assert blocked == "script-src-elem"
 
 
-def test_the_examples_work_as_they_stand(opened: Opened) -> None:
+def test_the_examples_work_as_they_stand(opened: DocsPage) -> None:
     python = subprocess.run(
         [sys.executable, "-c", opened.page.locator("#python").inner_text()], capture_output=True, text=True, timeout=60, check=True
     )

@@ -6,13 +6,12 @@ import struct
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 import reported
-from browsing import FAINT, OUTSIDE, SCREENSHOTS, executable
+from browsing import FAINT, OUTSIDE, SCREENSHOTS, Opened, executable
 from gonogo.reports.html import render_html
 from gonogo.reports.report import Report
 
@@ -43,35 +42,23 @@ def long_words() -> Report:
     return replace(report, system=word, verdict=verdict, checklist=checklist, evidence={items[1].id: quality})
 
 
-class Opened:
-    """A page as it was opened, with what went wrong on it."""
-
-    def __init__(self, browser: Browser, file: Path, width: int, scheme: Any) -> None:
-        self.context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        self.page: Page = self.context.new_page()
-        self.problems: list[str] = []
-        self.requested: list[str] = []
-        self.page.on("console", lambda message: self.problems.append(f"{message.type}: {message.text}"))
-        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
-        self.page.on("request", lambda request: self.requested.append(request.url))
-        self.page.goto(file.as_uri())
-
+class ReportPage(Opened):
     def open_everything(self) -> None:
         self.page.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true; })")
 
 
 @pytest.fixture
-def opened(request: pytest.FixtureRequest, browser: Browser, tmp_path: Path) -> Iterator[Opened]:
+def opened(request: pytest.FixtureRequest, browser: Browser, tmp_path: Path) -> Iterator[ReportPage]:
     name, width, scheme = request.param.split("-")
     file = tmp_path / "report.html"
     file.write_text(render_html(long_words() if name == "long" else reported.full_report()), encoding="utf-8")
-    made = Opened(browser, file, int(width), scheme)
+    made = ReportPage(browser, file.as_uri(), int(width), scheme)
     yield made
     made.context.close()
 
 
 @pytest.mark.parametrize("opened", PAGES, indirect=True)
-def test_nothing_sticks_out_nothing_is_too_faint_and_nothing_goes_wrong(opened: Opened, request: pytest.FixtureRequest) -> None:
+def test_nothing_sticks_out_nothing_is_too_faint_and_nothing_goes_wrong(opened: ReportPage, request: pytest.FixtureRequest) -> None:
     page = opened.page
     for _ in ("as it opens", "with everything unfolded"):
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.evaluate(OUTSIDE)
@@ -93,7 +80,7 @@ def test_dark_is_dark_and_light_is_light(browser: Browser, tmp_path: Path) -> No
     file.write_text(render_html(reported.full_report()), encoding="utf-8")
     brightness = {}
     for scheme in SCHEMES:
-        opened = Opened(browser, file, 390, scheme)
+        opened = ReportPage(browser, file.as_uri(), 390, scheme)
         color = opened.page.evaluate("getComputedStyle(document.body).backgroundColor")
         brightness[scheme] = sum(int(part) for part in color.strip("rgb()").split(","))
         opened.context.close()
@@ -102,7 +89,7 @@ def test_dark_is_dark_and_light_is_light(browser: Browser, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("opened", ["full-390-light"], indirect=True)
-def test_an_item_unfolds_at_a_tap_and_links_lead_to_it(opened: Opened) -> None:
+def test_an_item_unfolds_at_a_tap_and_links_lead_to_it(opened: ReportPage) -> None:
     item = opened.page.locator("#item-tests-pass")
     assert not item.locator("table.facts").is_visible()
     item.locator("summary").first.click()

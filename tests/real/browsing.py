@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, Page
 
 SCREENSHOTS = Path(__file__).resolve().parents[2] / ".cache" / "screenshots"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -35,6 +37,20 @@ FAINT = """() => {
   }
   return [...new Set(found)];
 }"""
+
+
+class Opened:
+    """A page as it was opened, with what went wrong on it and what it asked for."""
+
+    def __init__(self, browser: Browser, url: str, width: int, scheme: Any) -> None:
+        self.context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        self.page: Page = self.context.new_page()
+        self.problems: list[str] = []
+        self.requested: list[str] = []
+        self.page.on("console", lambda message: self.problems.append(f"{message.type}: {message.text}"))
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("request", lambda request: self.requested.append(request.url))
+        self.page.goto(url)
 
 
 def executable() -> str:
