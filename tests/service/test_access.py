@@ -219,3 +219,28 @@ def test_where_others_can_ask_it_takes_a_key_and_says_how_to_make_one(host):
         check_exposure(host, [])
     assert "gonogo apikey new" in refused.value.hint
     check_exposure(host, [replace(ANA, revoked=stamp(NOW))])
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8400", "localhost", "LOCALHOST:1", "[::1]:8400", "a.localhost", "gpu-1", "10.0.0.7", ""])
+def test_without_keys_a_name_of_this_machine_is_answered(host):
+    assert ask(door(), host=host.lower()).status is None
+
+
+@pytest.mark.parametrize("limits", [{}, {"anybody": 1000.0}])
+@pytest.mark.parametrize("host", ["evil.example.com", "evil.example.com:8400", "127.0.0.1.example.com", "localhost.example.com", "a.b"])
+def test_without_keys_a_page_whose_name_was_turned_to_this_machine_is_not_answered(host, limits):
+    access = door(limits=limits)
+    assert ask(access, host="127.0.0.1:8400").status is None
+    assert ask(access, "operator", host=host).status == 421
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example.com", "null", "http://127.0.0.1:8401", "http://localhost:8400", ""])
+def test_without_keys_a_page_of_another_origin_is_not_answered(origin):
+    access = door()
+    for _ in range(2):
+        assert ask(access, "operator", host="127.0.0.1:8400", origin=origin).status == 403
+        assert ask(access, host="127.0.0.1:8400", origin="http://127.0.0.1:8400").status is None
+
+
+def test_with_keys_a_key_is_what_counts():
+    assert ask(door(ANA), host="models.example.org", origin="https://shop.example.org", x_api_key=ANA_TEXT).status is None

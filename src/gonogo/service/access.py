@@ -61,6 +61,14 @@ def check_exposure(host: str, keys: Sequence[ApiKey]) -> None:
         )
 
 
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches it; a name other than localhost counts as reachable."""
     try:
@@ -76,6 +84,7 @@ class Access:
         self._open = True
         self._keys: dict[bytes, _Key] = {}
         self._rates: Rates | None = None
+        self._host = b""  #: the name of this machine that was asked for last, where no keys are
 
     def put(self, document: Mapping[str, Any]) -> None:
         """Judge by `document` (see `told`) from the next request on. Anything else changes nothing and raises KeyError or ValueError."""
@@ -90,10 +99,12 @@ class Access:
 
     def admit(self, exchange: Exchange, role: str) -> bool:
         """Whether whoever asks may do what needs `role`; when not, it was answered: 401, 403 or 429. Sets `exchange.caller`."""
-        if self._open:
-            return True
         if not self._keys:
-            return self._within_rate(exchange, "", ANYBODY)
+            headers = exchange.headers
+            host = headers.get(b"host", b"")
+            if (host != self._host or b"origin" in headers) and not self._from_this_machine(exchange, host):
+                return False
+            return self._open or self._within_rate(exchange, "", ANYBODY)
         key = self._key_of(exchange)
         if key is None:
             return self._refuse(exchange, 401, "This needs an API key that is accepted here.", _CHALLENGE)
@@ -101,6 +112,18 @@ class Access:
         if key.level < _LEVEL[role]:
             return self._refuse(exchange, 403, f"This needs a key of the role {role}; {key.name} has the role {key.role}.", b"")
         return self._rates is None or self._within_rate(exchange, key.name, key.role)
+
+    def _from_this_machine(self, exchange: Exchange, host: bytes) -> bool:
+        """Without keys, a web page must not ask: neither across origins, nor under a name of its own that was turned to this address."""
+        name = host.decode("latin-1").rpartition("@")[2]
+        name = name.partition("]")[0].removeprefix("[") if name.startswith("[") else name.partition(":")[0]
+        if "." in name and not name.endswith(".localhost") and not _is_address(name):
+            return self._refuse(exchange, 421, "Without API keys this service answers to names of this machine only.", b"")
+        origin = exchange.headers.get(b"origin")
+        if origin is not None and origin.partition(b"://")[2].lower() != host.lower():
+            return self._refuse(exchange, 403, "Without API keys this service answers no page of another origin.", b"")
+        self._host = host
+        return True
 
     def _key_of(self, exchange: Exchange) -> _Key | None:
         headers = exchange.headers

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 
+from gonogo.base.names import Version
+from gonogo.errors import UsageError
 from gonogo.service.exchange import Exchange
 from gonogo.service.wire import RequestRefused
 
@@ -24,10 +26,13 @@ def named_in_path(path: bytes, system: str) -> bool:
 
 
 def asked_version(exchange: Exchange, system: str) -> str:
-    """The version that is asked for; "" when none is. Raises RequestRefused (400) when header and address name different ones."""
+    """The version that is asked for. Raises RequestRefused: 400 when header and address name different ones, 404 for what is none."""
     header = exchange.headers.get(HEADER, b"")
     match = _PATH.fullmatch(exchange.path)
     path = match[2] if match is not None and match[1] == system.encode() else b""
     if header and path and header != path:
         raise RequestRefused(400, "The address and the x-gonogo-version header ask for different versions.")
-    return (header or path).decode("latin-1")
+    try:
+        return str(Version.parse((header or path).decode("latin-1")))
+    except UsageError:
+        raise RequestRefused(404, "There is no such version: a version has three numbers, such as 1.2.0.") from None

@@ -68,9 +68,6 @@ class Explaining:
             self._refuse(exchange, codec, RequestRefused(400, "The query's `explain` is true or false, once."))
         elif not carries_explainer(self.host):
             self._refuse(exchange, codec, RequestRefused(409, "This release carries no explainer: its project declared none."))
-        elif len(self._waiting) >= MOST_WAITING:
-            exchange.reply_headers += b"retry-after: 1\r\n"
-            self._refuse(exchange, codec, RequestRefused(503, "Too many explanations are waiting; try again in a second."))
         else:
             self._begin(exchange, codec, books)
         return True
@@ -93,6 +90,10 @@ class Explaining:
 
     def go_on(self, ask: _ExplainedAsk, content_type: bytes, body: bytes) -> None:
         """The prediction is made: explain it."""
+        if len(self._waiting) >= MOST_WAITING:
+            ask.exchange.reply_headers += b"retry-after: 1\r\n"
+            ask.refuse(RequestRefused(503, "Too many explanations are waiting; try again in a second."))
+            return
         task = asyncio.get_running_loop().create_task(self._finish(ask, content_type, body))
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
