@@ -67,6 +67,8 @@ def sniff(path: Path) -> Format:
     try:
         if path.is_dir():
             return _folder(path)
+        if path.exists() and not path.is_file():
+            raise ModelError(f"{path} is neither a file nor a folder.", hint="Mend `model.path` in gonogo.yaml.")
         size = path.stat().st_size
         with open(path, "rb") as file:
             head = file.read(HEAD)

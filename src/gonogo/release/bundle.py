@@ -109,7 +109,7 @@ def find_bundle(project: Project, bundles: Path | None = None) -> Bundle | None:
 def sources_digest(project: Project) -> str:
     """Digest of everything that the bundle is made from, without running the model: files, declarations, and our own version."""
     model, data = project.model, project.data
-    if not model.path.exists():
+    if not (model.path.is_file() or model.path.is_dir()):  # a pipe would keep whoever opens it
         raise ModelError(f"there is no model at {model.path}.", hint="Train it, or mend `model.path` in gonogo.yaml.")
     files = {"train": data.train, "test": data.test, "environment": project.environment}
     files |= {"run": project.run_record, "pipeline": model.pipeline}
