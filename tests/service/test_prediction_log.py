@@ -244,3 +244,18 @@ def test_a_full_disk_costs_the_rows_that_came_then_and_no_others(tmp_path: Path)
     assert (status["rows"], status["dropped"], status["problem"]) == (20, 10, "")
     rows = read(tmp_path / "predictions", "SELECT feature_age FROM LOG ORDER BY 1")
     assert [age for (age,) in rows] == [float(age) for age in (*range(10), *range(200, 210))]
+
+
+def test_what_cannot_be_written_down_is_counted_and_the_next_is_logged(tmp_path: Path) -> None:
+    broken = computed(1)
+    broken.batch["town"][0, 0] = "\ud800"  # half of a surrogate pair has no UTF-8
+
+    async def body(log: LogProcess, sink: PredictionSink) -> None:
+        sink.see(broken)
+        sink.see(computed(2, first=10))
+        with pytest.raises(UnicodeEncodeError):
+            sink.settle(4096)
+        await settle(sink)
+        assert (sink.logged, sink.dropped) == (2, 1)
+
+    assert run_log(tmp_path, body)["rows"] == 2

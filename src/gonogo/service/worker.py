@@ -207,8 +207,11 @@ class Worker:
                 except Exception as error:  # what cannot be counted must not end the counting of the rest
                     self._fault(error)
                 await asyncio.sleep(0)  # requests come first
-            while self._sink is not None and self._sink.settle(SLICE):
-                await asyncio.sleep(0)
+            try:
+                while self._sink is not None and self._sink.settle(SLICE):
+                    await asyncio.sleep(0)
+            except Exception as error:  # as above: what cannot be logged is dropped and counted
+                self._fault(error)
             quiet = 0 if changed else quiet + 1
             if quiet % HEARTBEAT == 0 and self._writer is not None and self._writer.transport.get_write_buffer_size() < BACKLOG_LIMIT:
                 self._say(kind="counters", snapshot=self._snapshot())

@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ class LogProcess:
         self._listener = listen_private(path)
         self._process: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
         self._ended = {"rows": 0, "dropped": 0}  # by writers that are gone
         self._said: dict[str, Any] = {}
 
@@ -57,15 +59,15 @@ class LogProcess:
         self._keeper = asyncio.create_task(self._keep())
 
     async def stop(self) -> None:
-        """Let it finish what the workers have sent. Call when they are gone."""
-        process = self._process
-        if self._keeper is not None and process is not None and process.stdin is not None:
-            process.stdin.close()
-            await asyncio.wait((self._keeper,), timeout=END_SECONDS)
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+        """Let it finish what the workers have sent, also when it had not begun. Call when they are gone."""
+        self._stopping.set()
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
         if self._keeper is not None:
+            await asyncio.wait((self._keeper,), timeout=END_SECONDS)
+            if self._process is not None and self._process.returncode is None:
+                self._process.kill()
+                await self._process.wait()
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
         self._listener.close()
@@ -74,6 +76,7 @@ class LogProcess:
     async def _keep(self) -> None:
         back_off = BackOff()
         loop = asyncio.get_running_loop()
+        failed = False
         while True:
             began = loop.time()
             try:
@@ -81,10 +84,12 @@ class LogProcess:
             except OSError as error:
                 status = -1
                 self._said = {"problem": f"it could not be started: {error.strerror or error}"}
-            if status == 0:
+            if status == 0 or (failed and self._stopping.is_set()):
                 return
+            failed = True
             _log.warning("the writer of the prediction log ended with status %s; it is started again", status)
-            await asyncio.sleep(back_off.after(loop.time() - began))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), back_off.after(loop.time() - began))
 
     async def _run(self) -> int:
         """One writer, from its start to its end. Returns its exit status."""
@@ -97,7 +102,10 @@ class LogProcess:
             pass_fds=(number,),
             process_group=0,
         )
+        assert process.stdin is not None
         assert process.stdout is not None
+        if self._stopping.is_set():
+            process.stdin.close()
         while line := await process.stdout.readline():
             self._said = json.loads(line)
         status = await process.wait()

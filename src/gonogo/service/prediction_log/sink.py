@@ -81,7 +81,11 @@ class PredictionSink:
             if chosen is None:
                 continue
             rows += len(chosen.scores)
-            self._unsent = prediction_frame(self._schema, self._release, chosen, at)
+            try:
+                self._unsent = prediction_frame(self._schema, self._release, chosen, at)
+            except Exception:
+                self.dropped += len(chosen.scores)
+                raise
             self._unsent_rows = len(chosen.scores)
             if not self._send():
                 return False
