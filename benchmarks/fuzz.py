@@ -21,8 +21,8 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "real"))
 
 from gonogo.release.contents import Bundle  # noqa: E402
-from gonogo.service.endpoints import endpoints  # noqa: E402
-from gonogo.service.loading import served_bundle  # noqa: E402
+from gonogo.service.answering.endpoints import endpoints  # noqa: E402
+from gonogo.service.answering.loading import served_bundle  # noqa: E402
 from http_fuzz import SEEDS, body_seeds, check_codec, check_connection, mutated, request_seeds, spoiled_body  # noqa: E402
 from small_bundle import put_bundle  # noqa: E402
 

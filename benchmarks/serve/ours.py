@@ -18,7 +18,7 @@ from benchmarks.serve.dialects import Dialect, dialect
 from benchmarks.serve.model import Material
 from gonogo.base.names import Version
 from gonogo.checklist.project import load_project
-from gonogo.service.api_keys import KeyFile, make_key
+from gonogo.service.callers.api_keys import KeyFile, make_key
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL = ROOT / "tests" / "real"
@@ -88,7 +88,7 @@ def store(folder: Path, into: Path) -> Path:
 def main() -> int:
     """The worker whose counters forget."""
     from gonogo.service import worker
-    from gonogo.service.batching import Computed
+    from gonogo.service.answering.batching import Computed
     from gonogo.service.counters import Booking, Counters
     from gonogo.service.drift import DriftCounter
 

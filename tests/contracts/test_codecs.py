@@ -19,10 +19,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from gonogo.model.runtimes.onnx import OnnxRuntime
 from gonogo.model.schema import Feature, GraphInput, Schema
-from gonogo.service.batching import Batcher
-from gonogo.service.endpoints import endpoints
-from gonogo.service.exchange import Exchange
-from gonogo.service.loading import Served
+from gonogo.service.answering.batching import Batcher
+from gonogo.service.answering.endpoints import endpoints
+from gonogo.service.answering.loading import Served
+from gonogo.service.door.exchange import Exchange
 
 NUMBERS = Schema(
     "binary-classification",

@@ -15,13 +15,13 @@ import uvloop
 
 from gonogo.errors import ModelError
 from gonogo.release.contents import Bundle
-from gonogo.service.access import Access
-from gonogo.service.answer import Answering, Rules
-from gonogo.service.asgi import AsgiApplication
+from gonogo.service.answering.answer import Answering, Rules
+from gonogo.service.answering.loading import served_bundle
+from gonogo.service.callers.access import Access
 from gonogo.service.counters import Counters
+from gonogo.service.door.asgi import AsgiApplication
+from gonogo.service.door.http import HttpServer, Limits
 from gonogo.service.drift import DriftCounter
-from gonogo.service.http import HttpServer, Limits
-from gonogo.service.loading import served_bundle
 from gonogo.service.routing import WHOLE, Arm, RoutingTable
 from gonogo.service.upward import Alone
 from http_fuzz import SEEDS

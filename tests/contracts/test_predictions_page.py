@@ -11,10 +11,10 @@ import pyarrow
 import pytest
 
 from gonogo.release.contents import Bundle
-from gonogo.service.batching import Batcher
-from gonogo.service.endpoints import endpoints
-from gonogo.service.exchange import Exchange
-from gonogo.service.loading import served_bundle
+from gonogo.service.answering.batching import Batcher
+from gonogo.service.answering.endpoints import endpoints
+from gonogo.service.answering.loading import served_bundle
+from gonogo.service.door.exchange import Exchange
 
 PAGE = Path(__file__).parents[2] / "docs" / "formats" / "predictions.md"
 BLOCK = re.compile(r"^```(http|python|json)\n(.*?)^```$", re.M | re.S)

@@ -5,8 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gonogo.release.contents import Bundle
-from gonogo.service.endpoints import endpoints
-from gonogo.service.loading import served_bundle
+from gonogo.service.answering.endpoints import endpoints
+from gonogo.service.answering.loading import served_bundle
 from hostile_requests import CASES, HOST
 from http_fuzz import body_seeds, check_codec, check_connection, converse, mutated, pieces, request_seeds, spoiled_body
 from small_bundle import put_bundle

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import uvloop
 
-from gonogo.service.http import HttpServer, Limits
+from gonogo.service.door.http import HttpServer, Limits
 
 HOST = b"host: x\r\n"
 LIMITS = Limits(body=1000, headers=2000, pipeline=8, read_seconds=0.4, idle_seconds=0.6)

@@ -238,8 +238,8 @@ def mend(store: Path) -> None:
 
 def main() -> None:
     from gonogo.release.verify import verify
-    from gonogo.service.process import WORKER_COMMAND
-    from gonogo.service.supervisor import Supervisor
+    from gonogo.service.supervising.process import WORKER_COMMAND
+    from gonogo.service.supervising.supervisor import Supervisor
     from gonogo.trust.keys import PublicKey
 
     store, port, initial = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] or None

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from gonogo.release.contents import Bundle
-from gonogo.service.loading import served_bundle
+from gonogo.service.answering.loading import served_bundle
 from gonogo.service.worker import serve
 
 parser = argparse.ArgumentParser()

@@ -9,10 +9,10 @@ import pytest
 
 from gonogo.base.clock import stamp
 from gonogo.errors import UsageError
-from gonogo.service.access import OPEN, Access, check_exposure, told
-from gonogo.service.api_keys import make_key
-from gonogo.service.exchange import Exchange
-from gonogo.service.rates import Rates, read_limits
+from gonogo.service.callers.access import OPEN, Access, check_exposure, told
+from gonogo.service.callers.api_keys import make_key
+from gonogo.service.callers.rates import Rates, read_limits
+from gonogo.service.door.exchange import Exchange
 
 NOW = datetime.now(UTC)
 

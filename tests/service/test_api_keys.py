@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gonogo.errors import ConflictError, NotFoundError, StorageError, UsageError
-from gonogo.service.api_keys import KeyFile, added, check_name, ending, live, make_key, revoked
+from gonogo.service.callers.api_keys import KeyFile, added, check_name, ending, live, make_key, revoked
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

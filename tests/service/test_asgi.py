@@ -8,10 +8,10 @@ import pytest
 
 from gonogo.errors import StorageError
 from gonogo.release.contents import Bundle
-from gonogo.service.api_keys import KeyFile, added, make_key, revoked
-from gonogo.service.asgi import AsgiApplication
-from gonogo.service.key_watch import KeyWatch
-from gonogo.service.loading import served_bundle
+from gonogo.service.answering.loading import served_bundle
+from gonogo.service.callers.api_keys import KeyFile, added, make_key, revoked
+from gonogo.service.door.asgi import AsgiApplication
+from gonogo.service.supervising.key_watch import KeyWatch
 from small_bundle import put_bundle
 
 GOOD = b'{"features": {"x": 0.25, "k": 3}}'

@@ -14,11 +14,11 @@ from gonogo.errors import ModelError
 from gonogo.model.runtime import GraphOutput
 from gonogo.model.runtimes.onnx import OnnxRuntime
 from gonogo.model.schema import Feature, GraphInput, Schema
-from gonogo.service.batching import MOST_WAITING, Batcher
-from gonogo.service.endpoints import endpoints
-from gonogo.service.exchange import Exchange
-from gonogo.service.loading import Served
-from gonogo.service.warm_up import Cost
+from gonogo.service.answering.batching import MOST_WAITING, Batcher
+from gonogo.service.answering.endpoints import endpoints
+from gonogo.service.answering.loading import Served
+from gonogo.service.answering.warm_up import Cost
+from gonogo.service.door.exchange import Exchange
 from gonogo.service.wire import to_json
 
 X = Schema("binary-classification", (GraphInput("x", "float32", 1),), (Feature("x", "float", False, "x", 0),), ("no", "yes"), "p")

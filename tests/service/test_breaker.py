@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gonogo.service.arm_watch import ArmWatch
 from gonogo.service.breaker import Breaker, BreakerRule
 from gonogo.service.routing import Arm, RoutingTable
+from gonogo.service.supervising.arm_watch import ArmWatch
 
 RULE = BreakerRule(requests=20, window=5.0, share=0.5)
 

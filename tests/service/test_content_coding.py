@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gonogo.service.content_coding import SMALLEST, packed, takes_gzip, unpacked
-from gonogo.service.http import Limits
-from gonogo.service.http_rules import Refusal
+from gonogo.service.door.content_coding import SMALLEST, packed, takes_gzip, unpacked
+from gonogo.service.door.http import Limits
+from gonogo.service.door.http_rules import Refusal
 from small_server import serving
 
 BODY = json.dumps({"features": [{"x": n / 7} for n in range(50)]}).encode()

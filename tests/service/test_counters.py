@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gonogo.model.schema import Feature, GraphInput, Schema
-from gonogo.service.batching import Computed
+from gonogo.service.answering.batching import Computed
 from gonogo.service.counters import Counters
-from gonogo.service.crew import add_snapshots
 from gonogo.service.drift import DriftCounter
 from gonogo.service.metrics import exposition
 from gonogo.service.routing import Arm, RoutingTable
+from gonogo.service.supervising.crew import add_snapshots
 from gonogo.stats.bins import fit_categorical, fit_numeric
 
 SCHEMA = Schema(

@@ -17,7 +17,7 @@ from gonogo.base.names import Version
 from gonogo.errors import ConflictError, FaultError
 from gonogo.release.contents import Bundle
 from gonogo.release.environment import make_environment
-from gonogo.service.environments import differences, interpreter_for
+from gonogo.service.supervising.environments import differences, interpreter_for
 from supervised import OLD, serving
 
 HERE = make_environment(None)

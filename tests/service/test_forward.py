@@ -7,9 +7,9 @@ import socket
 import pytest
 
 from gonogo.errors import UnreachableError
+from gonogo.service.answering.forward import MOST_IN_FLIGHT, Forwarder
 from gonogo.service.client import connect_unix, request_bytes
-from gonogo.service.exchange import Exchange
-from gonogo.service.forward import MOST_IN_FLIGHT, Forwarder
+from gonogo.service.door.exchange import Exchange
 
 ARM = "m@1.1.0"
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\nx-gonogo-release: m@1.1.0\r\n\r\n%b"

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from gonogo.service.codecs.arrow import ArrowCodec
-from gonogo.service.exchange import Exchange
+from gonogo.service.door.exchange import Exchange
 from gonogo.service.wire import RequestRefused
 from http_fuzz import SEEDS
 from small_bundle import small_schema

@@ -11,7 +11,7 @@ from contextlib import suppress
 import h11
 import pytest
 
-from gonogo.service.http import Limits
+from gonogo.service.door.http import Limits
 from hostile_requests import CASES
 from small_server import serving
 

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from gonogo.service.http import Limits
+from gonogo.service.door.http import Limits
 from small_server import HOST, serving, talk
 
 

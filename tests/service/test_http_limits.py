@@ -8,7 +8,7 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
-from gonogo.service.http import Limits
+from gonogo.service.door.http import Limits
 from small_server import HOST, serving, talk
 
 CLOSE = b"connection: close\r\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.service.cores import usable_cores
+from gonogo.service.supervising.cores import usable_cores
 
 NAMESPACE = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc", "--kill-child")
 
@@ -25,7 +25,7 @@ states = [open(f"/proc/{name}/stat").read().rpartition(")")[2].split()[0] for na
 print("zombies", states.count("Z"), flush=True)
 sys.exit(7)
 """
-FIRST = "import sys; from gonogo.service.first_process import run_as_child; sys.exit(run_as_child(sys.argv[1:]))"
+FIRST = "import sys; from gonogo.service.supervising.first_process import run_as_child; sys.exit(run_as_child(sys.argv[1:]))"
 
 
 def namespaces() -> bool:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from gonogo.errors import StorageError, UsageError
-from gonogo.service.api_keys import KeyFile, added, make_key, revoked
-from gonogo.service.key_watch import KeyWatch
+from gonogo.service.callers.api_keys import KeyFile, added, make_key, revoked
+from gonogo.service.supervising.key_watch import KeyWatch
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gonogo.service import logs
-from gonogo.service.exchange import Exchange
+from gonogo.service.door.exchange import Exchange
 from gonogo.service.logs import Lines, facts, logging_to
 
 KEY = "gng_0123456789ab_" + "5ec2e7" * 10 + "5ec2"

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from gonogo.model.schema import Feature, GraphInput, Schema
-from gonogo.service.batching import Computed
+from gonogo.service.answering.batching import Computed
 from gonogo.service.places import listen_private
 from gonogo.service.prediction_log.frames import prediction_frame, read_frames
 from gonogo.service.prediction_log.process import LogProcess

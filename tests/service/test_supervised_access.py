@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gonogo.service.api_keys import KeyFile, added, make_key, revoked
+from gonogo.service.callers.api_keys import KeyFile, added, make_key, revoked
 from gonogo.service.places import service_folder
 from supervised import BODY, OLD, serving
 

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gonogo.errors import AddressInUseError, ConflictError, FencedError, StorageError
-from gonogo.service.crew import BackOff, add_snapshots
-from gonogo.service.force import share_slots
 from gonogo.service.places import Roster, SoleOwner, control_socket, listen_public, make_private
 from gonogo.service.routing import Arm, RoutingTable
-from gonogo.service.table_file import ServiceState, TableFile, check_token, fence
+from gonogo.service.supervising.crew import BackOff, add_snapshots
+from gonogo.service.supervising.force import share_slots
+from gonogo.service.supervising.table_file import ServiceState, TableFile, check_token, fence
 
 A, B = "a@1.0.0", "a@1.1.0"
 

@@ -9,8 +9,8 @@ import time
 import pytest
 
 from gonogo.errors import KeyFileError
-from gonogo.service.http import Limits
-from gonogo.service.tls import Certificate
+from gonogo.service.door.http import Limits
+from gonogo.service.door.tls import Certificate
 from small_server import HOST, serving, talk
 from tls_pair import make_pair
 

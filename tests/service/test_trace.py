@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from gonogo.service.exchange import Exchange
-from gonogo.service.trace import identify, onward, trace_id
+from gonogo.service.door.exchange import Exchange
+from gonogo.service.door.trace import identify, onward, trace_id
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 PARENT = f"00-{TRACE}-{SPAN}-01"

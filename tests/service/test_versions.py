@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gonogo.service.exchange import Exchange
+from gonogo.service.answering.shadow import compare
+from gonogo.service.answering.sticky import MOST_KEYS, Sticky
+from gonogo.service.answering.versions import asked_version
+from gonogo.service.door.exchange import Exchange
 from gonogo.service.routing import WHOLE, Arm, RoutingTable, Shadow
-from gonogo.service.shadow import compare
-from gonogo.service.sticky import MOST_KEYS, Sticky
-from gonogo.service.versions import asked_version
 from gonogo.service.wire import RequestRefused
 
 OLD, NEW = "small@1.0.0", "small@1.1.0"

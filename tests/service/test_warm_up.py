@@ -7,8 +7,8 @@ import pytest
 
 from gonogo.errors import VerificationError
 from gonogo.release.contents import Bundle
-from gonogo.service.loading import served_bundle
-from gonogo.service.warm_up import warm_up
+from gonogo.service.answering.loading import served_bundle
+from gonogo.service.answering.warm_up import warm_up
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gonogo import settings
-from gonogo.service.asgi import AsgiApplication
+from gonogo.service.door.asgi import AsgiApplication
 
 
 def application() -> AsgiApplication:
@@ -21,8 +21,8 @@ def application() -> AsgiApplication:
     """
     from gonogo.operations.verify import verify_reference
     from gonogo.operations.workspace import Workspace
-    from gonogo.service.key_watch import KeyWatch
-    from gonogo.service.loading import served_bundle
+    from gonogo.service.answering.loading import served_bundle
+    from gonogo.service.supervising.key_watch import KeyWatch
 
     workspace = Workspace.open(Path(settings.text("project")))
     verified = verify_reference(workspace, settings.text("ref") or f"{workspace.project.system}@production")

@@ -17,7 +17,7 @@ from gonogo.base.clock import parse_stamp
 from gonogo.base.files import storage
 from gonogo.errors import ConflictError, GonogoError, StorageError
 from gonogo.operations.workspace import Workspace
-from gonogo.service.api_keys import ApiKey, KeyFile, State, added, check_name, ending, live, make_key, revoked
+from gonogo.service.callers.api_keys import ApiKey, KeyFile, State, added, check_name, ending, live, make_key, revoked
 
 KIND = "api_key"
 

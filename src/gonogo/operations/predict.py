@@ -20,7 +20,7 @@ from gonogo.model.rows import request_value
 from gonogo.model.schema import Schema
 from gonogo.operations.verify import verify_reference
 from gonogo.operations.workspace import Workspace
-from gonogo.service.loading import served_bundle
+from gonogo.service.answering.loading import served_bundle
 
 BATCH = 500  #: rows of one call of the model
 LONGEST_LINE = 1 << 20  #: characters of one JSON line

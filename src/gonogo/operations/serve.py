@@ -20,13 +20,13 @@ from gonogo.operations.status import status
 from gonogo.operations.verify import verify_reference
 from gonogo.operations.watch import Watching
 from gonogo.operations.workspace import Workspace
-from gonogo.service.access import check_exposure, is_loopback
-from gonogo.service.api_keys import KeyFile
-from gonogo.service.cores import usable_cores
+from gonogo.service.callers.access import check_exposure, is_loopback
+from gonogo.service.callers.api_keys import KeyFile
 from gonogo.service.logs import Form, Requests, service_log
 from gonogo.service.prediction_log.process import PredictionLog
 from gonogo.service.prediction_log.writer import WriterRules
-from gonogo.service.supervisor import Supervisor
+from gonogo.service.supervising.cores import usable_cores
+from gonogo.service.supervising.supervisor import Supervisor
 from gonogo.trust.keys import PublicKey
 
 _log = logging.getLogger(__name__)

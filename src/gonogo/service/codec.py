@@ -14,7 +14,7 @@ import msgspec
 from gonogo.model.encode import MOST_PROBLEMS, RowEncoder, RowErrors
 from gonogo.model.packing import Record
 from gonogo.model.runtime import Array
-from gonogo.service.exchange import Exchange
+from gonogo.service.door.exchange import Exchange
 from gonogo.service.wire import RequestRefused
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from gonogo.model.runtime import Array
-from gonogo.service.batching import Computed
+from gonogo.service.answering.batching import Computed
 from gonogo.service.drift import DriftCounter
 from gonogo.stats.latency import LatencyHistogram
 

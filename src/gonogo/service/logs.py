@@ -33,8 +33,8 @@ from typing import Any, Literal
 
 from gonogo import settings
 from gonogo.errors import GonogoError
-from gonogo.service.exchange import Exchange
-from gonogo.service.trace import trace_id
+from gonogo.service.door.exchange import Exchange
+from gonogo.service.door.trace import trace_id
 
 _log = logging.getLogger(__name__)
 

@@ -19,9 +19,9 @@ from typing import Any, Protocol
 
 from gonogo import settings
 from gonogo.errors import ConflictError, UnreachableError
+from gonogo.service.answering.loading import Served
 from gonogo.service.counters import Counters
 from gonogo.service.error_json import error_of
-from gonogo.service.loading import Served
 
 TOTALS_SECONDS = 1.0  #: longest a page waits for the sums; a partial sum is never given instead
 

@@ -42,17 +42,17 @@ import uvloop
 
 from gonogo import settings
 from gonogo.errors import GonogoError
-from gonogo.service.access import Access
-from gonogo.service.answer import Answering, Rules
-from gonogo.service.batching import Computed
+from gonogo.service.answering.answer import Answering, Rules
+from gonogo.service.answering.batching import Computed
+from gonogo.service.answering.loading import Served, load_bundle, load_release
+from gonogo.service.callers.access import Access
 from gonogo.service.counters import SLICE, Counters
+from gonogo.service.door.http import HttpServer, Limits
+from gonogo.service.door.tls import Certificate
 from gonogo.service.drift import DriftCounter
-from gonogo.service.http import HttpServer, Limits
-from gonogo.service.loading import Served, load_bundle, load_release
 from gonogo.service.logs import Answered, Lines, facts, logging_to
 from gonogo.service.prediction_log.sink import PredictionSink
 from gonogo.service.routing import RoutingTable
-from gonogo.service.tls import Certificate
 from gonogo.service.upward import Alone, Asking
 from gonogo.service.wire import to_json
 

@@ -11,7 +11,7 @@ from gonogo.cli.door import JSON, PROJECT, show_json, verb
 
 if TYPE_CHECKING:
     from gonogo.operations.api_keys import MadeKey
-    from gonogo.service.api_keys import ApiKey
+    from gonogo.service.callers.api_keys import ApiKey
 
 OUT = click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="write the key to this new file (0600) instead of showing it"

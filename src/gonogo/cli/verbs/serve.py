@@ -52,7 +52,7 @@ def command(
     if (tls_cert is None) != (tls_key is None):
         raise UsageError("--tls-cert and --tls-key go together.", hint="Name both.")
     if os.getpid() == 1:
-        from gonogo.service.first_process import run_as_child
+        from gonogo.service.supervising.first_process import run_as_child
 
         sys.exit(run_as_child([sys.executable, *sys.orig_argv[1:]]))
     tls = (tls_cert, tls_key) if tls_cert and tls_key else None

@@ -19,7 +19,7 @@ from gonogo.model.encode import NAME_SHOWN, encoder_for
 from gonogo.model.schema import Schema
 from gonogo.service.codec import Asked, judged
 from gonogo.service.codecs.rows import rows_of
-from gonogo.service.exchange import Exchange
+from gonogo.service.door.exchange import Exchange
 from gonogo.service.wire import PROBLEM, RequestRefused, to_json
 
 ARROW = b"application/vnd.apache.arrow.stream"

@@ -20,7 +20,7 @@ from gonogo.model.runtime import Array
 from gonogo.model.schema import Schema
 from gonogo.service.codec import Asked, judged
 from gonogo.service.codecs.rows import rows_of
-from gonogo.service.exchange import Exchange
+from gonogo.service.door.exchange import Exchange
 from gonogo.service.wire import PROBLEM, RequestRefused, to_json
 
 NUMPY = b"application/x-npy"

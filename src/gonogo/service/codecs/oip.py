@@ -20,7 +20,7 @@ from gonogo.model.schema import Schema
 from gonogo.service.codec import Asked, judged
 from gonogo.service.codecs.rows import read_json, rows_of
 from gonogo.service.codecs.tensors import Tensor, check_datatypes, columns, matrices, read_tensor
-from gonogo.service.exchange import Exchange
+from gonogo.service.door.exchange import Exchange
 from gonogo.service.wire import JSON, RequestRefused, to_json
 
 BINARY = b"application/octet-stream"

@@ -18,7 +18,7 @@ from gonogo.model.encode import MOST_PROBLEMS, encoder_for
 from gonogo.model.packing import record_of
 from gonogo.model.schema import Schema
 from gonogo.service.codec import Asked, judged
-from gonogo.service.exchange import Exchange
+from gonogo.service.door.exchange import Exchange
 from gonogo.service.wire import JSON, PROBLEM, RequestRefused, prediction_writer, to_json
 
 SHAPE = 'The body must be {"features": {…}}, {"features": [{…}, …]} or {"columns": {name: [value, …], …}}'

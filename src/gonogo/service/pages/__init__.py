@@ -1,0 +1,1 @@
+"""Answers that no model gives, one file each: health, metrics, model_info, OpenAPI, docs, protocol metadata."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from gonogo.errors import GonogoError
 from gonogo.service.counters import by_release
-from gonogo.service.exchange import Exchange
+from gonogo.service.door.exchange import Exchange
 from gonogo.service.metrics import PROMETHEUS, exposition
 from gonogo.service.pages.page import Host
 from gonogo.service.wire import JSON, to_json

@@ -22,11 +22,11 @@ from gonogo.errors import ModelError
 from gonogo.model.encode import encode_rows, encoder_for
 from gonogo.model.predict import scores
 from gonogo.model.runtime import Array
+from gonogo.service.answering.versions import HEADER
 from gonogo.service.codec import Asked, Codec, arrays_of
-from gonogo.service.exchange import Exchange
+from gonogo.service.door.exchange import Exchange
 from gonogo.service.pages.features import typical_row
 from gonogo.service.pages.page import Host
-from gonogo.service.versions import HEADER
 from gonogo.service.wire import RequestRefused, to_json
 from gonogo.stats.shapley import contributions
 

@@ -15,7 +15,7 @@ import numpy as np
 from gonogo.model.encode import INT64
 from gonogo.model.packing import EXACT, LARGEST
 from gonogo.model.schema import Feature
-from gonogo.service.loading import Served
+from gonogo.service.answering.loading import Served
 
 TYPES = {"float": "number", "int": "integer", "bool": "boolean", "string": "string"}
 WORDS = {"float": "a number", "int": "a whole number", "bool": "true or false", "string": "text"}

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gonogo.service.answering.versions import HEADER
 from gonogo.service.codecs.arrow import ARROW
 from gonogo.service.codecs.numpy_file import NUMPY
 from gonogo.service.codecs.oip import BINARY, HEADER_LENGTH
 from gonogo.service.pages.schemas import VERSION, ref
-from gonogo.service.versions import HEADER
 
 Content = Mapping[str, Any]
 JSON = "application/json"

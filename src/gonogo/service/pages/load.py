@@ -12,8 +12,8 @@ import msgspec
 
 from gonogo.base.names import Ref
 from gonogo.errors import GonogoError
+from gonogo.service.door.exchange import Exchange
 from gonogo.service.error_json import status_of
-from gonogo.service.exchange import Exchange
 from gonogo.service.pages.page import Host
 from gonogo.service.wire import to_json
 

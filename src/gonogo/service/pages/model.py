@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gonogo.service.exchange import Exchange
+from gonogo.service.door.exchange import Exchange
 from gonogo.service.pages.features import told_features
 from gonogo.service.pages.page import Host
 from gonogo.service.wire import to_json

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from gonogo.errors import UnreachableError
 from gonogo.service.client import connect_unix, request_bytes
 from gonogo.service.codecs.tensors import describe
-from gonogo.service.exchange import Exchange
+from gonogo.service.door.exchange import Exchange
 from gonogo.service.pages.page import Host, Route
 from gonogo.service.wire import RequestRefused, to_json
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from gonogo.service.batching import Batcher
+from gonogo.service.answering.batching import Batcher
+from gonogo.service.answering.loading import Served
 from gonogo.service.codec import Codec
 from gonogo.service.counters import Counters
-from gonogo.service.exchange import Exchange
-from gonogo.service.loading import Served
+from gonogo.service.door.exchange import Exchange
 from gonogo.service.routing import RoutingTable
 from gonogo.service.upward import Upward
 

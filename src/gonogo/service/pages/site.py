@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gonogo.service.codec import Codec
-from gonogo.service.exchange import Exchange
+from gonogo.service.door.exchange import Exchange
 from gonogo.service.pages.counts import CountPages
 from gonogo.service.pages.docs import DocsPage
 from gonogo.service.pages.explain import Explaining, carries_explainer

@@ -22,7 +22,7 @@ import numpy as np
 from gonogo.model.packing import DTYPES
 from gonogo.model.runtime import Array
 from gonogo.model.schema import Schema
-from gonogo.service.batching import Computed
+from gonogo.service.answering.batching import Computed
 
 HEAD = struct.Struct(">II")
 LONGEST = 64 << 20  #: bytes; a longer frame is damage

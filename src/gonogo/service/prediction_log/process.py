@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gonogo.service.crew import BackOff
 from gonogo.service.places import listen_private
 from gonogo.service.prediction_log.writer import WriterRules
+from gonogo.service.supervising.crew import BackOff
 
 _log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from collections import deque
 import numpy as np
 
 from gonogo.model.schema import Schema
-from gonogo.service.batching import Computed
+from gonogo.service.answering.batching import Computed
 from gonogo.service.prediction_log.frames import exposure_frame, prediction_frame
 
 MOST_ROWS = 100_000  #: rows in hand before what is new is dropped

@@ -18,11 +18,11 @@ from typing import Any
 
 from gonogo.base.clock import Clock, stamp
 from gonogo.errors import ConflictError, StorageError, UnreachableError, UsageError
-from gonogo.service.fleet import Fleet
-from gonogo.service.force import Force
 from gonogo.service.logs import facts
 from gonogo.service.routing import RoutingTable
-from gonogo.service.table_file import ServiceState, TableFile, check_token, fence
+from gonogo.service.supervising.fleet import Fleet
+from gonogo.service.supervising.force import Force
+from gonogo.service.supervising.table_file import ServiceState, TableFile, check_token, fence
 
 _log = logging.getLogger(__name__)
 

@@ -27,22 +27,22 @@ from gonogo import settings
 from gonogo.base.clock import Clock, SystemClock, stamp
 from gonogo.base.names import Ref
 from gonogo.errors import ConflictError, GonogoError, UsageError
-from gonogo.service.arm_watch import ArmWatch
 from gonogo.service.breaker import BreakerRule
-from gonogo.service.control_server import Audit, ControlServer
-from gonogo.service.crew import Crew
-from gonogo.service.fleet import Fleet, Resolve
-from gonogo.service.force import Force
-from gonogo.service.key_watch import KeyWatch
+from gonogo.service.door.tls import Certificate
 from gonogo.service.logs import WorkerLog, facts
 from gonogo.service.places import SoleOwner, listen_public, make_private, service_folder, socket_folder, sticky_secret
 from gonogo.service.prediction_log.process import LogProcess, PredictionLog
-from gonogo.service.process import WORKER_COMMAND, Changes, WorkerProcess
-from gonogo.service.questions import Questions
 from gonogo.service.routing import WHOLE, Arm, RoutingTable
-from gonogo.service.table_file import ServiceState
-from gonogo.service.tables import Tables
-from gonogo.service.tls import Certificate
+from gonogo.service.supervising.arm_watch import ArmWatch
+from gonogo.service.supervising.control_server import Audit, ControlServer
+from gonogo.service.supervising.crew import Crew
+from gonogo.service.supervising.fleet import Fleet, Resolve
+from gonogo.service.supervising.force import Force
+from gonogo.service.supervising.key_watch import KeyWatch
+from gonogo.service.supervising.process import WORKER_COMMAND, Changes, WorkerProcess
+from gonogo.service.supervising.questions import Questions
+from gonogo.service.supervising.table_file import ServiceState
+from gonogo.service.supervising.tables import Tables
 
 _log = logging.getLogger(__name__)
 

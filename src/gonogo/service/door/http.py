@@ -22,9 +22,9 @@ from http import HTTPStatus
 from typing import Any
 
 from gonogo import settings
-from gonogo.service.connection import LINGER_SECONDS, HttpConnection, HttpExchange, TurnedAway
-from gonogo.service.exchange import Exchange
-from gonogo.service.tls import Certificate
+from gonogo.service.door.connection import LINGER_SECONDS, HttpConnection, HttpExchange, TurnedAway
+from gonogo.service.door.exchange import Exchange
+from gonogo.service.door.tls import Certificate
 
 __all__ = ["Handler", "HttpConnection", "HttpExchange", "HttpServer", "Limits"]
 

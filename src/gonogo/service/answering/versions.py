@@ -12,7 +12,7 @@ import re
 
 from gonogo.base.names import Version
 from gonogo.errors import UsageError
-from gonogo.service.exchange import Exchange
+from gonogo.service.door.exchange import Exchange
 from gonogo.service.wire import RequestRefused
 
 _PATH = re.compile(rb"/v2/models/([^/]+)/versions/([^/]+)/infer/?")

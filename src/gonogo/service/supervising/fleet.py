@@ -18,10 +18,10 @@ from typing import Any, Protocol
 from gonogo import settings
 from gonogo.base.files import write_atomic
 from gonogo.errors import ChildError, StorageError
-from gonogo.service.crew import Crew, add_snapshots
-from gonogo.service.environments import interpreter_for
 from gonogo.service.places import Roster, listen_private, short_name
-from gonogo.service.process import Birth, Changes, Owner, WorkerProcess
+from gonogo.service.supervising.crew import Crew, add_snapshots
+from gonogo.service.supervising.environments import interpreter_for
+from gonogo.service.supervising.process import Birth, Changes, Owner, WorkerProcess
 
 _log = logging.getLogger(__name__)
 

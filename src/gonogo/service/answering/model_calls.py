@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from gonogo.errors import ModelError
 from gonogo.model.predict import scores
 from gonogo.model.runtime import Array
-from gonogo.service.loading import Served
+from gonogo.service.answering.loading import Served
 
 QUICK_SECONDS = 0.002  #: a model whose call for one row takes longer has a thread of its own
 FLUSH_SECONDS = 0.002  #: so long one call for many may take, as far as it was measured

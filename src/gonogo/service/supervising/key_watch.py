@@ -13,9 +13,9 @@ from typing import Any
 
 from gonogo import settings
 from gonogo.errors import StorageError
-from gonogo.service.access import check_exposure, told
-from gonogo.service.api_keys import KeyFile
-from gonogo.service.rates import read_limits
+from gonogo.service.callers.access import check_exposure, told
+from gonogo.service.callers.api_keys import KeyFile
+from gonogo.service.callers.rates import read_limits
 
 _log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 
-from gonogo.service.exchange import Exchange
+from gonogo.service.door.exchange import Exchange
 
 _REQUEST_ID = re.compile(rb"(?!.*gng_)[A-Za-z0-9][A-Za-z0-9._:+/=@-]{0,127}")
 _TRACEPARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL)

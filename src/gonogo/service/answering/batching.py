@@ -27,10 +27,10 @@ from gonogo.model.encode import RowErrors, encoder_for
 from gonogo.model.packing import Doubt
 from gonogo.model.predict import labels
 from gonogo.model.runtime import Array
+from gonogo.service.answering.loading import Served
+from gonogo.service.answering.model_calls import ModelCalls, Outcome, OutOfTime
 from gonogo.service.codec import Asked, Codec, arrays_of, refused_rows
-from gonogo.service.exchange import Exchange
-from gonogo.service.loading import Served
-from gonogo.service.model_calls import ModelCalls, Outcome, OutOfTime
+from gonogo.service.door.exchange import Exchange
 from gonogo.service.wire import RequestRefused, problem
 
 MOST_WAITING = 8192  #: requests; beyond it the answer is "come back later"

@@ -21,8 +21,8 @@ from typing import Any
 import msgspec
 
 from gonogo.errors import UnreachableError
-from gonogo.service.exchange import Exchange
-from gonogo.service.forward import Forwarder
+from gonogo.service.answering.forward import Forwarder
+from gonogo.service.door.exchange import Exchange
 from gonogo.service.routing import WHOLE
 from gonogo.service.wire import JSON
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from gonogo.errors import GonogoError, UsageError
-from gonogo.service.control_server import Audit
 from gonogo.service.error_json import error_json
-from gonogo.service.process import WorkerProcess
+from gonogo.service.supervising.control_server import Audit
+from gonogo.service.supervising.process import WorkerProcess
 
 
 class Whole(Protocol):

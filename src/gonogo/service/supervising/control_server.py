@@ -22,9 +22,9 @@ from urllib.parse import unquote
 from gonogo import settings
 from gonogo.base.canonical import parse_json
 from gonogo.errors import GonogoError, NotFoundError, UsageError
+from gonogo.service.door.exchange import Exchange
+from gonogo.service.door.http import HttpServer, Limits
 from gonogo.service.error_json import status_of
-from gonogo.service.exchange import Exchange
-from gonogo.service.http import HttpServer, Limits
 from gonogo.service.places import listen_private
 
 _log = logging.getLogger(__name__)

@@ -29,22 +29,22 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from gonogo import settings
-from gonogo.service.arms import Arms
-from gonogo.service.asks import NamedAsk, OwnAsk, PlainAsk
-from gonogo.service.batching import Batcher, Seen
+from gonogo.service.answering.arms import Arms
+from gonogo.service.answering.asks import NamedAsk, OwnAsk, PlainAsk
+from gonogo.service.answering.batching import Batcher, Seen
+from gonogo.service.answering.endpoints import endpoints
+from gonogo.service.answering.loading import Served
+from gonogo.service.answering.shadow import COPY, Shadow, no_counts
+from gonogo.service.answering.sticky import Exposure, Sticky
+from gonogo.service.answering.versions import HEADER, asked_version, named_in_path
 from gonogo.service.breaker import Breaker, BreakerRule
 from gonogo.service.codec import Codec
 from gonogo.service.counters import Counters
-from gonogo.service.endpoints import endpoints
-from gonogo.service.exchange import Exchange
-from gonogo.service.loading import Served
+from gonogo.service.door.exchange import Exchange
+from gonogo.service.door.trace import identify
 from gonogo.service.pages.site import Pages
 from gonogo.service.routing import WHOLE, Arm, RoutingTable
-from gonogo.service.shadow import COPY, Shadow, no_counts
-from gonogo.service.sticky import Exposure, Sticky
-from gonogo.service.trace import identify
 from gonogo.service.upward import Upward
-from gonogo.service.versions import HEADER, asked_version, named_in_path
 from gonogo.service.wire import RequestRefused
 
 Tripped = Callable[[str, int, str], None]

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, cast
 
 import httptools
 
-from gonogo.service.content_coding import SMALLEST, packed, unpacked
-from gonogo.service.exchange import Exchange
-from gonogo.service.http_rules import (
+from gonogo.service.door.content_coding import SMALLEST, packed, unpacked
+from gonogo.service.door.exchange import Exchange
+from gonogo.service.door.http_rules import (
     Refusal,
     check_coding,
     check_host,
@@ -36,7 +36,7 @@ from gonogo.service.http_rules import (
 from gonogo.service.wire import JSON
 
 if TYPE_CHECKING:
-    from gonogo.service.http import HttpServer
+    from gonogo.service.door.http import HttpServer
 
 LINGER_SECONDS = 2.0
 SLICE = 2048  #: bytes of heads that the parser gets at a time, so that a pipeline stops near its bound

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 
 from gonogo.errors import UsageError
-from gonogo.service.api_keys import ROLES
+from gonogo.service.callers.api_keys import ROLES
 
 
 def read_limits(text: str) -> dict[str, float]:

@@ -15,7 +15,7 @@ from typing import Any
 from gonogo.errors import VerificationError
 from gonogo.model.runtime import Loaded
 from gonogo.model.schema import Schema
-from gonogo.service.warm_up import Cost, warm_up
+from gonogo.service.answering.warm_up import Cost, warm_up
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import asyncio
 
 from gonogo.errors import UnreachableError
 from gonogo.service.client import ClientConnection, Response, connect_unix, request_bytes
-from gonogo.service.exchange import Exchange
-from gonogo.service.trace import onward
+from gonogo.service.door.exchange import Exchange
+from gonogo.service.door.trace import onward
 
 MOST_IN_FLIGHT = 256
 MOST_IDLE = 64

@@ -6,16 +6,16 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from gonogo.errors import UnreachableError
-from gonogo.service.asks import PlainAsk, SecondOpinion
+from gonogo.service.answering.asks import PlainAsk, SecondOpinion
+from gonogo.service.answering.forward import Forwarder
 from gonogo.service.client import Response
 from gonogo.service.codec import Codec
-from gonogo.service.exchange import Exchange
-from gonogo.service.forward import Forwarder
+from gonogo.service.door.exchange import Exchange
 from gonogo.service.routing import RoutingTable
 from gonogo.service.wire import JSON
 
 if TYPE_CHECKING:
-    from gonogo.service.answer import Answering
+    from gonogo.service.answering.answer import Answering
 
 _PASSED_ON = (b"x-gonogo-prediction-id", b"inference-header-content-length", b"retry-after")
 

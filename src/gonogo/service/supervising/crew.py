@@ -19,7 +19,7 @@ from contextlib import suppress
 from typing import Any
 
 from gonogo.service.logs import facts
-from gonogo.service.process import Birth, Changes, Owner, WorkerProcess, spawn
+from gonogo.service.supervising.process import Birth, Changes, Owner, WorkerProcess, spawn
 
 _log = logging.getLogger(__name__)
 

@@ -20,10 +20,10 @@ from typing import Any
 
 from gonogo import settings
 from gonogo.errors import UnreachableError
-from gonogo.service.fleet import Fleet
 from gonogo.service.logs import facts
-from gonogo.service.process import Changes, WorkerProcess
 from gonogo.service.routing import RoutingTable
+from gonogo.service.supervising.fleet import Fleet
+from gonogo.service.supervising.process import Changes, WorkerProcess
 
 _log = logging.getLogger(__name__)
 

@@ -6,11 +6,11 @@ import time
 from typing import TYPE_CHECKING
 
 from gonogo.service.codec import Codec
-from gonogo.service.exchange import Exchange
+from gonogo.service.door.exchange import Exchange
 from gonogo.service.routing import RoutingTable
 
 if TYPE_CHECKING:
-    from gonogo.service.answer import Answering
+    from gonogo.service.answering.answer import Answering
 
 
 _clock = time.perf_counter

@@ -21,9 +21,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gonogo.errors import UsageError
-from gonogo.service.api_keys import ROLES, ApiKey
-from gonogo.service.exchange import Exchange
-from gonogo.service.rates import Rates
+from gonogo.service.callers.api_keys import ROLES, ApiKey
+from gonogo.service.callers.rates import Rates
+from gonogo.service.door.exchange import Exchange
 
 OPEN = frozenset({b"/health", b"/v2/health/live", b"/v2/health/ready"})
 ANYBODY = "reader"  #: the role whose limit holds for callers without a key, where none is needed

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from gonogo.service.answering.loading import Served
 from gonogo.service.codec import Codec
 from gonogo.service.codecs.arrow import ARROW, ArrowCodec
 from gonogo.service.codecs.by_type import ByType
 from gonogo.service.codecs.numpy_file import NUMPY, NumpyCodec
 from gonogo.service.codecs.oip import OipCodec
 from gonogo.service.codecs.rows import RowsCodec
-from gonogo.service.loading import Served
 
 
 def endpoints(served: Served, most_rows: int) -> dict[bytes, Codec]:

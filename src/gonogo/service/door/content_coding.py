@@ -8,7 +8,7 @@ from __future__ import annotations
 import zlib
 from functools import lru_cache
 
-from gonogo.service.http_rules import Refusal
+from gonogo.service.door.http_rules import Refusal
 
 SMALLEST = 1024  #: bytes; a shorter answer fits one packet, and packing it costs more than it saves
 _LEVEL = 1  #: JSON shrinks to a fifth already; more effort would cost other requests their turn

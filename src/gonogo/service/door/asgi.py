@@ -15,17 +15,17 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import suppress
 from typing import Any
 
-from gonogo.service.access import Access, is_loopback
-from gonogo.service.answer import Answering, Rules
-from gonogo.service.content_coding import SMALLEST, packed, unpacked
+from gonogo.service.answering.answer import Answering, Rules
+from gonogo.service.answering.loading import Served
+from gonogo.service.callers.access import Access, is_loopback
 from gonogo.service.counters import SLICE, Counters
+from gonogo.service.door.content_coding import SMALLEST, packed, unpacked
+from gonogo.service.door.exchange import Exchange
+from gonogo.service.door.http import Limits
+from gonogo.service.door.http_rules import Refusal, check_coding, join_repeated
 from gonogo.service.drift import DriftCounter
-from gonogo.service.exchange import Exchange
-from gonogo.service.http import Limits
-from gonogo.service.http_rules import Refusal, check_coding, join_repeated
-from gonogo.service.key_watch import KeyWatch
-from gonogo.service.loading import Served
 from gonogo.service.routing import WHOLE, Arm, RoutingTable
+from gonogo.service.supervising.key_watch import KeyWatch
 from gonogo.service.upward import Alone
 from gonogo.service.wire import JSON
 
