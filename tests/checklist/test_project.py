@@ -158,8 +158,8 @@ def test_the_digest_of_a_part_changes_with_that_part_alone(write_project: Write)
 
 
 def test_a_rule_of_ones_own_replaces_the_ready_made(write_project: Write) -> None:
-    rules = "monitor:\n  rules:\n    - {name: errors, signal: error_rate, above: 0.1, for: 2 min, min_n: 50, level: ticket}\n"
-    assert load_project(write_project(rules)).monitor.rules == (RuleDeclaration("errors", "error_rate", 0.1, 0.1, 120.0, 50, "ticket"),)
+    rules = "monitor:\n  rules:\n    - {name: errors, signal: error_rate, above: 0.1, for: 2 min, min_n: 50, level: warning}\n"
+    assert load_project(write_project(rules)).monitor.rules == (RuleDeclaration("errors", "error_rate", 0.1, 0.1, 120.0, 50, "warning"),)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from gonogo.monitor.channels.memory import MemoryChannel
 from gonogo.monitor.notice import Channel, Notice
 
 NOTICE = Notice(
-    "a#1", "a", "fired", "errors", "page", "error_rate", {"release": "r@1.0.0"}, 0.2, 0.05, 900, "2026-01-01T00:00:00.000Z", "ü!"
+    "a#1", "a", "fired", "errors", "critical", "error_rate", {"release": "r@1.0.0"}, 0.2, 0.05, 900, "2026-01-01T00:00:00.000Z", "ü!"
 )
 
 

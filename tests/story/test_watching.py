@@ -21,7 +21,7 @@ monitor:
   rules:
     - {name: error-share, signal: error_rate, above: 0.05, clear: 0.03, for: 5 s, min_n: 20}
     - {name: latency-p95, signal: latency, above: 30000, clear: 20000, for: 5 s, min_n: 20}
-    - {name: drift, signal: psi, above: 0.2, clear: 0.1, for: 5 s, min_n: 500, level: ticket}
+    - {name: drift, signal: psi, above: 0.2, clear: 0.1, for: 5 s, min_n: 500, level: warning}
 """
 
 

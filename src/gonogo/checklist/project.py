@@ -121,14 +121,14 @@ class RuleDeclaration:
     clear: float
     for_seconds: float = 30.0
     min_n: int = 100
-    level: Literal["page", "ticket"] = "page"
+    level: Literal["critical", "warning", "info"] = "critical"
 
 
 #: The three alarms that S4 asks for (rows S4-11f, S4-11g, S4-11h): errors > 5 %, P95 > 1 s (in ms), drift (PSI).
 READY_MADE_RULES = (
     RuleDeclaration("error-share", "error_rate", above=0.05, clear=0.03),
     RuleDeclaration("latency-p95", "latency", above=1000.0, clear=800.0),
-    RuleDeclaration("drift", "psi", above=0.2, clear=0.1, for_seconds=60.0, min_n=500, level="ticket"),
+    RuleDeclaration("drift", "psi", above=0.2, clear=0.1, for_seconds=60.0, min_n=500, level="warning"),
 )
 
 
@@ -401,7 +401,7 @@ class _Reader:
                 raise self.error((*at, "name"), f"two rules are called {entry['name']!r}.", "Rename one.")
             seconds = duration(entry.get("for", 30.0))
             rules.append(
-                RuleDeclaration(entry["name"], entry["signal"], above, clear, seconds, entry.get("min_n", 100), entry.get("level", "page"))
+                RuleDeclaration(entry["name"], entry["signal"], above, clear, seconds, entry.get("min_n", 100), entry.get("level", "critical"))
             )
         return MonitorDeclaration(channels, tuple(rules))
 

@@ -230,7 +230,7 @@ def _monitor() -> dict[str, Any]:
             "clear": {"type": "number", "description": "is over at or below this; default: the same as above", "examples": [0.03]},
             "for": {**DURATION, "description": "how long it must stay above", "default": 30},
             "min_n": _number("fewest samples to judge; fewer are UNKNOWN", 100, "integer", minimum=1),
-            "level": {"type": "string", "enum": ["page", "ticket"], "default": "page", "description": "whom it wakes"},
+            "level": {"type": "string", "enum": ["critical", "warning", "info"], "default": "critical", "description": "whom it wakes"},
         },
         ("name", "signal", "above"),
     )

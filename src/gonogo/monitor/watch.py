@@ -3,7 +3,7 @@
 Rules it keeps:
 * States, timers and what has still to be told are one document of the store, written in one transaction with the audit event of every
   alarm that rings or is over. A watch that dies goes on where it was.
-* A notice is written down before it is sent, and is sent until its channel has taken it.
+* What is told goes through the outbox (`outbox.py`): written down first, sent until it is taken.
 * A service that does not answer is not a service that is well: every alarm becomes UNKNOWN, and after a while that is told.
 * Alarms of a release without a share of the traffic are retired; one that rang is told to be over for that reason.
 * An unreadable reading of one signal does not keep the others from being judged; it is told in `problem`.
@@ -20,13 +20,13 @@ from gonogo.errors import FaultError, GonogoError
 from gonogo.monitor.alarms.machine import AlarmState, step
 from gonogo.monitor.alarms.rule import Rule
 from gonogo.monitor.notice import Channel, Notice, NoticeKind
-from gonogo.monitor.signal import Baselines, Reading, Signal
+from gonogo.monitor.outbox import Untold, queued, tell
+from gonogo.monitor.signal import Reading, Sight, Signal
 from gonogo.monitor.windows import Snapshot, Windows, read_snapshot
 from gonogo.registry.store import Store
 
 KIND = "watch"
 LONGEST_SECONDS = 60.0  #: what lies between two looks that are further apart was not seen
-MOST_NOTICES = 1000  #: kept for a channel that does not answer; beyond that the oldest is dropped, and that is told
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ class Watch:
     ) -> None:
         self._observe = observe
         self._baseline = baseline
-        self._rules = {rule.name: rule for rule in rules}
+        windows = {signal.name: signal.window_seconds for signal in signals}
+        self._rules = {rule.name: replace(rule, window_seconds=rule.window_seconds or windows.get(rule.signal)) for rule in rules}
         self._channels = channels
         self._store = store
         self._system = system
@@ -77,6 +78,7 @@ class Watch:
         self._clock = clock or SystemClock()
         self._windows = Windows()
         self._baselines: dict[str, Mapping[str, Any]] = {}
+        self._service: Mapping[str, Any] = {}
         self._looked: tuple[float, float] | None = None
 
     def tick(self) -> dict[str, Any]:
@@ -90,10 +92,7 @@ class Watch:
         snapshot = self._look(problems)
         readings = [] if snapshot is None else self._measure(problems)
         alarms, notices = self._judge(known, readings, None if snapshot is None else snapshot.in_service, elapsed)
-        outbox += [{"notice": notice.to_json(), "channels": sorted(self._channels)} for notice in notices]
-        if len(outbox) > MOST_NOTICES:
-            problems.append(f"{len(outbox) - MOST_NOTICES} old notices were given up: no channel takes them (they stand in the audit log)")
-            outbox = outbox[-MOST_NOTICES:]
+        outbox = queued(outbox, notices, self._channels, problems)
         record = {
             "format": "gonogo-watch/1",
             "time": stamp(self._clock.now()),
@@ -102,7 +101,7 @@ class Watch:
             "alarms": [self._row(alarm, readings) for alarm in alarms],
         }
         revision = self._write(revision, record, alarms, outbox, notices)
-        left = self._tell(outbox)
+        left = tell(outbox, self._channels)
         if left != outbox:
             self._write(revision, record, alarms, left, [])
         return {**record, "untold": len(left)}
@@ -116,7 +115,8 @@ class Watch:
 
     def _look(self, problems: list[str]) -> Snapshot | None:
         try:
-            snapshot = read_snapshot(self._observe(), self._clock.monotonic())
+            self._service = self._observe()
+            snapshot = read_snapshot(self._service, self._clock.monotonic())
             self._windows.add(snapshot)
         except (FaultError, ValueError) as error:
             problems.append(f"the service cannot be seen: {error}")
@@ -138,13 +138,16 @@ class Watch:
             self._baselines[release] = found
 
     def _measure(self, problems: list[str]) -> list[Reading]:
-        baselines: Baselines = self._baselines
+        """Every signal over its own window and over those that rules ask for."""
         readings: list[Reading] = []
         for signal in self._signals:
-            try:
-                readings += signal.compute(self._windows.window(signal.window_seconds), baselines)
-            except (ValueError, KeyError, TypeError) as error:
-                problems.append(f"{signal.name} cannot be computed: {error!r}")
+            asked = [rule.window_seconds for rule in self._rules.values() if rule.signal == signal.name and rule.window_seconds]
+            for seconds in dict.fromkeys((signal.window_seconds, *asked)):
+                sight = Sight(self._windows.window(seconds), self._baselines, self._service, self._clock.now())
+                try:
+                    readings += [replace(reading, window_seconds=seconds) for reading in signal.compute(sight)]
+                except (ValueError, KeyError, TypeError) as error:
+                    problems.append(f"{signal.name} cannot be computed: {error!r}")
         return readings
 
     # -- judging ------------------------------------------------------------------------------------------------------------
@@ -191,47 +194,29 @@ class Watch:
         notice_id = f"{alarm.key}#{now}#{kind}"
         return Notice(notice_id, alarm.key, kind, rule.name, rule.level, rule.signal, alarm.labels, value, rule.above, n, now, text)
 
-    # -- writing and telling ------------------------------------------------------------------------------------------------
+    # -- writing -----------------------------------------------------------------------------------------------------------
 
-    def _stored(self) -> tuple[int, dict[str, Alarm], list[dict[str, Any]]]:
+    def _stored(self) -> tuple[int, dict[str, Alarm], list[Untold]]:
         found = self._store.get(KIND, self._system)
         if found is None:
             return 0, {}, []
         revision, body = found
-        return revision, {key: Alarm.from_json(alarm) for key, alarm in body["states"].items()}, list(body["outbox"])
+        states = {key: Alarm.from_json(alarm) for key, alarm in body["states"].items()}
+        return revision, states, [Untold.from_json(entry) for entry in body["outbox"]]
 
     def _write(
         self,
         revision: int,
         record: Mapping[str, Any],
         alarms: Sequence[Alarm],
-        outbox: Sequence[Mapping[str, Any]],
+        outbox: Sequence[Untold],
         notices: Sequence[Notice],
     ) -> int:
-        body = {**record, "states": {alarm.key: alarm.to_json() for alarm in alarms}, "outbox": list(outbox)}
+        body = {**record, "states": {alarm.key: alarm.to_json() for alarm in alarms}, "outbox": [entry.to_json() for entry in outbox]}
         with self._store.transaction() as tx:
             for notice in notices:
                 tx.append("alarm", notice.to_json(), "watch")
             return tx.put(KIND, self._system, body, expected_version=revision)
-
-    def _tell(self, outbox: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Send what has not been told. Gives what is left: each notice with the channels that have not taken it."""
-        left = []
-        for entry in outbox:
-            waiting = [name for name in entry["channels"] if not self._sent(name, Notice.from_json(entry["notice"]))]
-            if waiting:
-                left.append({"notice": entry["notice"], "channels": waiting})
-        return left
-
-    def _sent(self, name: str, notice: Notice) -> bool:
-        channel = self._channels.get(name)
-        if channel is None:
-            return True  # the project does not use it any more
-        try:
-            channel.send(notice)
-        except FaultError:
-            return False  # it stays in the outbox, and `untold` in the record says so
-        return True
 
     # -- showing ------------------------------------------------------------------------------------------------------------
 

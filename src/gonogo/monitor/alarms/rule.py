@@ -11,6 +11,8 @@ from typing import Literal
 from gonogo.errors import UsageError
 from gonogo.monitor.signal import Reading
 
+Level = Literal["critical", "warning", "info"]
+
 
 class Condition(StrEnum):
     """What a reading says under a rule. Whatever is missing, too little or no number is UNKNOWN, never CLEAR."""
@@ -26,8 +28,8 @@ class Rule:
     """`signal` above `above` for `for_seconds` rings; at or below `clear` for `clear_seconds` (default: as long) it is over.
 
     Fewer than `min_n` samples are UNKNOWN. Where the signal gives the chance of such a value without cause, it must be under `p_value`
-    as well. `labels` narrows the rule to readings that carry them. Not seeing for `blind_seconds` is told once. `level` says whom it
-    wakes, `runbook` where to read on.
+    as well. `labels` narrows the rule to readings that carry them. Not seeing for `blind_seconds` is told once. `window_seconds` None is
+    the signal's own window. `level` says whom it wakes, `runbook` where to read on.
     """
 
     name: str
@@ -36,7 +38,8 @@ class Rule:
     clear: float
     for_seconds: float = 30.0
     min_n: int = 100
-    level: Literal["page", "ticket"] = "page"
+    level: Level = "critical"
+    window_seconds: float | None = None
     clear_seconds: float | None = None
     p_value: float = 1e-3
     blind_seconds: float = 300.0
@@ -55,7 +58,8 @@ class Rule:
 
     def concerns(self, reading: Reading) -> bool:
         chosen = reading.judged or bool(self.labels)
-        return reading.signal == self.signal and chosen and all(reading.labels.get(key) == value for key, value in self.labels.items())
+        same = reading.signal == self.signal and self.window_seconds in (None, reading.window_seconds)
+        return same and chosen and all(reading.labels.get(key) == value for key, value in self.labels.items())
 
     def judge(self, reading: Reading | None) -> Condition:
         """Pure. A reading that is not there is UNKNOWN."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from gonogo.monitor.signal import Baselines, Reading
+from gonogo.monitor.signal import Reading, Sight
 from gonogo.monitor.windows import Window
 from gonogo.stats.intervals import wilson
 
@@ -16,8 +16,8 @@ class ErrorRate:
     unit: ClassVar[str] = "share"
     window_seconds: ClassVar[float] = 60.0
 
-    def compute(self, window: Window, baselines: Baselines) -> list[Reading]:
-        return [self._of(window, release) for release in window.in_service]
+    def compute(self, sight: Sight) -> list[Reading]:
+        return [self._of(sight.window, release) for release in sight.window.in_service]
 
     def _of(self, window: Window, release: str) -> Reading:
         counts = window.of(release)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from gonogo.monitor.signal import Baselines, Reading
+from gonogo.monitor.signal import Reading, Sight
 from gonogo.monitor.windows import Window
 
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
@@ -18,8 +18,8 @@ class Latency:
     unit: ClassVar[str] = "ms"
     window_seconds: ClassVar[float] = 60.0
 
-    def compute(self, window: Window, baselines: Baselines) -> list[Reading]:
-        return [reading for release in window.in_service for reading in self._of(window, release)]
+    def compute(self, sight: Sight) -> list[Reading]:
+        return [reading for release in sight.window.in_service for reading in self._of(sight.window, release)]
 
     def _of(self, window: Window, release: str) -> list[Reading]:
         histogram = window.of(release).histogram()

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from gonogo.monitor.signal import Baselines, Reading
+from gonogo.monitor.signal import Reading, Sight
 from gonogo.monitor.windows import Window
 from gonogo.stats.drift import psi, psi_interval, psi_p_value
 
@@ -25,8 +25,8 @@ class Psi:
     unit: ClassVar[str] = "PSI"
     window_seconds: ClassVar[float] = 900.0
 
-    def compute(self, window: Window, baselines: Baselines) -> list[Reading]:
-        return [reading for release in window.in_service for reading in self._of(window, release, baselines.get(release))]
+    def compute(self, sight: Sight) -> list[Reading]:
+        return [reading for release in sight.window.in_service for reading in self._of(sight.window, release, sight.baselines.get(release))]
 
     def _of(self, window: Window, release: str, baseline: Mapping[str, Any] | None) -> list[Reading]:
         counts = window.of(release)
