@@ -401,7 +401,9 @@ class _Reader:
                 raise self.error((*at, "name"), f"two rules are called {entry['name']!r}.", "Rename one.")
             seconds = duration(entry.get("for", 30.0))
             rules.append(
-                RuleDeclaration(entry["name"], entry["signal"], above, clear, seconds, entry.get("min_n", 100), entry.get("level", "critical"))
+                RuleDeclaration(
+                    entry["name"], entry["signal"], above, clear, seconds, entry.get("min_n", 100), entry.get("level", "critical")
+                )
             )
         return MonitorDeclaration(channels, tuple(rules))
 
