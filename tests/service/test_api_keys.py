@@ -1,6 +1,7 @@
 """API keys at rest: what is kept, who may read it, what a change does."""
 
 import json
+import os
 import re
 import stat
 import threading
@@ -64,6 +65,10 @@ def test_no_file_means_no_keys(file):
         lambda document: document["keys"][0].update(revoked=None),
         lambda document: document["keys"][0].pop("revoked"),
         lambda document: document["keys"][0].update(extra="x"),
+        lambda document: document["keys"][0].update(expires="0001-01-01T00:00:00+14:00"),
+        lambda document: document["keys"].append(list(document["keys"][0])),
+        lambda document: document.update(keys={}),
+        lambda document: document.update(extra="x"),
         lambda document: document.pop("keys"),
     ],
 )
@@ -73,6 +78,34 @@ def test_a_damaged_file_is_refused_and_never_taken_for_no_keys(file, damage):
     damage(document)
     file.path.write_text(json.dumps(document))
     with pytest.raises(StorageError, match="damaged"):
+        file.load()
+
+
+def test_a_pipe_in_place_of_the_file_is_refused_and_not_waited_for(file):
+    put(file)
+    file.path.unlink()
+    os.mkfifo(file.path, 0o600)
+    refusals = []
+
+    def read():
+        with pytest.raises(StorageError, match="no file of this user") as refused:
+            file.load()
+        refusals.append(refused.value)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    reader.join(10)
+    assert len(refusals) == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_file_of_another_user_is_refused_also_behind_a_link(file):
+    put(file)
+    theirs = file.path.with_name("theirs.json")
+    file.path.rename(theirs)
+    os.chown(theirs, 4321, 4321)
+    file.path.symlink_to(theirs)
+    with pytest.raises(StorageError, match="no file of this user"):
         file.load()
 
 

@@ -90,14 +90,19 @@ class KeyFile:
     def load(self) -> tuple[ApiKey, ...]:
         """All keys, revoked and expired ones too; none when there is no file. Raises StorageError when it is damaged or open to others."""
         try:
-            with self.path.open("rb") as file:
-                facts, data = os.fstat(file.fileno()), file.read()
+            # Opened so that a pipe in its place makes nobody wait, and not read before it is known to be a file of ours.
+            with open(os.open(self.path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+                facts = os.fstat(file.fileno())
+                if not stat.S_ISREG(facts.st_mode) or facts.st_uid not in (os.geteuid(), 0):
+                    raise StorageError(f"{self.path} is no file of this user.", hint="Restore it, or remove it and make new keys.")
+                if stat.S_IMODE(facts.st_mode) & 0o022:
+                    hint = f"Look at it, then: chmod 600 {self.path}"
+                    raise StorageError(f"{self.path} can be written by others than its owner.", hint=hint)
+                data = file.read()
         except FileNotFoundError:
             return ()
         except OSError as error:
             raise StorageError(f"cannot read {self.path}: {error.strerror}.") from error
-        if stat.S_IMODE(facts.st_mode) & 0o022:
-            raise StorageError(f"{self.path} can be written by others than its owner.", hint=f"Look at it, then: chmod 600 {self.path}")
         try:
             return _read(parse_json(data))
         except (ValueError, TypeError, KeyError) as error:
@@ -120,9 +125,15 @@ class KeyFile:
 def _read(document: Any) -> tuple[ApiKey, ...]:
     if document["format"] != FORMAT:
         raise ValueError(f"its format is {document['format']!r}, not {FORMAT}")
+    if set(document) != {"format", "keys"} or not isinstance(document["keys"], list):
+        raise ValueError("it does not have the fields of a key file")
     keys = []
     for entry in document["keys"]:
-        if set(entry) != {field.name for field in fields(ApiKey)} or not all(isinstance(value, str) for value in entry.values()):
+        if (
+            not isinstance(entry, dict)
+            or set(entry) != {field.name for field in fields(ApiKey)}
+            or not all(isinstance(value, str) for value in entry.values())
+        ):
             raise ValueError("an entry does not have the fields of a key")
         key = ApiKey(**entry)
         if not _ID.fullmatch(key.id) or not _DIGEST.fullmatch(key.sha256) or not NAME.fullmatch(key.name) or key.role not in ROLES:
