@@ -276,6 +276,7 @@ class HttpConnection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
+        value = value.rstrip(b" \t")  # RFC 9112 5.1; what stands before it the parser has left out
         headers = self._headers
         if self._state == _BODY:  # trailers carry nothing that we read
             self._trailer_size += len(name) + len(value) + 4
