@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from gonogo.base.canonical import canonical_bytes, parse_json
 from gonogo.base.clock import Clock, SystemClock, parse_stamp, stamp
+from gonogo.base.database import BUSY_SECONDS, database_errors, open_database
 from gonogo.base.files import fsync_directory, storage, write_atomic
 from gonogo.errors import ConflictError, FencedError, NotFoundError, StorageError, UsageError, VerificationError
 from gonogo.registry.event import GENESIS, Anchor, ChainReport, Event, check_anchor, make_anchor, make_event, verify_chain
@@ -36,7 +37,6 @@ from gonogo.registry.store import Body, Lease
 if TYPE_CHECKING:
     from gonogo.trust.keys import PublicKey, Signer
 
-BUSY_SECONDS = 10.0
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS event(
   seq INTEGER PRIMARY KEY, time TEXT NOT NULL, actor TEXT NOT NULL, kind TEXT NOT NULL,
@@ -68,9 +68,6 @@ class SqliteStore:
         self._inside = False
         if not create and not path.is_file():
             raise NotFoundError(f"there is no registry at {path}.", hint="Make a first release, or mend `store:` in gonogo.yaml.")
-        with storage(path, "create"):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _create_private(path)
         self._process = os.getpid()
         self._connection = self._connect()
 
@@ -122,7 +119,7 @@ class SqliteStore:
                 self._inside = True
                 try:
                     connection = self._own()
-                    with _database(self.path):
+                    with database_errors(self.path):
                         connection.execute("BEGIN IMMEDIATE")
                     tx = SqliteTransaction(self, connection, self._clock, self._signer)
                     beside = yield from self._until_commit(tx, connection)
@@ -137,7 +134,7 @@ class SqliteStore:
         try:
             yield tx
             beside = self._prepare_anchor(tx)
-            with _database(self.path):
+            with database_errors(self.path):
                 connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
@@ -180,20 +177,16 @@ class SqliteStore:
         return int(row[0]), str(row[1])
 
     def _connect(self) -> sqlite3.Connection:
-        with _database(self.path):
-            connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-            try:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
-                connection.execute("PRAGMA foreign_keys = ON")
-                connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+        connection = open_database(self.path)
+        try:
+            with database_errors(self.path):
                 known = connection.execute("SELECT count(*) FROM sqlite_master WHERE name IN ('event', 'document', 'lease')").fetchone()[0]
                 if known < 3:
                     self._create(connection)
-            except BaseException:
-                connection.close()
-                raise
-            return connection
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _create(self, connection: sqlite3.Connection) -> None:
         with self._mutex, self._locked():
@@ -212,7 +205,7 @@ class SqliteStore:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._mutex, _database(self.path):
+        with self._mutex, database_errors(self.path):
             yield self._own()
 
     @contextmanager
@@ -250,15 +243,15 @@ class SqliteTransaction:
         return event
 
     def events(self, since: int = 0, kinds: Collection[str] | None = None) -> Iterator[Event]:
-        with _database(self._store.path):
+        with database_errors(self._store.path):
             return iter([*_events(self._connection, since, kinds)])
 
     def get(self, kind: str, key: str) -> tuple[int, Body] | None:
-        with _database(self._store.path):
+        with database_errors(self._store.path):
             return _get(self._connection, kind, key)
 
     def list(self, kind: str) -> dict[str, tuple[int, Body]]:
-        with _database(self._store.path):
+        with database_errors(self._store.path):
             return _list(self._connection, kind)
 
     def put(self, kind: str, key: str, body: Mapping[str, Any], expected_version: int | None = None) -> int:
@@ -308,31 +301,8 @@ class SqliteTransaction:
         return version
 
     def _execute(self, statement: str, values: tuple[Any, ...]) -> sqlite3.Cursor:
-        with _database(self._store.path):
+        with database_errors(self._store.path):
             return self._connection.execute(statement, values)
-
-
-@contextmanager
-def _database(path: Path) -> Iterator[None]:
-    """Turn sqlite3's errors into a StorageError that names the file."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        hint = "Free space, end the process that holds it, or restore a backup; nothing of this transaction was recorded."
-        raise StorageError(f"{path}: {error}.", hint=hint) from error
-
-
-def _create_private(path: Path) -> None:
-    """Make the file, for its owner alone, unless it is there.
-
-    An existing file is not even opened: closing a second descriptor of it would drop every lock that SQLite holds on it in this process.
-    The last other process to leave would then take itself for the only one, remove the write-ahead log, and this process would go on
-    reading one that nobody writes to.
-    """
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    except FileExistsError:
-        return
 
 
 def _try_lock(handle: int) -> bool:
