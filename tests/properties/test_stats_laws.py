@@ -16,6 +16,7 @@ from gonogo.stats.drift import psi, psi_interval, psi_p_value
 from gonogo.stats.eprocess import StageCounts, log_e_harm, log_e_safe
 from gonogo.stats.intervals import wilson
 from gonogo.stats.latency import LatencyHistogram
+from gonogo.stats.score_table import ScoreTable
 
 ANY_FLOAT = st.floats(allow_nan=True, allow_infinity=True)
 COLUMNS = arrays(np.float64, st.integers(1, 60), elements=ANY_FLOAT)
@@ -137,3 +138,26 @@ def test_the_next_request_is_a_fair_bet_whatever_came_before(weight: int, p_stab
         now = math.exp(statistic(after(None), **margin))
         then = sum(chance * math.exp(statistic(after(kind), **margin)) for kind, chance in chances.items())
         assert math.isclose(then, now, rel_tol=1e-9)
+
+
+LABELLED = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 1), st.integers(0, 3)), max_size=60)
+
+
+@given(LABELLED, st.randoms(use_true_random=False))
+def test_shards_of_scores_and_outcomes_add_to_the_one_table_in_any_order(rows: list[tuple[float, int, int]], random: Any) -> None:
+    def table_of(some: list[tuple[float, int, int]]) -> ScoreTable:
+        table = ScoreTable()
+        table.add(np.array([score for score, _, _ in some]), np.array([outcome for _, outcome, _ in some]))
+        return table
+
+    whole = table_of(rows)
+    shards = [table_of([row for row in rows if row[2] == shard]) for shard in range(4)]
+    random.shuffle(shards)
+    merged = ScoreTable()
+    for shard in shards:
+        merged = merged.plus(ScoreTable.from_json(shard.to_json()))
+    assert merged.to_json() == whole.to_json()
+    for shard in shards:
+        merged = merged.plus(shard, sign=-1)
+    assert merged.rows == 0
+    assert not merged.sums.any()
