@@ -199,6 +199,36 @@ def test_a_full_disk_drops_lines_and_raises_nothing():
     assert writer.dropped >= 2
 
 
+FILLED = """
+import logging, resource, sys, time
+from pathlib import Path
+from gonogo.service import logs
+
+lines = logs.Lines(Path(sys.argv[1]))
+_log = logging.getLogger("disk")
+_log.addHandler(lines)
+_log.setLevel(logging.INFO)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+for size in (30, 10):
+    for number in range(size):
+        _log.info("line %d of %d", number, size)
+    time.sleep(3 * logs.PAUSE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+_log.info("there is room again")
+time.sleep(3 * logs.PAUSE)
+_log.info("still")
+lines.close()
+"""
+
+
+def test_a_disk_that_fills_in_the_middle_of_a_line_breaks_no_other_line_and_every_lost_one_is_counted(file):
+    subprocess.run([sys.executable, "-c", FILLED, str(file)], check=True, timeout=60)
+    cut = file.read_bytes()[:1000].rpartition(b"\n")[2]
+    lines = [json.loads(line) for line in file.read_bytes().splitlines() if not cut or line != cut]
+    assert [line["message"] for line in lines if "message" in line][-2:] == ["there is room again", "still"]
+    assert sum(line.get("lines", 1) for line in lines) == 30 + 10 + 2
+
+
 def test_a_log_that_is_renamed_is_begun_anew_and_no_line_is_lost(file):
     writer = Lines(file)
     for number in range(3):

@@ -149,16 +149,18 @@ class Lines(logging.Handler):
                 lines.append(self._line(what))
             except Exception as error:  # a line that cannot be formatted must not end the log
                 lines.append(self._json({"level": "error", "event": "log", "message": f"a line cannot be formatted: {error!r}"}))
-        if self.dropped > self._told:
-            lines.append(self._json({"level": "warning", "event": "lines_dropped", "lines": self.dropped - self._told}))
         told = self.dropped
+        notice = told > self._told
+        if notice:
+            lines.append(self._json({"level": "warning", "event": "lines_dropped", "lines": told - self._told}))
         try:
             if self._file is not None:
                 self._open(self._file)
-            if lines:
-                self._write(lines)
+            lost = self._write(lines) if lines else 0
         except OSError:
-            self.dropped += len(lines)
+            lost = len(lines)
+        if lost:
+            self.dropped += lost - notice  # which comes again
         else:
             self._told = told
 
@@ -177,13 +179,24 @@ class Lines(logging.Handler):
                     return
             os.close(self._handle)
             self._handle = -1
-        self._handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
 
-    def _write(self, lines: list[str]) -> None:
+    def _write(self, lines: list[str]) -> int:
+        """Returns how many were not written, or not whole."""
         handle = sys.__stderr__.fileno() if self._file is None and sys.__stderr__ is not None else self._handle
         whole = [line.encode("ascii", "backslashreplace") for line in lines]
-        for data in [b"".join(whole)] if stat.S_ISREG(os.fstat(handle).st_mode) else whole:
-            os.write(handle, data)
+        facts = os.fstat(handle)
+        if stat.S_ISREG(facts.st_mode):
+            # A disk that was full has cut the last line there, ours or that of another process.
+            cut = handle == self._handle and facts.st_size > 0 and os.pread(handle, 1, facts.st_size - 1) != b"\n"
+            whole = [b"\n" * cut + b"".join(whole)]
+        lost = 0
+        for number, data in enumerate(whole):
+            try:
+                lost += data.count(b"\n", os.write(handle, data))
+            except OSError:
+                return lost + len(lines) - number
+        return lost
 
     # ---- the forms
 
