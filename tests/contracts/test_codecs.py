@@ -481,6 +481,9 @@ HOSTILE = {
     ),
     "tensors: too few values": (TARGET, b'{"inputs": [{"name": "x", "shape": [1, 3], "datatype": "FP32", "data": [1, 2]}]}', 400),
     "tensors: a huge shape": (TARGET, b'{"inputs": [{"name": "x", "shape": [2000000000, 3], "datatype": "FP32", "data": []}]}', 413),
+    "tensors: more dimensions than can be said": (
+        TARGET, json.dumps({"inputs": [{"name": "x", "shape": [2**31 - 1] * 500, "datatype": "FP32", "data": []}]}).encode(), 400,
+    ),
     "tensors: no shape": (TARGET, b'{"inputs": [{"name": "x", "shape": [-1, 3], "datatype": "FP32", "data": [1, 2, 3]}]}', 400),
     "tensors: another width": (TARGET, b'{"inputs": [{"name": "x", "shape": [3, 1], "datatype": "FP32", "data": [1, 2, 3]}]}', 400),
     "tensors: ragged": (TARGET, b'{"inputs": [{"name": "x", "shape": [2, 3], "datatype": "FP32", "data": [[1, 2], [3, 4, 5, 6]]}]}', 400),
@@ -506,6 +509,12 @@ def test_hundreds_of_thousands_of_keys_are_refused_and_not_all_repeated(numbers)
     assert len(answer) < 200_000
 
 
+def numpy_of_shape(shape, values):
+    """A NumPy file whose header says any shape."""
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + bytes(8 * values)
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [
@@ -518,6 +527,9 @@ def test_hundreds_of_thousands_of_keys_are_refused_and_not_all_repeated(numbers)
         (numpy_file(np.zeros((0, 3)))[2], 400),
         (numpy_file(np.zeros((2, 3)))[2].replace(b"(2, 3)", b"(9, 9)"), 400),
         (numpy_file(np.zeros((2, 3)))[2].replace(b"(2, 3), ", b"(10**9,3)"), 400),
+        (numpy_of_shape("(-2, -3)", 6), 400),
+        (numpy_of_shape("(True, 3)", 3), 400),
+        (numpy_of_shape(str((1,) * 70 + (3,)), 3), 400),
         (numpy_file(np.array([[{"a": 1}]], dtype=object))[2], 415),
         (numpy_file(np.zeros((2, 3), dtype=complex))[2], 415),
         (numpy_file(np.zeros((2, 3), dtype="M8[s]"))[2], 415),

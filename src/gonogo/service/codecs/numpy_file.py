@@ -24,6 +24,7 @@ from gonogo.service.door.exchange import Exchange
 from gonogo.service.wire import PROBLEM, RequestRefused, to_json
 
 NUMPY = b"application/x-npy"
+_MOST_DIMENSIONS = 2
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
@@ -89,6 +90,8 @@ def _array(body: bytes) -> Array:
     kinds = {dtype[name].kind for name in dtype.names} if dtype.names else {dtype.kind}
     if dtype.hasobject or not kinds <= set("biufU") or any(dtype[name].shape for name in dtype.names or ()):
         raise RequestRefused(415, f"Values of the type {str(dtype)[:120]} are not read; numbers, booleans and text (U) are.")
+    if len(shape) > _MOST_DIMENSIONS or any(type(size) is not int or size < 0 for size in shape):
+        raise RequestRefused(400, "The NumPy file has no shape: two whole numbers, none of them negative, are the most.")
     data = body[file.tell() :]
     if len(data) != prod(shape) * dtype.itemsize or not data:
         raise RequestRefused(400, f"The NumPy file says that it has the shape {list(shape)}, and has {len(data)} bytes of values.")

@@ -26,6 +26,7 @@ from gonogo.service.wire import JSON, RequestRefused, to_json
 BINARY = b"application/octet-stream"
 HEADER_LENGTH = b"inference-header-content-length"
 OUTPUTS = ("label", "scores")
+MOST_SAID = 20  #: problems in the words of one error
 
 
 class _Wanted(NamedTuple):
@@ -121,7 +122,7 @@ class OipCodec:
 
     def _parts(self, exchange: Exchange, document: dict[str, Any], binary: bytes) -> tuple[_Wanted, list[Tensor]]:
         """What is wanted and the tensors. Raises RequestRefused with everything that is wrong about the request's form."""
-        unknown = sorted(document.keys() - {"id", "inputs", "outputs", "parameters"})
+        unknown = sorted(document.keys() - {"id", "inputs", "outputs", "parameters"})[:MOST_SAID]
         problems = [RequestRefused(400, f"An inference request has no member {name[:120]!r}.") for name in unknown]
         wanted = _Wanted(exchange, None, ())
         try:
@@ -136,10 +137,12 @@ class OipCodec:
                 tensors.append(tensor)
             except RequestRefused as refusal:
                 problems.append(refusal)
+                if len(problems) > MOST_SAID:
+                    break
         if start != len(binary) and not problems:
             problems.append(RequestRefused(400, f"The body has {len(binary) - start} bytes of binary data that belong to no input."))
         if problems:
-            raise RequestRefused(problems[0].status, " ".join(problem.detail for problem in problems[:20]))
+            raise RequestRefused(problems[0].status, " ".join(problem.detail for problem in problems[:MOST_SAID]))
         return wanted, tensors
 
     def write(self, asked: Asked, prediction_id: str, labels: Sequence[str], scores: Sequence[Sequence[float]]) -> tuple[bytes, bytes]:
@@ -174,7 +177,7 @@ class OipCodec:
 
 def _in_words(refusal: RequestRefused) -> str:
     """Clients of the protocol show `error` and nothing else."""
-    named = "; ".join(error["message"] for error in refusal.errors[:20])
+    named = "; ".join(error["message"] for error in refusal.errors[:MOST_SAID])
     return f"{refusal.detail} {named}" if named else refusal.detail
 
 

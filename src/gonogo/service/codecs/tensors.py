@@ -24,6 +24,7 @@ DTYPES: dict[str, str] = {
     "BOOL": "|b1", "INT8": "<i1", "INT16": "<i2", "INT32": "<i4", "INT64": "<i8", "UINT8": "<u1", "UINT16": "<u2", "UINT32": "<u4",
     "UINT64": "<u8", "FP16": "<f2", "FP32": "<f4", "FP64": "<f8",
 }  # fmt: skip
+MOST_DIMENSIONS = 32  #: of a shape, as NumPy's own arrays had for long; a product of more is costly by itself
 DATATYPES = {"float32": "FP32", "float64": "FP64", "int64": "INT64", "bool": "BOOL", "string": "BYTES"}  #: of a graph input
 
 
@@ -55,8 +56,12 @@ def read_tensor(given: Any, binary: bytes, start: int, most_values: int) -> tupl
     what = f"Input {name[:NAME_SHOWN]!r}"
     if not isinstance(datatype, str) or (datatype != "BYTES" and datatype not in DTYPES):
         raise RequestRefused(400, f"{what} has no datatype of the protocol: {str(datatype)[:40]!r}.")
-    if not isinstance(shape, list) or not shape or not all(type(size) is int and 0 <= size < 2**31 for size in shape):
-        raise RequestRefused(400, f"{what} has no shape: a list of whole numbers is needed.")
+    if (
+        not isinstance(shape, list)
+        or not 0 < len(shape) <= MOST_DIMENSIONS
+        or not all(type(size) is int and 0 <= size < 2**31 for size in shape)
+    ):
+        raise RequestRefused(400, f"{what} has no shape: a list of one to {MOST_DIMENSIONS} whole numbers is needed.")
     count = prod(shape)
     if count > most_values:
         raise RequestRefused(413, f"{what} declares {count} values; a request may have {most_values} at most.")
