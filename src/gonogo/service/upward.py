@@ -2,6 +2,7 @@
 
     totals                 what all processes counted, added up, and which releases run (`Totals` below)
     load {release, actor}  verify and start a release; answers when it is ready: {release, already, pid, digest}
+    feedback {labels}      take labels, each [prediction id, label, row or null]: {joined, changed, same, waiting, refused [[place, why]]}
 
 `totals` is JSON: `counters`, `latency`, `shadow` and `faults` as in a snapshot (`counters.py`), and `boot_id` (under which they never go
 down), `uptime_seconds`, `releases` {reference: {digest, size, ready, silent}}: processes wanted, ready, and those that

@@ -8,6 +8,7 @@ from typing import Any
 from gonogo.base.names import POINTERS, SYSTEM
 from gonogo.model.schema import Schema
 from gonogo.service.codecs.tensors import DTYPES, describe
+from gonogo.service.labels.store import MOST_LABELS
 from gonogo.service.pages.features import Told
 
 Document = dict[str, Any]
@@ -126,6 +127,19 @@ def pages() -> dict[str, Document]:
             }
         ),
         "Load": record({"release": {**TEXT, "pattern": REFERENCE, "description": "as the registry names it"}}, additionalProperties=False),
+        "Feedback": record(
+            {"feedback": {"type": "array", "items": ref("Label"), "minItems": 1, "maxItems": MOST_LABELS}}, additionalProperties=False
+        ),
+        "Label": record(
+            {
+                "prediction_id": {"type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[\\x00-\\x7f]*$"},
+                "label": {"type": ["string", "integer"], "description": "the class that was true"},
+                "row": {"type": ["integer", "null"], "minimum": 0, "description": "which row of the prediction, where it had several"},
+            },
+            ("row",),
+            additionalProperties=False,
+        ),
+        "Taken": record({**dict.fromkeys(("joined", "changed", "same", "waiting"), COUNT), "refused": {"type": "array"}}),
         "Loaded": record({"release": TEXT, "already": {"type": "boolean"}, "digest": TEXT}),
     }
 

@@ -7,6 +7,7 @@ from gonogo.service.door.exchange import Exchange
 from gonogo.service.pages.counts import CountPages
 from gonogo.service.pages.docs import DocsPage
 from gonogo.service.pages.explain import Explaining, carries_explainer
+from gonogo.service.pages.feedback import FeedbackPage
 from gonogo.service.pages.forms import forms
 from gonogo.service.pages.load import LoadPage
 from gonogo.service.pages.model import ModelPages
@@ -16,6 +17,7 @@ from gonogo.service.pages.page import Host, Route
 from gonogo.service.wire import to_json
 
 LOAD_REFUSALS = ("400", "404", "409", "413", "422", "503")
+FEEDBACK_REFUSALS = ("400", "404", "413", "422", "503")
 
 
 class Pages:
@@ -37,6 +39,9 @@ class Pages:
             Route("GET", "/metrics", counts.metrics, "Prometheus metrics", "text/plain", refusals=("503",)),
             Route("GET", "/stats", counts.stats, "the same counts as JSON", "Stats", refusals=("503",)),
             Route("POST", "/load", LoadPage(host).load, "verify and start a release, by its reference", "Loaded", "Load", LOAD_REFUSALS),
+            Route(
+                "POST", "/feedback", FeedbackPage(host).feedback, "what came true, by prediction id", "Taken", "Feedback", FEEDBACK_REFUSALS
+            ),
             Route("GET", "/openapi.json", self._openapi, "this interface as OpenAPI 3.1", "Document"),
             *self._oip.routes(),
         ]

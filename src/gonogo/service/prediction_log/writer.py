@@ -32,6 +32,8 @@ from pathlib import Path
 from typing import Any
 
 from gonogo.errors import StorageError
+from gonogo.service.labels.desk import LABELS
+from gonogo.service.labels.store import LabelStore
 from gonogo.service.prediction_log.frames import HEAD, LONGEST, read_frames
 from gonogo.service.prediction_log.segments import remove_older, write_segments
 from gonogo.service.prediction_log.spool import ENDING, Spool, is_closed, read_spool, spools
@@ -63,6 +65,7 @@ class Writer:
         self._spool_folder = folder / "spool"
         self._spool: Spool | None = None
         self._secret = _secret(folder / "redaction.key")
+        self._labels = LabelStore(folder / LABELS)
         self._clients: set[asyncio.Task[None]] = set()
         self._kept_bytes = 0  # of spools that are closed and not yet segments
         self.rows = 0
@@ -145,9 +148,11 @@ class Writer:
                 continue
             self.rows += sum(written.values())
             self.problem = ""
-        with suppress(OSError):
+        with suppress(OSError, StorageError):
             self._kept_bytes = sum(path.stat().st_size for path in spools(self._spool_folder) if is_closed(path))
-            remove_older(self._folder, datetime.now(UTC) - timedelta(days=self._rules.keep_days))
+            oldest = datetime.now(UTC) - timedelta(days=self._rules.keep_days)
+            remove_older(self._folder, oldest)
+            await asyncio.to_thread(self._labels.forget, oldest.timestamp())
 
     def _write(self, path: Path) -> dict[str, int]:
         number = path.name.removesuffix(ENDING)
@@ -155,6 +160,7 @@ class Writer:
         written = write_segments(
             read_spool(path), self._folder, f"{began:%Y%m%dT%H%M%S}-{number[-9:]}", self._rules.redact, self._secret
         )  # fmt: skip
+        self._labels.record(path.name, read_spool(path))
         path.unlink(missing_ok=True)
         return written
 

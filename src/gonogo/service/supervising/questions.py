@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from gonogo.errors import GonogoError, UsageError
@@ -16,6 +16,7 @@ class Whole(Protocol):
 
     async def totals(self) -> dict[str, Any]: ...
     async def start_release(self, release: str) -> dict[str, Any]: ...
+    async def take_labels(self, labels: Sequence[Sequence[Any]]) -> dict[str, Any]: ...
 
 
 class Questions:
@@ -31,6 +32,8 @@ class Questions:
                 value = await self._whole.totals()
             elif verb == "load":
                 value = await self._load(str(arguments.get("release")), str(arguments.get("actor") or ""))
+            elif verb == "feedback":
+                value = await self._whole.take_labels(arguments["labels"])
             else:
                 raise UsageError(f"Nobody can be asked for {verb!r}.")
         except GonogoError as error:

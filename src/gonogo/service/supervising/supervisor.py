@@ -26,9 +26,10 @@ from typing import Any
 from gonogo import settings
 from gonogo.base.clock import Clock, SystemClock, stamp
 from gonogo.base.names import Ref
-from gonogo.errors import ConflictError, GonogoError, UsageError
+from gonogo.errors import ConflictError, GonogoError, NotFoundError, UsageError
 from gonogo.service.breaker import BreakerRule
 from gonogo.service.door.tls import Certificate
+from gonogo.service.labels.desk import LabelDesk
 from gonogo.service.logs import WorkerLog, facts
 from gonogo.service.places import SoleOwner, listen_public, make_private, service_folder, socket_folder, sticky_secret
 from gonogo.service.prediction_log.process import LogProcess, PredictionLog
@@ -85,6 +86,7 @@ class Supervisor:
             command = (*command, *worker_log.arguments())
         self._log_rules = prediction_log
         self._log_process: LogProcess | None = None
+        self._labels: LabelDesk | None = None
         if prediction_log is not None:
             command = (*command, "--prediction-log", str(self.sockets / LOG_SOCKET), "--prediction-sample", str(prediction_log.sample))
         keeps = worker_log is None or worker_log.file is not None
@@ -129,6 +131,7 @@ class Supervisor:
         await self.put_access(self._keys.begin())  # before anything is served: the workers hear it before their first table
         self._public = listen_public(self._host, self._port, self._processes)
         if self._log_rules is not None:
+            self._labels = await asyncio.to_thread(LabelDesk, self.folder / "log")
             self._log_process = LogProcess(self.folder / "log", self.sockets / LOG_SOCKET, self._log_rules.writing)
             self._log_process.start()
         self._launch(self._housekeep())
@@ -207,6 +210,8 @@ class Supervisor:
             self._fleet.dismiss(release)
         if self._log_process is not None:
             await self._log_process.stop()
+        if self._labels is not None:
+            self._labels.close()
         for listener in self._public:
             listener.close()
         self._owner.release()
@@ -270,6 +275,14 @@ class Supervisor:
 
     def _totals(self) -> dict[str, Any]:
         return {"counters": {}, "latency": {}, "drift": {}, "shadow": {}, "faults": 0, **self._fleet.totals()}
+
+    async def take_labels(self, labels: Sequence[Sequence[Any]]) -> dict[str, Any]:
+        """Take what came true (`upward.py`). Raises NotFoundError when no predictions are kept that it could be true of."""
+        if self._labels is None:
+            raise NotFoundError(
+                "No predictions are kept, so no label can be joined to one.", hint="Add `prediction_log: {}` to gonogo.yaml."
+            )
+        return await self._labels.take(labels)
 
     async def put_access(self, access: Mapping[str, Any]) -> None:
         """Have every process judge callers by `access` (the content of the key file). Returns when all do."""
