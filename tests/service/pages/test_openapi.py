@@ -92,6 +92,17 @@ def test_the_schema_accepts_exactly_what_the_service_accepts(document, ask, feat
         pytest.fail(f"no {answer.headers['content-type']} is promised for {answer.status}")
 
 
+@pytest.mark.parametrize(
+    ("release", "valid"),
+    [("small@1.0.0", True), ("small@9.9.9", True), ("small@staging", False), ("small@production", False), ("../small@1.0.0", False)],
+)
+def test_what_the_document_lets_an_operator_load_is_never_refused_for_its_form(document, ask, release, valid):
+    body = {"release": release}
+    content = document["paths"]["/load"]["post"]["requestBody"]["content"]["application/json"]
+    assert resolved(document, content["schema"]).is_valid(body) is valid
+    assert (ask("POST", "/load", body).status in (200, 404)) is valid
+
+
 def test_pages_can_only_be_read_and_what_is_not_there_is_a_problem(ask):
     for method, path, status in (("POST", "/health", 405), ("DELETE", "/docs", 405), ("GET", "/nothing", 404), ("GET", "/predict", 405)):
         answer = ask(method, path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gonogo.base.names import POINTERS, SYSTEM
+from gonogo.base.names import SYSTEM
 from gonogo.model.schema import Schema
 from gonogo.service.codecs.tensors import DTYPES, describe
 from gonogo.service.labels.store import MOST_LABELS
@@ -15,8 +15,8 @@ Document = dict[str, Any]
 _PART = "(0|[1-9][0-9]{0,8})"
 TEXT: Document = {"type": "string"}
 VERSION = f"{_PART}\\.{_PART}\\.{_PART}"
-#: system@version or system@pointer, as `gonogo.base.names.Ref` reads it.
-REFERENCE = f"^{SYSTEM.pattern}@({VERSION}|{'|'.join(POINTERS)})$"
+#: system@version, as `gonogo.base.names.Ref` reads it; what a pointer means may change, so that none is loaded.
+REFERENCE = f"^{SYSTEM.pattern}@{VERSION}$"
 COUNT: Document = {"type": "integer", "minimum": 0}
 
 
