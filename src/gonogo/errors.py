@@ -19,6 +19,7 @@
         ├── StorageError             1  disk full, database locked or damaged
         ├── ChildError               1  an isolated child crashed, hung or ran out of memory
         └── UnreachableError         1  a service, supervisor or channel does not answer
+            └── BusyError            1  it answers, and asks to be asked later
 
 A message says what happened, to which thing; `hint` says what to do next.
 """
@@ -120,3 +121,11 @@ class ChildError(FaultError):
 
 class UnreachableError(FaultError):
     pass
+
+
+class BusyError(UnreachableError):
+    """`seconds`: how long it asks to be left alone."""
+
+    def __init__(self, message: str, seconds: float, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.seconds = seconds

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
+Level = Literal["critical", "warning", "info"]
+LEVELS: tuple[Level, ...] = ("critical", "warning", "info")
 NoticeKind = Literal["fired", "resolved", "blind", "seeing", "retired"]
 
 
@@ -35,11 +37,14 @@ class Notice:
 
 
 class Channel(Protocol):
-    """Where notices go (`channels/`, the catalogue). Every channel promises:
+    """Where notices go (`channels/`, the catalogue). `levels` are those it is told of. Every channel promises:
 
     1. When `send` returns, the notice has been handed over for good.
-    2. When it cannot be handed over, `send` raises a FaultError and may be asked again.
-    3. The same notice (by id) sent again is told once.
+    2. When it cannot be handed over now, `send` raises a FaultError and may be asked again; when it never will be, a RefusedError.
+    3. The same notice sent again carries the same identity, so that whoever can tell it once does.
+    4. `send` ends within half a minute, whatever the other side does; no secret is in its errors.
     """
+
+    levels: tuple[Level, ...]
 
     def send(self, notice: Notice) -> None: ...

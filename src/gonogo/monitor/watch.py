@@ -20,7 +20,7 @@ from gonogo.errors import FaultError, GonogoError
 from gonogo.monitor.alarms.machine import AlarmState, step
 from gonogo.monitor.alarms.rule import Rule
 from gonogo.monitor.notice import Channel, Notice, NoticeKind
-from gonogo.monitor.outbox import Untold, queued, tell
+from gonogo.monitor.outbox import MOST_GIVEN_UP, GivenUp, Outbox, Untold
 from gonogo.monitor.signal import Reading, Sight, Signal
 from gonogo.monitor.windows import Snapshot, Windows, read_snapshot
 from gonogo.registry.store import Store
@@ -71,38 +71,41 @@ class Watch:
         self._baseline = baseline
         windows = {signal.name: signal.window_seconds for signal in signals}
         self._rules = {rule.name: replace(rule, window_seconds=rule.window_seconds or windows.get(rule.signal)) for rule in rules}
-        self._channels = channels
         self._store = store
         self._system = system
         self._signals = signals
         self._clock = clock or SystemClock()
+        self._outbox = Outbox(channels, self._clock)
         self._windows = Windows()
         self._baselines: dict[str, Mapping[str, Any]] = {}
         self._service: Mapping[str, Any] = {}
         self._looked: tuple[float, float] | None = None
 
     def tick(self) -> dict[str, Any]:
-        """Look once, and give the record of it: `time`, `problem`, `signals`, `alarms`, `untold`.
+        """Look once, and give the record of it: `time`, `problem`, `signals`, `alarms`, `channels`, `given_up`, `untold`.
 
         Raises StorageError when it cannot be written down, ConflictError when another watch of this system is at work.
         """
-        revision, known, outbox = self._stored()
+        revision, known, waiting, given_up = self._stored()
         elapsed = self._elapsed()
         problems: list[str] = []
         snapshot = self._look(problems)
         readings = [] if snapshot is None else self._measure(problems)
         alarms, notices = self._judge(known, readings, None if snapshot is None else snapshot.in_service, elapsed)
-        outbox = queued(outbox, notices, self._channels, problems)
-        record = {
+        waiting, gone = self._outbox.queued(waiting, notices)
+        record: dict[str, Any] = {
             "format": "gonogo-watch/1",
             "time": stamp(self._clock.now()),
             "problem": "; ".join(problems),
             "signals": [self._shown(reading) for reading in readings],
             "alarms": [self._row(alarm, readings) for alarm in alarms],
+            "channels": self._outbox.shown(waiting),
+            "given_up": _remembered(given_up, gone),
         }
-        revision = self._write(revision, record, alarms, outbox, notices)
-        left = tell(outbox, self._channels)
-        if left != outbox:
+        revision = self._write(revision, record, alarms, waiting, notices)
+        left, gone = self._outbox.tell(waiting)
+        if left != waiting:
+            record = {**record, "channels": self._outbox.shown(left), "given_up": _remembered(record["given_up"], gone)}
             self._write(revision, record, alarms, left, [])
         return {**record, "untold": len(left)}
 
@@ -196,13 +199,13 @@ class Watch:
 
     # -- writing -----------------------------------------------------------------------------------------------------------
 
-    def _stored(self) -> tuple[int, dict[str, Alarm], list[Untold]]:
+    def _stored(self) -> tuple[int, dict[str, Alarm], list[Untold], list[dict[str, str]]]:
         found = self._store.get(KIND, self._system)
         if found is None:
-            return 0, {}, []
+            return 0, {}, [], []
         revision, body = found
         states = {key: Alarm.from_json(alarm) for key, alarm in body["states"].items()}
-        return revision, states, [Untold.from_json(entry) for entry in body["outbox"]]
+        return revision, states, [Untold.from_json(entry) for entry in body["outbox"]], list(body.get("given_up", ()))
 
     def _write(
         self,
@@ -252,6 +255,10 @@ def last_record(store: Store, system: str) -> dict[str, Any] | None:
         return None
     record = {key: value for key, value in found[1].items() if key not in ("states", "outbox")}
     return {**record, "untold": len(found[1]["outbox"])}
+
+
+def _remembered(given_up: Sequence[Mapping[str, str]], more: Sequence[GivenUp]) -> list[dict[str, str]]:
+    return [*map(dict, given_up), *map(asdict, more)][-MOST_GIVEN_UP:]
 
 
 def _of(labels: Mapping[str, str]) -> str:

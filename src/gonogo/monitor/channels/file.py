@@ -7,13 +7,15 @@ import os
 from pathlib import Path
 
 from gonogo.base.files import storage
-from gonogo.monitor.notice import Notice
+from gonogo.monitor.notice import LEVELS, Level, Notice
 
 TAIL = 1 << 16  #: bytes at the end of the file that are looked at for a notice that is there already
 
 
 class FileChannel:
     """Appends to `path`. A line that a crash left half-written is closed off, not built upon."""
+
+    levels: tuple[Level, ...] = LEVELS
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from gonogo.errors import UnreachableError
-from gonogo.monitor.notice import Notice
+from gonogo.monitor.notice import LEVELS, Level, Notice
 
 
 class MemoryChannel:
     """`told` holds every notice once, in order. While `unreachable` is true nothing gets through."""
+
+    levels: tuple[Level, ...] = LEVELS
 
     def __init__(self) -> None:
         self.told: list[Notice] = []
