@@ -38,16 +38,19 @@ def roc_auc_delong(y: Array, score: Array, level: float = 0.95) -> tuple[float, 
     y, score = checked_binary(y, score)
     by_positive, by_negative = _placements(y, score)
     m, n = len(by_positive), len(by_negative)
+    variance = float(by_positive.var(ddof=1) / m + by_negative.var(ddof=1) / n) if min(m, n) > 1 else math.inf
     auc = float(by_positive.mean())
-    edge = ((1 - level) / 2) ** (1 / min(m, n))
-    if auc >= 1.0:
-        return 1.0, edge, 1.0
-    if auc <= 0.0:
-        return 0.0, 0.0, 1 - edge
-    if m < 2 or n < 2:
-        return auc, 0.0, 1.0
-    variance = float(by_positive.var(ddof=1) / m + by_negative.var(ddof=1) / n)
-    return auc, *_logit_interval(auc, math.sqrt(variance), level)
+    return auc, *area_interval(auc, variance, min(m, n), level)
+
+
+def area_interval(area: float, variance: float, smaller: int, level: float = 0.95) -> tuple[float, float]:
+    """Interval of an area under a curve from its variance, as `roc_auc_delong` takes it. `smaller`: rows of the smaller class."""
+    edge = ((1 - level) / 2) ** (1 / smaller)
+    if area >= 1.0:
+        return edge, 1.0
+    if area <= 0.0:
+        return 0.0, 1 - edge
+    return _logit_interval(area, math.sqrt(variance), level) if variance < math.inf else (0.0, 1.0)
 
 
 def roc_auc_gain(y: Array, score: Array, other: Array, level: float = 0.95) -> tuple[float, float, float]:
@@ -81,9 +84,7 @@ def pr_auc(y: Array, score: Array) -> float:
 def pr_auc_interval(y: Array, score: Array, level: float = 0.95) -> tuple[float, float, float]:
     """(average precision, low, high); the interval is binomial on the logit scale (Boyd, Eng & Page 2013), as many trials as positives."""
     area, positives = pr_auc(y, score), int(np.asarray(y).sum())
-    if area >= 1.0:
-        return 1.0, ((1 - level) / 2) ** (1 / positives), 1.0
-    return area, *_logit_interval(area, math.sqrt(area * (1 - area) / positives), level)
+    return area, *area_interval(area, area * (1 - area) / positives, positives, level)
 
 
 def macro_pr_auc(y: Array, scores: Array) -> float:

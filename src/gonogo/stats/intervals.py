@@ -5,10 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 
 from gonogo.stats.bins import Array
+
+
+class Estimate(NamedTuple):
+    """A figure with its interval and the rows that it rests on. Of nothing (n 0) the value is NaN and the interval everything."""
+
+    value: float
+    low: float
+    high: float
+    n: int
 
 
 def z_of(level: float) -> float:
@@ -16,6 +26,11 @@ def z_of(level: float) -> float:
     if not 0.0 < level < 1.0:
         raise ValueError(f"{level} is no confidence level")
     return NormalDist().inv_cdf((1.0 + level) / 2.0)
+
+
+def normal_tail(z: float) -> float:
+    """P(Z > z) of a standard normal Z, also far out."""
+    return math.erfc(z / math.sqrt(2.0)) / 2.0
 
 
 def wilson(k: float, n: float, level: float = 0.95) -> tuple[float, float]:
@@ -30,6 +45,11 @@ def wilson(k: float, n: float, level: float = 0.95) -> tuple[float, float]:
     middle = (share + weight / 2) / (1 + weight)
     half = z * math.sqrt(share * (1 - share) / n + weight / (4 * n)) / (1 + weight)
     return (0.0 if k == 0 else max(0.0, middle - half)), (1.0 if k == n else min(1.0, middle + half))
+
+
+def share(k: int, n: int, level: float = 0.95) -> Estimate:
+    """k of n with Wilson's interval; of nothing NaN between 0 and 1."""
+    return Estimate(k / n, *wilson(k, n, level), n) if n else Estimate(math.nan, 0.0, 1.0, 0)
 
 
 def f1_interval(hits: float, misses: float, false_alarms: float, level: float = 0.95) -> tuple[float, float]:
