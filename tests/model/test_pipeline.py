@@ -206,6 +206,16 @@ def test_a_number_that_becomes_too_large_is_refused(models: Any) -> None:
         loaded.run({"numbers": np.array([[1e30, 0.0, 0.0]])})
 
 
+@pytest.mark.parametrize("given", [1.5, -0.25, np.inf, np.nan])
+def test_a_number_that_is_no_probability_has_no_logit_and_becomes_no_certainty(given: float) -> None:
+    pipeline = Pipeline.parse(document(after=[{"step": "logit"}, {"step": "temperature", "temperature": 2.0}, {"step": "sigmoid"}]))
+    values = np.array([[given], [0.25], [1 + 5e-7]])
+    for step in pipeline.after:
+        values = step.apply(values)
+    assert np.isnan(values[0, 0])
+    assert 0 < values[1, 0] < 0.5 < values[2, 0] <= 1
+
+
 # -- hostile and broken documents ---------------------------------------------------------------------------------------------------
 
 AB = {"features": numbers("a", "b"), "inputs": {"x": ["a", "b"]}}
@@ -254,6 +264,24 @@ BROKEN: dict[str, tuple[bytes, str]] = {
                  inputs={"x": ["c=x"]}),
         r"categories\[0\]\[1\] must be a text",
     ),
+    "a category without end": (
+        document(**AB | {"inputs": {"x": ["a", "b", "a#"]}}, before=[{"step": "ordinal", "features": ["a"], "categories": [[10**400]]}]),
+        r"categories\[0\]\[0\] must be a finite number",
+    ),
+    "an infinite category": (
+        document(**AB | {"inputs": {"x": ["a", "b", "a#"]}}, before=[{"step": "ordinal", "features": ["a"], "categories": [["@"]]}])
+        .replace(b'"@"', b"1e400"),
+        r"categories\[0\]\[0\] must be a finite number",
+    ),
+    "a range that nothing can be made of": (
+        document(**AB, before=[{"step": "min-max", "features": ["a"], "low": [0], "high": [5e-324], "to": [-1e308, 1e308]}]),
+        r"before\[0\].high lies so near to low",
+    ),
+    "limits further apart than numbers reach": (
+        document(**AB, before=[{"step": "min-max", "features": ["a"], "low": [-1e308], "high": [1e308]}]), r"before\[0\].high\[0\]",
+    ),
+    "an endless key": (document(**AB, **{"x" * 100_000: 1}), "is no key"),
+    "an endless name": (document(features=numbers("a" * 100_000), inputs={"x": ["a"]}), r"features\[0\].name must be a name"),
     "too many categories": (
         document(features=[{"name": "c", "type": "string"}], before=[
             {"step": "ordinal", "features": ["c"], "categories": [[str(n) for n in range(100_001)]]}

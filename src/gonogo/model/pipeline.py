@@ -29,7 +29,7 @@ from gonogo.model.runtime import Array, GraphOutput, Loaded
 from gonogo.model.schema import GraphInput
 from gonogo.model.steps import arithmetic, categories, scores
 from gonogo.model.steps.frame import Columns, Frame, Index, index
-from gonogo.model.steps.spec import Spec
+from gonogo.model.steps.spec import LONGEST_NAME, Spec
 
 FORMAT = "gonogo-pipeline/1"
 MOST_BYTES = 16 << 20
@@ -107,7 +107,8 @@ class Pipeline:
         except ValueError as error:
             raise ModelError(f"the pipeline is not JSON: {error}.") from error
         try:
-            return _read(document)
+            with np.errstate(all="ignore"):  # what overflows is judged, not warned of
+                return _read(document)
         except ModelError as error:
             raise ModelError(f"the pipeline: {error.message}", hint=error.hint) from error
 
@@ -247,7 +248,7 @@ def _read(document: Any) -> Pipeline:
 def _step(known: Mapping[str, Any], place: str, data: Mapping[str, Any]) -> Any:
     name = data.get("step")
     if not isinstance(name, str) or name not in known:
-        near = difflib.get_close_matches(str(name), list(known), n=1)
+        near = difflib.get_close_matches(str(name)[:60], list(known), n=1)
         hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
         raise ModelError(f"{place}.step is {str(name)[:60]!r}, which is no step here.", hint=hint)
     return known[name]
@@ -260,7 +261,7 @@ def _raw(spec: Spec, columns: Columns) -> Mapping[str, tuple[str, ...]]:
         feature = Spec(data, place, known=("name", "type"), required=("name", "type"))
         kind = feature.choice("type", tuple(RAW), "")
         name = feature.data["name"]
-        if not isinstance(name, str) or not name:
+        if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME:
             raise feature.error("name", "must be a name")
         found[kind].append(name)
     for kind in RAW:  # numbers lie as they enter: floats, then whole numbers, then flags

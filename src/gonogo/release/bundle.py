@@ -201,8 +201,9 @@ def _canonical_pipeline(project: Project) -> bytes:
         return canonical_bytes(parse_json(data))
     except ModelError as error:
         raise ModelError(f"{project.shown(project.model.pipeline)}: {error.message}", hint=error.hint) from error
-    except ValueError as error:  # a whole number that JSON can hold and a float cannot
-        raise ModelError(f"{project.shown(project.model.pipeline)}: {error}.", hint="Write it with a point.") from error
+    except ValueError as error:  # a whole number that JSON can hold and a float cannot; half of a surrogate pair
+        hint = "Write large whole numbers with a point, and no half of a surrogate pair."
+        raise ModelError(f"{project.shown(project.model.pipeline)}: {error}.", hint=hint) from error
 
 
 def _encoded(schema: Schema, table: Table, path: Path) -> dict[str, Array]:

@@ -86,7 +86,10 @@ class MinMax:
         start, end = spec.numbers("to", 2).tolist() if "to" in spec.data else (0.0, 1.0)
         if not start < end:
             raise spec.error("to", "must rise")
-        return cls(at, low, (end - start) / (high - low), start)
+        factor = (end - start) / (high - low)
+        if not np.isfinite(factor).all():  # low itself would become NaN, which is a missing value
+            raise spec.error("high", f"lies so near to low that the range {start:g} to {end:g} cannot be made of it")
+        return cls(at, low, factor, start)
 
     def apply(self, frame: Frame) -> None:
         frame.numbers[:, self.at] = (frame.numbers[:, self.at] - self.low) * self.factor + self.start

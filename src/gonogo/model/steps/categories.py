@@ -13,7 +13,7 @@ import numpy as np
 
 from gonogo.model.runtime import Array
 from gonogo.model.steps.frame import Columns, Frame, Index, Kind, index
-from gonogo.model.steps.spec import Spec
+from gonogo.model.steps.spec import Spec, is_finite
 
 SHOWN = 20  #: categories that a message lists
 LONGEST_SHOWN = 60
@@ -102,9 +102,9 @@ def _read(spec: Spec, columns: Columns) -> tuple[_Encoded, ...]:
         inner = Spec({"categories": lists[number]}, "", known=("categories",))
         codes: dict[Any, int] = {}
         for place, category in enumerate(inner.items("categories") if isinstance(lists[number], list) else [None]):
-            fits = isinstance(category, str) if kind == "text" else isinstance(category, int | float) and not isinstance(category, bool)
-            if not fits:
-                raise spec.error(f"categories[{number}][{place}]", f"must be a {kind}, as the feature {name!r} is")
+            if not (isinstance(category, str) if kind == "text" else is_finite(category)):
+                what = "text" if kind == "text" else "finite number"
+                raise spec.error(f"categories[{number}][{place}]", f"must be a {what}, as the feature {name!r} is")
             value = category if kind == "text" else float(category)
             if value in codes:
                 raise spec.error(f"categories[{number}][{place}]", f"names {category!r} again")

@@ -15,6 +15,7 @@ from gonogo.errors import ModelError
 from gonogo.model.runtime import Array
 from gonogo.model.steps.spec import Spec
 
+SLACK = 1e-6  #: float32 sums of probabilities end a little outside [0, 1]
 EDGE = 1e-15  #: a probability nearer to 0 or 1 has no logit that differs
 
 
@@ -36,7 +37,7 @@ class Sigmoid:
 
 @dataclass(frozen=True)
 class Logit:
-    """log(p / (1 - p)) of every probability."""
+    """log(p / (1 - p)) of every probability; NaN for a number that is none, so that nobody takes it for a certainty."""
 
     @classmethod
     def read(cls, data: Any, place: str) -> Logit:
@@ -47,7 +48,7 @@ class Logit:
         return columns
 
     def apply(self, scores: Array) -> Array:
-        kept = np.clip(scores, EDGE, 1 - EDGE)
+        kept = np.clip(np.where((scores < -SLACK) | (scores > 1 + SLACK), np.nan, scores), EDGE, 1 - EDGE)
         return np.asarray(np.log(kept) - np.log1p(-kept))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ from gonogo.model.runtime import Array
 
 MOST_ITEMS = 100_000  #: entries of one list; more is a broken or hostile file
 LONGEST_NAME = 1000
+LONGEST_SHOWN = 120  #: characters of a key in an error
 
 
 class Spec:
@@ -26,14 +26,15 @@ class Spec:
         self.data: dict[str, Any] = data
         for key in data:
             if key not in known:
-                near = difflib.get_close_matches(key, list(known), n=1)
+                near = difflib.get_close_matches(key[:LONGEST_SHOWN], list(known), n=1)
                 raise self.error(key, "is no key", hint=f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(known))}.")
         for key in required:
             if key not in data:
                 raise self.error(key, "is missing")
 
     def error(self, key: str, problem: str, *, hint: str = "") -> ModelError:
-        """An error that points at a key, or with "" at the object itself."""
+        """An error that points at a key, or with "" at the object itself. No key is repeated in full, however long it is."""
+        key = key if len(key) <= LONGEST_SHOWN else key[:LONGEST_SHOWN] + "…"
         return ModelError(f"{self.place}{f'.{key}' if key and self.place else key} {problem}.", hint=hint)
 
     def number(self, key: str) -> float:
@@ -83,8 +84,12 @@ class Spec:
             yield f"{self.place}{'.' if self.place else ''}{key}[{index}]", value
 
 
+def is_finite(value: Any) -> bool:
+    """Whether it is a number that a float can hold; a whole number may be too large for that."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 1e308  # not of NaN
+
+
 def _number(spec: Spec, key: str, value: Any) -> float:
-    # A whole number may be too large for a float.
-    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e308 or not math.isfinite(value):
+    if not is_finite(value):
         raise spec.error(key, "must be a finite number")
     return float(value)
