@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -186,6 +188,31 @@ def test_leftovers_are_ended_and_a_stranger_with_the_same_id_is_not(tmp_path):
         assert stranger.poll() is None
         stranger.kill()
     assert roster.end_leftovers(0.0) == 0
+
+
+FIRST_THREAD_GONE = """
+import ctypes, socket, threading, time
+listener = socket.create_server(("127.0.0.1", 0))
+threading.Thread(target=time.sleep, args=(60,)).start()
+print(listener.getsockname()[1], flush=True)
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+def test_a_leftover_whose_first_thread_has_ended_still_holds_its_sockets_and_is_ended(tmp_path):
+    roster = Roster(tmp_path / "workers.json")
+    with subprocess.Popen([sys.executable, "-c", FIRST_THREAD_GONE], stdout=subprocess.PIPE, text=True, process_group=0) as leftover:
+        port = int(leftover.stdout.readline())
+        roster.write([leftover.pid])
+        while Path(f"/proc/{leftover.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+            time.sleep(0.01)
+        with pytest.raises(AddressInUseError):
+            listen_public("127.0.0.1", port)
+        ended = roster.end_leftovers(0.0)
+        leftover.kill()  # whatever came of it
+        assert ended == 1
+        [listener] = listen_public("127.0.0.1", port)
+        listener.close()
 
 
 def test_a_folder_of_somebody_else_is_not_used(tmp_path):

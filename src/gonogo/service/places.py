@@ -203,9 +203,12 @@ class Roster:
 
 
 def _started(pid: int) -> str | None:
-    """When a living process started, in the kernel's own count; None when there is none (a zombie has ended) or it cannot be told."""
+    """When a living process started, in the kernel's own count; None when there is none (a zombie has ended) or it cannot be told.
+
+    A zombie that has threads left is one only by its first thread; the others still hold its sockets.
+    """
     try:
         fields = Path(f"/proc/{int(pid)}/stat").read_text().rpartition(")")[2].split()
     except (OSError, ValueError):
         return None
-    return None if fields[0] in ("Z", "X") else fields[19]
+    return None if fields[0] in ("Z", "X") and int(fields[17]) <= 1 else fields[19]
