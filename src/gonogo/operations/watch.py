@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 def last_watch(workspace: Workspace) -> dict[str, Any]:
     """What the watch saw last: `signals`, `alarms`, `problem`, `time`. Empty lists when nobody has watched yet."""
-    from gonogo.monitor.watch import last_record
+    from gonogo.monitor.record import last_record
 
     return last_record(workspace.store(), workspace.project.system) or {"signals": [], "alarms": [], "problem": "", "time": None}
 
