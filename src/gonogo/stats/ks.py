@@ -15,7 +15,7 @@ import numpy as np
 def ks(reference: Any, current: Any) -> tuple[float, float]:
     """(distance, p-value) of two histograms int64 [bins], in the order of the values and without missing ones.
 
-    The p-value is that of Kolmogorov's limit (exact to a percent from about 50 rows in each). Raises ValueError when one is empty, when
+    The p-value is that of Kolmogorov's limit for many rows. Raises ValueError when one is empty, when
     their bins differ, and for a count below zero.
     """
     a, b = np.asarray(reference, dtype=np.int64), np.asarray(current, dtype=np.int64)
