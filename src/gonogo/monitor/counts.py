@@ -1,0 +1,113 @@
+"""Counts of one release (or of the service as a whole): what windows and the history are made of. Adding is all they can do.
+
+Averages, shares and quantiles are taken of sums by whoever needs them; none is ever stored or averaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from gonogo.stats.latency import FORMAT as LATENCY_FORMAT
+from gonogo.stats.latency import LatencyHistogram
+
+SERVICE = ""  #: in the place of a release: the service as a whole, all its releases together
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What was seen of one release.
+
+    `seconds` are those that lay between looks that saw it; `looks` how often somebody looked, `unwell` how often it was not healthy
+    then (of the service: did not answer). `n` requests were assigned to it, `bad` of them went wrong by its fault; `client_errors` and
+    `server_errors` are those answered 4xx and 5xx, `unread` and `invalid` those among them that could not be read (400, 413, 415) or
+    had features that cannot be used (422). `latency` is by bucket. `rows` were counted by bin of every feature, with the missing ones
+    last, and of the score.
+    """
+
+    seconds: float = 0.0
+    looks: int = 0
+    unwell: int = 0
+    n: int = 0
+    bad: int = 0
+    client_errors: int = 0
+    server_errors: int = 0
+    unread: int = 0
+    invalid: int = 0
+    latency_us: float = 0.0
+    rows: int = 0
+    latency: Mapping[str, int] = field(default_factory=dict)
+    features: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    score: tuple[int, ...] = ()
+
+    def histogram(self) -> LatencyHistogram:
+        counts = {bucket: times for bucket, times in self.latency.items() if times}
+        return LatencyHistogram.from_json({"format": LATENCY_FORMAT, "total_us": max(0.0, self.latency_us), "counts": counts})
+
+    def plus(self, other: Counts, sign: int = 1) -> Counts:
+        """The sum; with `sign` -1 the difference. Raises ValueError when the bins are others."""
+        sums: dict[str, Any] = {name: getattr(self, name) + sign * getattr(other, name) for name in NUMBERS}
+        names = {**self.features, **other.features}
+        return Counts(
+            **sums,
+            latency={b: self.latency.get(b, 0) + sign * other.latency.get(b, 0) for b in {**self.latency, **other.latency}},
+            features={name: _add(self.features.get(name, ()), other.features.get(name, ()), sign) for name in names},
+            score=_add(self.score, other.score, sign),
+        )
+
+    @property
+    def possible(self) -> bool:
+        """No count is below zero."""
+        bins = (*self.score, *(count for counts in self.features.values() for count in counts))
+        return bool(min((*(getattr(self, name) for name in NUMBERS if name != "latency_us"), *self.latency.values(), *bins)) >= 0)
+
+    def to_json(self) -> dict[str, Any]:
+        """What is not zero."""
+        lists = {"features": {name: list(counts) for name, counts in self.features.items()}, "score": list(self.score)}
+        latency = {bucket: times for bucket, times in self.latency.items() if times}
+        numbers = {name: getattr(self, name) for name in NUMBERS}
+        return {name: value for name, value in {**numbers, "latency": latency, **lists}.items() if value}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Counts:
+        """Inverse of `to_json`. What a later version counts as well is left aside."""
+        return cls(
+            **{name: data[name] for name in NUMBERS if name in data},
+            latency=dict(data.get("latency", {})),
+            features={name: tuple(counts) for name, counts in data.get("features", {}).items()},
+            score=tuple(data.get("score", ())),
+        )
+
+
+NUMBERS = tuple(item.name for item in fields(Counts) if item.type in ("int", "float"))
+
+
+def read_counts(arms: list[Mapping[str, Any]], name: str, latency: Mapping[str, Any] | None, drift: Mapping[str, Any] | None) -> Counts:
+    """Cumulative counts of a release from what a data plane says: its `counters` by epoch, its latencies, its bins."""
+    mine = [epoch[name] for epoch in arms if name in epoch]
+
+    def total(key: str) -> int:
+        return sum(int(arm.get(key, 0)) for arm in mine)
+
+    return Counts(
+        n=sum(int(arm["n"]) for arm in mine),
+        bad=sum(int(arm["bad"]) for arm in mine),
+        client_errors=total("4xx"),
+        server_errors=total("5xx"),
+        unread=total("unread"),
+        invalid=total("invalid"),
+        latency={str(bucket): int(times) for bucket, times in latency["counts"].items()} if latency else {},
+        latency_us=float(latency["total_us"]) if latency else 0.0,
+        rows=int(drift["rows"]) if drift else 0,
+        features={str(feature): tuple(int(count) for count in counts) for feature, counts in drift["features"].items()} if drift else {},
+        score=tuple(int(count) for count in drift["score"]) if drift else (),
+    )
+
+
+def _add(one: tuple[int, ...], other: tuple[int, ...], sign: int) -> tuple[int, ...]:
+    if not other:
+        return one
+    if not one:
+        one = (0,) * len(other)
+    return tuple(a + sign * b for a, b in zip(one, other, strict=True))
