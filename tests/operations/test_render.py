@@ -8,6 +8,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -102,6 +103,20 @@ def nginx_conf(tmp_path: Path, included: Path) -> Path:
         f"events {{ worker_connections 512; }}\nhttp {{ access_log off; {temporary}\ninclude {included}; }}\n"
     )
     return path
+
+
+@pytest.mark.parametrize("kind", ["systemd", "container", "compose"])
+def test_rendered_from_inside_the_folder_as_the_readme_says_it_is_the_same(workspace: Workspace, kind: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "gonogo", "render", kind],
+        cwd=workspace.project.root,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == render(workspace, kind)[1].strip()
 
 
 def test_nginx_accepts_its_file(workspace: Workspace, tmp_path: Path, certificate: tuple[Path, Path]) -> None:

@@ -41,7 +41,7 @@ def test_labels_by_request_and_by_file_are_joined_corrected_and_refused_by_line(
         assert status in (200, 422)  # before the first spool is recorded nobody knows the classes: it waits, and is refused then
         status, problem = post(running.url, {"feedback": [{"label": 1}, {"prediction_id": ids[0], "label": 1, "row": -1}]})
         assert status == 422
-        assert [error["index"] for error in problem["errors"]] == [0, 1]
+        assert [error["index"] for error in problem["refused"]] == [0, 1]
     finally:
         running.stop()  # the writer records what it has when it ends
     lines = ["prediction_id,label,row"]

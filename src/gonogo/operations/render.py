@@ -29,8 +29,8 @@ def render(
         raise UsageError("a certificate and its key belong together.", hint="Add --certificate FILE --certificate-key FILE.")
     deployment = Deployment(
         system=workspace.project.system,
-        project=workspace.project.file,
-        store=workspace.path,
+        project=workspace.project.file.absolute(),
+        store=workspace.path.absolute(),
         program=_program(),
         user=user or settings.actor(),
         port=port,

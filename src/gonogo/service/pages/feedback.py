@@ -24,8 +24,8 @@ PROBLEMS_SHOWN = 100
 
 class _Label(msgspec.Struct, forbid_unknown_fields=True):
     prediction_id: str
-    label: str | int
-    row: int | None = None
+    label: str | int | float
+    row: int | float | None = None
 
 
 class _Body(msgspec.Struct, forbid_unknown_fields=True):
@@ -54,7 +54,7 @@ class FeedbackPage:
             return
         labels, errors = _read(entries)
         if errors:
-            exchange.problem(422, "Nothing was taken.", headers=headers, errors=errors[:PROBLEMS_SHOWN])
+            exchange.problem(422, "Nothing was taken.", headers=headers, refused=errors[:PROBLEMS_SHOWN])
             return
         task = asyncio.get_running_loop().create_task(self._take(exchange, labels))
         self._tasks.add(task)
@@ -71,7 +71,7 @@ class FeedbackPage:
             return
         refused = [{"index": place, "detail": why} for place, why in taken["refused"]]
         if len(refused) == len(labels):
-            exchange.problem(422, "None of the labels could be taken.", headers=headers, errors=refused[:PROBLEMS_SHOWN])
+            exchange.problem(422, "None of the labels could be taken.", headers=headers, refused=refused[:PROBLEMS_SHOWN])
         else:
             exchange.answer(200, to_json({**taken, "refused": refused}), headers=headers)
 
@@ -88,10 +88,22 @@ def _read(entries: list[Any]) -> tuple[list[tuple[str, str, int | None]], list[d
         except msgspec.ValidationError as error:
             errors.append({"index": index, "detail": str(error)})
             continue
-        if label.row is not None and label.row < 0:
-            errors.append({"index": index, "detail": f"row is {label.row}; rows are counted from 0"})
-        elif not label.prediction_id.isascii() or not 1 <= len(label.prediction_id) <= 100:
-            errors.append({"index": index, "detail": "prediction_id is that of no prediction: 1 to 100 ASCII characters"})
+        if (why := _why_not(label)) is not None:
+            errors.append({"index": index, "detail": why})
         else:
-            labels.append((label.prediction_id, str(label.label), label.row))
+            row = None if label.row is None else int(label.row)
+            labels.append((label.prediction_id, label.label if isinstance(label.label, str) else str(int(label.label)), row))
     return labels, errors
+
+
+def _why_not(label: _Label) -> str | None:
+    """JSON's 1.0 is the whole number 1, so it is taken as such."""
+    if isinstance(label.label, float) and not label.label.is_integer():
+        return f"label is {label.label}, which is no class"
+    if isinstance(label.row, float) and not label.row.is_integer():
+        return f"row is {label.row}, not a whole number"
+    if label.row is not None and label.row < 0:
+        return f"row is {label.row}; rows are counted from 0"
+    if not label.prediction_id.isascii() or not 1 <= len(label.prediction_id) <= 100:
+        return "prediction_id is that of no prediction: 1 to 100 ASCII characters"
+    return None

@@ -134,7 +134,7 @@ def pages() -> dict[str, Document]:
             {
                 "prediction_id": {"type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[\\x00-\\x7f]*$"},
                 "label": {"type": ["string", "integer"], "description": "the class that was true"},
-                "row": {"type": ["integer", "null"], "minimum": 0, "description": "which row of the prediction, where it had several"},
+                "row": {"type": ["integer", "null"], "minimum": 0, "maximum": 999_999_999, "description": "where there were several"},
             },
             ("row",),
             additionalProperties=False,
