@@ -228,7 +228,11 @@ def _packed(value: Any) -> bytes:
 
 
 def _json(body: bytes) -> Any:
-    return json.loads(zlib.decompress(body))
+    """Raises ValueError when it is damaged."""
+    try:
+        return json.loads(zlib.decompress(body))
+    except zlib.error as error:
+        raise ValueError(f"a bucket is damaged: {error}") from error
 
 
 def _unpacked(body: bytes) -> Counts:

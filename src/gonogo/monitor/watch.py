@@ -8,7 +8,8 @@ Rules it keeps:
   is an alarm of its own (`BLIND`), which needs no rule in a pack.
 * Time is what both clocks agree on: a wall clock that is set, or a machine that slept, ends no duration and begins none.
 * Alarms of a release without a share of the traffic, or of a rule that is gone, are retired; one that was told is told to be over.
-* An unreadable reading of one signal does not keep the others from being judged; it is told in `problem`.
+* An unreadable reading of one signal does not keep the others from being judged; it is told in `problem`. Nor does a history that cannot
+  be read or written.
 """
 
 from __future__ import annotations
@@ -26,15 +27,17 @@ from gonogo.monitor.alarms.machine import step
 from gonogo.monitor.alarms.rule import Rule
 from gonogo.monitor.alarms.telling import Heard, Rung, Telling, tell_of
 from gonogo.monitor.alarms.wording import event_of, notice_of
+from gonogo.monitor.history import History
 from gonogo.monitor.notice import Channel, Notice
 from gonogo.monitor.outbox import MOST_GIVEN_UP, GivenUp, Outbox, Untold
 from gonogo.monitor.record import KIND, record_of
-from gonogo.monitor.signal import Reading, Sight, Signal
-from gonogo.monitor.windows import Snapshot, Windows, read_snapshot
+from gonogo.monitor.signal import NoPast, Reading, Sight, Signal
+from gonogo.monitor.windows import Snapshot, Window, Windows, read_snapshot
 from gonogo.registry.store import Store
 
 LONGEST_SECONDS = 60.0  #: what lies between two looks that are further apart was not seen
 REPEAT_SECONDS = 3600.0
+UNREADABLE = (ValueError, KeyError, TypeError)  #: what reading a damaged document raises
 BLIND = Rule("monitoring-blind", "blind", above=0, clear=0, for_seconds=300.0, min_n=1, runbook="monitoring-blind")
 
 
@@ -52,6 +55,7 @@ class Watch:
 
     `observe` gives the service's own words (the control API's `/observe`); `baseline` the baseline document of a release, or None;
     `signals` are computed and `rules` judged over them; `channels` are told, along the `ladder` and again after `repeat_seconds`.
+    `history` opens what was counted before, in which what is counted now is remembered.
     """
 
     def __init__(
@@ -67,6 +71,7 @@ class Watch:
         clock: Clock | None = None,
         ladder: Sequence[Rung] = (),
         repeat_seconds: float = REPEAT_SECONDS,
+        history: Callable[[], History] | None = None,
     ) -> None:
         self._observe = observe
         self._baseline = baseline
@@ -81,6 +86,9 @@ class Watch:
         self._ladder = ladder
         self._repeat_seconds = repeat_seconds
         self._windows = Windows()
+        self._open_history = history
+        self._history: History | None = None
+        self._forgets = ""  #: why nothing is remembered, although it ought to be
         self._baselines: dict[str, Mapping[str, Any]] = {}
         self._service: Mapping[str, Any] = {}
         self._looked: tuple[float, float] | None = None
@@ -94,8 +102,10 @@ class Watch:
         answers = read_answers(self._store, self._system)[1]
         elapsed = self._elapsed()
         problems: list[str] = []
+        self._recall(problems)
         snapshot = self._look(problems)
-        readings = [] if snapshot is None else self._measure(problems)
+        self._remember(problems)
+        readings = self._measure(problems)
         readings.append(Reading(BLIND.signal, {}, float(len(problems)), 1, "problems"))
         rules = self._rules.values()
         seen = {key_of(rule.name, reading.labels): reading for rule in rules for reading in readings if rule.concerns(reading)}
@@ -119,6 +129,26 @@ class Watch:
         before, self._looked = self._looked or now, now
         return max(0.0, min(now[0] - before[0], now[1] - before[1], LONGEST_SECONDS))
 
+    def _recall(self, problems: list[str]) -> None:
+        """At the first look: the windows go on from what an earlier watch has remembered."""
+        opening, self._open_history = self._open_history, None
+        if opening is not None:
+            try:
+                history, windows = opening(), Windows()
+                history.restore(windows)
+                self._history, self._windows = history, windows
+            except (GonogoError, *UNREADABLE) as error:
+                self._forgets = f"the history cannot be read: {error}"
+        if self._forgets:
+            problems.append(self._forgets)
+
+    def _remember(self, problems: list[str]) -> None:
+        try:
+            if self._history is not None:
+                self._history.add(self._windows)
+        except (GonogoError, *UNREADABLE) as error:
+            problems.append(f"the history cannot be written: {error}")
+
     def _look(self, problems: list[str]) -> Snapshot | None:
         try:
             self._service = self._observe()
@@ -126,6 +156,7 @@ class Watch:
             self._windows.add(snapshot)
         except (FaultError, ValueError) as error:
             problems.append(f"the service cannot be seen: {error}")
+            self._windows.missed(self._clock.monotonic())
             return None
         for release in snapshot.in_service:
             self._learn(release, problems)
@@ -146,13 +177,16 @@ class Watch:
     def _measure(self, problems: list[str]) -> list[Reading]:
         """Every signal over its own window and over those that rules ask for."""
         readings: list[Reading] = []
+        windows: dict[float, Window] = {}
+        now, past = self._clock.now(), self._history or NoPast()
         for signal in self._signals:
             asked = [rule.window_seconds for rule in self._rules.values() if rule.signal == signal.name and rule.window_seconds]
             for seconds in dict.fromkeys((signal.window_seconds, *asked)):
-                sight = Sight(self._windows.window(seconds), self._baselines, self._service, self._clock.now())
                 try:
+                    window = windows[seconds] = windows.get(seconds) or self._windows.window(seconds)
+                    sight = Sight(window, self._baselines, self._service, now, past)
                     readings += [replace(reading, window_seconds=seconds) for reading in signal.compute(sight)]
-                except (ValueError, KeyError, TypeError) as error:
+                except (GonogoError, *UNREADABLE) as error:
                     problems.append(f"{signal.name} cannot be computed: {error!r}")
         return readings
 

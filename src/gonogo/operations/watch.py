@@ -31,12 +31,15 @@ def last_watch(workspace: Workspace) -> dict[str, Any]:
 def watch(workspace: Workspace) -> Watch:
     """A watch over this system: the supervisor's counters, the baselines sealed in its releases, the project's rules and channels."""
     from gonogo.monitor.alarms.rule import Rule
+    from gonogo.monitor.history import History
     from gonogo.monitor.watch import Watch
     from gonogo.operations.verify import verify_reference
     from gonogo.service.control import ControlClient
 
     def baseline(release: str) -> Mapping[str, Any]:
-        return verify_reference(workspace, release).bundle.baseline
+        found = verify_reference(workspace, release)
+        load = found.statements.load_test
+        return {**found.bundle.baseline, "sealed_at": found.sealed_at, "latency": None if load is None else load.get("histogram")}
 
     declared = workspace.project.monitor
     return Watch(
@@ -48,6 +51,7 @@ def watch(workspace: Workspace) -> Watch:
         system=workspace.project.system,
         signals=[catalogue.load("signals", name)() for name in catalogue.names("signals")],
         clock=workspace.clock,
+        history=lambda: History(workspace.path / "history.db", workspace.clock),
     )
 
 
