@@ -21,6 +21,7 @@ from typing import Any, Literal
 from gonogo.base.canonical import digest
 from gonogo.base.catalogue import CATALOGUE, names
 from gonogo.base.yaml_source import Path_, YamlSource, load_yaml
+from gonogo.checklist.channels import ChannelDeclaration, read_channels
 from gonogo.checklist.project_schema import project_schema
 from gonogo.checklist.shape import check_shape
 from gonogo.errors import ProjectFileError
@@ -134,7 +135,7 @@ READY_MADE_RULES = (
 
 @dataclass(frozen=True)
 class MonitorDeclaration:
-    channels: tuple[str, ...] = ("file",)
+    channels: tuple[ChannelDeclaration, ...] = (ChannelDeclaration("file", "file"),)
     rules: tuple[RuleDeclaration, ...] = READY_MADE_RULES
 
 
@@ -384,9 +385,7 @@ class _Reader:
 
     def monitor(self) -> MonitorDeclaration:
         section = self.data.get("monitor", {})
-        channels = tuple(section.get("channels", ("file",)))
-        for index, channel in enumerate(channels):
-            self.known(("monitor", "channels", index), "channels", channel)
+        channels = read_channels(self.source, ("monitor", "channels"), section.get("channels", ("file",)), self.root)
         if "rules" not in section:
             return MonitorDeclaration(channels)
         rules: list[RuleDeclaration] = []

@@ -43,6 +43,18 @@ REQUIRE: dict[str, Any] = {
     "examples": ["roc_auc > 0.95"],
 }
 
+#: Where a secret is kept; also used by channels.
+SECRET: dict[str, Any] = {
+    "type": "object",
+    "description": "where the secret is: in an environment variable or in a file",
+    "properties": {
+        "env": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "description": "the environment variable it is in"},
+        "file": {"type": "string", "minLength": 1, "description": "the file it is in"},
+    },
+    "additionalProperties": False,
+    "examples": ["{env: SLACK_URL}"],
+}
+
 _PLAIN: list[dict[str, Any]] = [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]
 #: Options of a check: words, numbers, truth values, and lists of them; also used by packs.
 OPTIONS: dict[str, Any] = {
@@ -220,6 +232,32 @@ def _rollout() -> dict[str, Any]:
     )
 
 
+def _channel() -> dict[str, Any]:
+    """A channel with its options. Which options are a channel's own is known to its class; the loader asks it."""
+    option = {"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "array", "items": {"type": "string"}}, SECRET]}
+    levels = {"type": "string", "enum": ["critical", "warning", "info"]}
+    properties = {
+        "channel": _text("what it is", examples=["slack"]),
+        "name": _text("what it is called here; default: what it is", pattern="^[a-z0-9][a-z0-9-]{0,62}$", examples=["nights"]),
+        "levels": {
+            "type": "array",
+            "items": levels,
+            "minItems": 1,
+            "uniqueItems": True,
+            "description": "which alarms it is told of; default: what such a channel is for",
+            "examples": ["[critical]"],
+        },
+        "options": {
+            "type": "object",
+            "description": "what the channel needs, secrets as `{env: VARIABLE}` or `{file: PATH}`: docs/how-to-channels.md",
+            "properties": {},
+            "additionalProperties": option,
+            "examples": ["{url: {env: SLACK_URL}}"],
+        },
+    }
+    return _object("a channel", properties, ("channel",))
+
+
 def _monitor() -> dict[str, Any]:
     rule = _object(
         "one alarm",
@@ -239,9 +277,9 @@ def _monitor() -> dict[str, Any]:
         {
             "channels": {
                 "type": "array",
-                "items": _text("a channel's name"),
+                "items": {"anyOf": [_text("a channel's name"), _channel()]},
                 "uniqueItems": True,
-                "description": "where alarms are told",
+                "description": "where alarms are told: names of channels, or channels with what they need (docs/how-to-channels.md)",
                 "default": ["file"],
                 "examples": ["[file]"],
             },
