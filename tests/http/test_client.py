@@ -161,3 +161,19 @@ def test_what_is_no_json_is_refused_before_it_is_sent(row: dict[str, object]) ->
 def test_a_header_cannot_be_smuggled_in_by_a_value() -> None:
     with pytest.raises(UsageError, match="cannot be sent"):
         gonogo.Client("http://127.0.0.1:1").predict([{"x": 1.0}], headers={"x-user-id": "a\r\nx-evil: 1"})
+
+
+def test_a_key_is_sent_without_the_newline_of_the_file_it_was_read_from() -> None:
+    with Answers(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}") as server, gonogo.Client(server.url, api_key="secret\n") as client:
+        client.health()
+    assert b"authorization: bearer secret\r\n" in server.asked[0].lower()
+
+
+def test_one_row_that_is_no_list_is_told_so(running: Service) -> None:
+    with gonogo.Client(running.url) as client, pytest.raises(UsageError, match="list of rows"):
+        client.predict(ROWS[0])  # type: ignore[arg-type]
+
+
+def test_the_message_of_a_refusal_says_which_values(running: Service) -> None:
+    with gonogo.Client(running.url) as client, pytest.raises(gonogo.RequestRefusedError, match="row 0 amount"):
+        client.predict([{"amount": "much", "city": "paris"}])

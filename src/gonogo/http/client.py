@@ -28,6 +28,7 @@ from gonogo.errors import RefusedError, UnreachableError, UsageError
 ROWS_AT_ONCE = 500  #: rows of one request; longer lists are sent in parts
 _LONGEST_PAUSE = 10.0  # seconds, whatever the service asks for
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+_ERRORS_SHOWN = 5  # in the message of a refusal
 _BUSY = frozenset({429, 502, 503, 504})
 
 
@@ -75,7 +76,7 @@ class _Talk:
         self.retries = retries
         self._fixed = {"content-type": "application/json", "accept": "application/json"}
         if api_key is not None:
-            self._fixed["authorization"] = f"Bearer {api_key}"
+            self._fixed["authorization"] = f"Bearer {api_key.strip()}"  # a key read from a file ends in a newline
 
     def headers(self, more: Mapping[str, str]) -> dict[str, str]:
         found = self._fixed | dict(more)
@@ -103,11 +104,18 @@ class _Talk:
         detail = str(problem.get("detail") or problem.get("error") or f"status {answer.status}")
         if answer.status >= 500:
             raise UnreachableError(f"{self.authority} failed: {detail}")
-        hint = "Give the client a key: Client(url, api_key=…)." if answer.status == 401 else ""
-        raise RequestRefusedError(detail, status=answer.status, errors=problem.get("errors", ()), hint=hint)
+        hint = "Give a key: GONOGO_API_KEY=… for the verbs, Client(url, api_key=…) in Python." if answer.status == 401 else ""
+        errors = problem.get("errors", ())
+        if errors:
+            shown = "; ".join(f"row {one.get('row')} {one.get('feature')}: {one.get('message')}" for one in errors[:_ERRORS_SHOWN])
+            more = f"; and {len(errors) - _ERRORS_SHOWN} more in `.errors`" if len(errors) > _ERRORS_SHOWN else ""
+            detail = f"{detail} {shown}{more}"
+        raise RequestRefusedError(detail, status=answer.status, errors=errors, hint=hint)
 
 
 def _parts(rows: Sequence[Mapping[str, Any]]) -> list[Sequence[Mapping[str, Any]]]:
+    if isinstance(rows, Mapping):
+        raise UsageError("predict takes a list of rows, and was given one row.", hint="Put it into a list: predict([row]).")
     return [rows[start : start + ROWS_AT_ONCE] for start in range(0, len(rows), ROWS_AT_ONCE)]
 
 
