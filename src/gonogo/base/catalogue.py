@@ -134,8 +134,14 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "volume_spike": "gonogo.monitor.signals.volume_spike:VolumeSpike",
     },
     "channels": {
+        "alertmanager": "gonogo.monitor.channels.alertmanager:AlertmanagerChannel",
+        "email": "gonogo.monitor.channels.email:EmailChannel",
         "file": "gonogo.monitor.channels.file:FileChannel",
+        "log": "gonogo.monitor.channels.log:LogChannel",
         "memory": "gonogo.monitor.channels.memory:MemoryChannel",
+        "pagerduty": "gonogo.monitor.channels.pagerduty:PagerdutyChannel",
+        "slack": "gonogo.monitor.channels.slack:SlackChannel",
+        "webhook": "gonogo.monitor.channels.webhook:WebhookChannel",
     },
 }
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from gonogo import settings
 from gonogo.base import catalogue
 from gonogo.errors import GonogoError
+from gonogo.operations.channels import channels_of
 from gonogo.operations.workspace import Workspace
 
 if TYPE_CHECKING:
-    from gonogo.monitor.notice import Channel
     from gonogo.monitor.watch import Watch
 
 _log = logging.getLogger(__name__)
@@ -46,18 +46,13 @@ def watch(workspace: Workspace) -> Watch:
         ControlClient.of_store(workspace.path).observe,
         baseline,
         [Rule(**asdict(rule)) for rule in declared.rules],
-        {name: _channel(workspace, name) for name in declared.channels},
+        channels_of(workspace),
         workspace.store(),
         system=workspace.project.system,
         signals=[catalogue.load("signals", name)() for name in catalogue.names("signals")],
         clock=workspace.clock,
         history=lambda: History(workspace.path / "history.db", workspace.clock),
     )
-
-
-def _channel(workspace: Workspace, name: str) -> Channel:
-    made: Channel = catalogue.load("channels", name)(*((workspace.alarms_file,) if name == "file" else ()))
-    return made
 
 
 class Watching:
