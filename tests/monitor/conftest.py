@@ -27,6 +27,7 @@ RANDOM = np.random.default_rng(3)
 REFERENCE = RANDOM.normal(size=20_000)
 BINS = fit_numeric(REFERENCE)
 BASELINE = {
+    "format": "gonogo-baseline/1",
     "features": {"age": {"bins": BINS.to_json(), "counts": BINS.count(REFERENCE).tolist()}},
     "score": {"bins": BINS.to_json(), "counts": BINS.count(REFERENCE).tolist()},
 }

@@ -56,7 +56,7 @@ def test_every_signal_has_a_value_and_requests_unlike_the_training_rows_are_drif
         record = watch.tick()
     assert record["problem"] == ""
     unknown = {signal["signal"] for signal in record["signals"] if signal["value"] is None}
-    assert unknown == {"latency_drift", "volume_drop", "volume_spike"}, record["signals"]  # nothing is remembered that they compare with
+    assert unknown == {"latency_drift", "model_age", "volume_drop", "volume_spike"}, record["signals"]  # they compare with what is not here
     known = {signal["signal"]: signal["value"] for signal in record["signals"]}
     assert {name: known[name] for name in ("health", "unreachable", "error_rate", "client_error_share", "failures_in_a_row")} == {
         "health": 0, "unreachable": 0, "error_rate": 0, "client_error_share": 0, "failures_in_a_row": 0,

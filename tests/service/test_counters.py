@@ -58,7 +58,16 @@ def test_settling_in_slices_gives_the_same_sums():
         counters.book((1, "m@1.0.0", 200, number % 10 == 0, 0.001))
     while counters.waiting:
         counters.settle(64)
-    assert counters.snapshot()["counters"] == {"1": {"m@1.0.0": {"n": 1000, "bad": 100, "2xx": 1000, "4xx": 0, "5xx": 0}}}
+    row = counters.snapshot()["counters"]["1"]["m@1.0.0"]
+    assert row == {"n": 1000, "bad": 100, "2xx": 1000, "4xx": 0, "5xx": 0, "unread": 0, "invalid": 0}
+
+
+def test_requests_that_cannot_be_read_are_told_from_those_with_features_that_cannot_be_used():
+    counters = Counters("m@1.0.0")
+    for status in (200, 400, 413, 415, 422, 422, 408, 500):
+        counters.book((1, "m@1.0.0", status, status == 500, 0.001))
+    row = counters.snapshot()["counters"]["1"]["m@1.0.0"]
+    assert {name: row[name] for name in ("4xx", "unread", "invalid", "bad")} == {"4xx": 6, "unread": 3, "invalid": 2, "bad": 1}
 
 
 def test_live_values_are_counted_with_missing_ones_apart():

@@ -5,7 +5,7 @@ Averages, shares and quantiles are taken of sums by whoever needs them; none is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -23,7 +23,9 @@ class Counts:
     then (of the service: did not answer). `n` requests were assigned to it, `bad` of them went wrong by its fault; `client_errors` and
     `server_errors` are those answered 4xx and 5xx, `unread` and `invalid` those among them that could not be read (400, 413, 415) or
     had features that cannot be used (422). `latency` is by bucket. `rows` were counted by bin of every feature, with the missing ones
-    last, and of the score.
+    last, and of the score; `outside` how many of them lie beyond the baseline's range of a feature; `fine` in 1024 equal bins of the score
+    and missing ones. `score_sum` and `score_squares` are sums in units of 2^-30; `low`, `high` and `unsure` rows with extreme scores and
+    without a likely class (`service/drift.py`).
     """
 
     seconds: float = 0.0
@@ -37,9 +39,16 @@ class Counts:
     invalid: int = 0
     latency_us: float = 0.0
     rows: int = 0
+    score_sum: int = 0
+    score_squares: int = 0
+    low: int = 0
+    high: int = 0
+    unsure: int = 0
     latency: Mapping[str, int] = field(default_factory=dict)
     features: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    outside: Mapping[str, int] = field(default_factory=dict)
     score: tuple[int, ...] = ()
+    fine: tuple[int, ...] = ()
 
     def histogram(self) -> LatencyHistogram:
         counts = {bucket: times for bucket, times in self.latency.items() if times}
@@ -51,20 +60,23 @@ class Counts:
         names = {**self.features, **other.features}
         return Counts(
             **sums,
-            latency={b: self.latency.get(b, 0) + sign * other.latency.get(b, 0) for b in {**self.latency, **other.latency}},
+            latency=_add_named(self.latency, other.latency, sign),
+            outside=_add_named(self.outside, other.outside, sign),
             features={name: _add(self.features.get(name, ()), other.features.get(name, ()), sign) for name in names},
             score=_add(self.score, other.score, sign),
+            fine=_add(self.fine, other.fine, sign),
         )
 
     @property
     def possible(self) -> bool:
         """No count is below zero."""
-        bins = (*self.score, *(count for counts in self.features.values() for count in counts))
+        bins = (*self.score, *self.fine, *self.outside.values(), *(count for counts in self.features.values() for count in counts))
         return bool(min((*(getattr(self, name) for name in NUMBERS if name != "latency_us"), *self.latency.values(), *bins)) >= 0)
 
     def to_json(self) -> dict[str, Any]:
         """What is not zero."""
-        lists = {"features": {name: list(counts) for name, counts in self.features.items()}, "score": list(self.score)}
+        features = {name: list(counts) for name, counts in self.features.items()}
+        lists = {"features": features, "outside": dict(self.outside), "score": list(self.score), "fine": list(self.fine)}
         latency = {bucket: times for bucket, times in self.latency.items() if times}
         numbers = {name: getattr(self, name) for name in NUMBERS}
         return {name: value for name, value in {**numbers, "latency": latency, **lists}.items() if value}
@@ -76,7 +88,9 @@ class Counts:
             **{name: data[name] for name in NUMBERS if name in data},
             latency=dict(data.get("latency", {})),
             features={name: tuple(counts) for name, counts in data.get("features", {}).items()},
+            outside=dict(data.get("outside", {})),
             score=tuple(data.get("score", ())),
+            fine=tuple(data.get("fine", ())),
         )
 
 
@@ -86,6 +100,9 @@ NUMBERS = tuple(item.name for item in fields(Counts) if item.type in ("int", "fl
 def read_counts(arms: list[Mapping[str, Any]], name: str, latency: Mapping[str, Any] | None, drift: Mapping[str, Any] | None) -> Counts:
     """Cumulative counts of a release from what a data plane says: its `counters` by epoch, its latencies, its bins."""
     mine = [epoch[name] for epoch in arms if name in epoch]
+
+    drift = drift or {}
+    scores = drift.get("scores") or {}
 
     def total(key: str) -> int:
         return sum(int(arm.get(key, 0)) for arm in mine)
@@ -99,10 +116,25 @@ def read_counts(arms: list[Mapping[str, Any]], name: str, latency: Mapping[str, 
         invalid=total("invalid"),
         latency={str(bucket): int(times) for bucket, times in latency["counts"].items()} if latency else {},
         latency_us=float(latency["total_us"]) if latency else 0.0,
-        rows=int(drift["rows"]) if drift else 0,
-        features={str(feature): tuple(int(count) for count in counts) for feature, counts in drift["features"].items()} if drift else {},
-        score=tuple(int(count) for count in drift["score"]) if drift else (),
+        rows=int(drift.get("rows", 0)),
+        features={str(feature): _whole(counts) for feature, counts in drift.get("features", {}).items()},
+        outside={str(feature): int(rows) for feature, rows in drift.get("outside", {}).items()},
+        score=_whole(drift.get("score", ())),
+        fine=_whole(scores.get("bins", ())),
+        score_sum=int(scores.get("sum", 0)),
+        score_squares=int(scores.get("squares", 0)),
+        low=int(scores.get("low", 0)),
+        high=int(scores.get("high", 0)),
+        unsure=int(scores.get("unsure", 0)),
     )
+
+
+def _whole(counts: Iterable[Any]) -> tuple[int, ...]:
+    return tuple(int(count) for count in counts)
+
+
+def _add_named(one: Mapping[str, int], other: Mapping[str, int], sign: int) -> dict[str, int]:
+    return {name: one.get(name, 0) + sign * other.get(name, 0) for name in {**one, **other}}
 
 
 def _add(one: tuple[int, ...], other: tuple[int, ...], sign: int) -> tuple[int, ...]:

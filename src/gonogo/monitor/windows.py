@@ -121,7 +121,7 @@ class Windows:
             self._failing[release] = 0 if good > 0 else self._failing.get(release, 0) + grown.bad
         whole = Counts(seconds=seconds, looks=1)
         for counts in believed.values():
-            whole = whole.plus(replace(counts, seconds=0.0, looks=0, unwell=0, latency={}, features={}, score=()))
+            whole = whole.plus(_requests(counts))
         return {**believed, SERVICE: whole}
 
     def _grow(self, at: float, grown: Mapping[str, Counts]) -> None:
@@ -130,6 +130,11 @@ class Windows:
         self._now = at
         self._marks.append(_Mark(at, dict(self.totals)))
         self._marks = _thinned(self._marks, at, self._kept)
+
+
+def _requests(counts: Counts) -> Counts:
+    """What is added up over releases."""
+    return Counts(**{name: getattr(counts, name) for name in ("n", "bad", "client_errors", "server_errors", "unread", "invalid")})
 
 
 def _thinned(marks: list[_Mark], now: float, kept_seconds: float) -> list[_Mark]:

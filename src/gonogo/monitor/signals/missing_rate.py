@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from gonogo.monitor.rise import MISSING, rises
+from gonogo.monitor.rise import MISSING, in_bin, rises
 from gonogo.monitor.signal import Reading, Sight
 
 
@@ -16,4 +16,4 @@ class MissingRate:
     window_seconds: ClassVar[float] = 900.0
 
     def compute(self, sight: Sight) -> list[Reading]:
-        return rises(self, sight, MISSING, frozenset({"numeric", "categorical"}))
+        return rises(self, sight, in_bin(MISSING, frozenset({"numeric", "categorical"})))
