@@ -9,7 +9,7 @@ import pytest
 
 from gonogo.base.secret import Secret
 from gonogo.checklist.channels import ChannelDeclaration
-from gonogo.checklist.project import READY_MADE_RULES, Author, ItemOverride, Person, RuleDeclaration, duration, load_project, share
+from gonogo.checklist.project import Author, ItemOverride, Person, duration, load_project, share
 from gonogo.errors import ProjectFileError
 
 Write = Callable[[str], Path]
@@ -123,7 +123,7 @@ def test_what_is_not_said_has_a_default(write_project: Write, tmp_path: Path) ->
     assert (project.code.tests, project.environment, project.run_record, project.data.train) == (None, None, None, None)
     assert project.rollout.steps == (5, 25, 100)
     assert project.monitor.channels == (ChannelDeclaration("file", "file"),)
-    assert project.monitor.rules == READY_MADE_RULES
+    assert project.monitor.changes == {}
     assert project.isolation == "required"
     assert (project.documents, project.people, project.items, project.files) == ({}, {}, {}, {})
     assert (project.author, project.accelerator, project.policy.test_uses) == (None, "none", 20)
@@ -157,11 +157,6 @@ def test_the_digest_of_a_part_changes_with_that_part_alone(write_project: Write)
     assert after.digest() != before.digest()
     assert after.digest("rollout") != before.digest("rollout")
     assert after.digest("data", "model") == before.digest("data", "model")
-
-
-def test_a_rule_of_ones_own_replaces_the_ready_made(write_project: Write) -> None:
-    rules = "monitor:\n  rules:\n    - {name: errors, signal: error_rate, above: 0.1, for: 2 min, min_n: 50, level: warning}\n"
-    assert load_project(write_project(rules)).monitor.rules == (RuleDeclaration("errors", "error_rate", 0.1, 0.1, 120.0, 50, "warning"),)
 
 
 @pytest.mark.parametrize(
@@ -210,8 +205,6 @@ def test_a_rule_of_ones_own_replaces_the_ready_made(write_project: Write) -> Non
         ("monitor:\n  channels:\n    - {channel: log, levels: [loud]}\n", 11, 31, "cannot be 'loud'", "critical"),
         ("monitor:\n  channels: [log, {channel: log}]\n", 10, 19, "two channels are called 'log'", "name"),
         ("monitor:\n  rules: []\n", 10, 3, "needs 1 entry", ""),
-        ("monitor:\n  rules:\n    - {name: e, signal: error_rat, above: 1}\n", 11, 17, "no signal is called", "'error_rate'"),
-        ("monitor:\n  rules:\n    - {name: e, signal: error_rate, above: 1, clear: 2}\n", 11, 47, "must not lie above", ""),
         ("monitor:\n  rules:\n    - {name: e, signal: error_rate, above: 1, for: soon}\n", 11, 47, "cannot be 'soon'", ""),
         ("items:\n  quality: {applies: false}\n", 10, 3, "an answer needs a reason", "reason"),
         ("items:\n  quality: {applies: maybe, reason: x}\n", 10, 13, "true or false, not 'maybe'", ""),

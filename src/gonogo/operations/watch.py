@@ -29,8 +29,11 @@ def last_watch(workspace: Workspace) -> dict[str, Any]:
 
 
 def watch(workspace: Workspace) -> Watch:
-    """A watch over this system: the supervisor's counters, the baselines sealed in its releases, the project's rules and channels."""
+    """A watch over this system: the supervisor's counters, the baselines sealed in its releases, the rules in force, the project's
+    channels."""
+    from gonogo.checklist.load import load_pack
     from gonogo.monitor.alarms.rule import Rule
+    from gonogo.monitor.alarms.telling import Rung
     from gonogo.monitor.history import History
     from gonogo.monitor.watch import Watch
     from gonogo.operations.verify import verify_reference
@@ -41,16 +44,18 @@ def watch(workspace: Workspace) -> Watch:
         load = found.statements.load_test
         return {**found.bundle.baseline, "sealed_at": found.sealed_at, "latency": None if load is None else load.get("histogram")}
 
-    declared = workspace.project.monitor
+    policy = load_pack(workspace.project.pack, workspace.project).monitor
     return Watch(
         ControlClient.of_store(workspace.path).observe,
         baseline,
-        [Rule(**asdict(rule)) for rule in declared.rules],
+        [Rule(**asdict(rule)) for rule in policy.rules],
         channels_of(workspace),
         workspace.store(),
         system=workspace.project.system,
         signals=[catalogue.load("signals", name)() for name in catalogue.names("signals")],
         clock=workspace.clock,
+        ladder=[Rung(step.after_seconds, step.to) for step in policy.escalation],
+        repeat_seconds=policy.repeat_seconds,
         history=lambda: History(workspace.path / "history.db", workspace.clock),
     )
 
