@@ -1,7 +1,6 @@
 """What is watched after the release: alarm rules, from a pack's `monitor.yaml` and from `monitor` in gonogo.yaml, by name.
 
-A pack that extends another, and a project, add rules, change some (`{name: drift, above: 0.3}`) or leave some out (`{name: drift, leave_out:
-no labels}`).
+A pack that extends another, and a project, add rules, change some (`{name: drift, above: 0.3}`) or leave some out (`leave_out: REASON`).
 Rules of this file, each an error with file, line and column:
   - a new rule has a signal that the catalogue knows, and a limit; a changed one keeps its signal;
   - `clear` does not lie above `above`; a rule lasts (`for`) or is counted (`times`), not both;
