@@ -34,7 +34,8 @@ setup: $(STAMP)
 
 # What tests need besides the locks: a browser, fronts, a C compiler; and in CI PyTorch and TensorFlow, which are too large to ask of
 # everybody. Where one cannot be had, its tests are skipped and say so; in CI they fail.
-PROGRAMS := chromium:chromium nginx:nginx-light caddy:caddy systemd-analyze:systemd cc:gcc cc:libc6-dev
+PROGRAMS := chromium:chromium nginx:nginx-light caddy:caddy systemd-analyze:systemd cc:gcc cc:libc6-dev \
+  prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager amtool:prometheus-alertmanager
 servers: setup
 	@[ -z "$$CI" ] || $(BIN)/python -c 'import torch, tensorflow' 2>/dev/null || \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 tensorflow-cpu==2.21.0

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.checklist.project import READY_MADE_RULES, Author, ItemOverride, Person, RuleDeclaration, duration, load_project, share
+from gonogo.base.secret import Secret
+from gonogo.checklist.channels import ChannelDeclaration
+from gonogo.checklist.project import Author, ItemOverride, Person, duration, load_project, share
 from gonogo.errors import ProjectFileError
 
 Write = Callable[[str], Path]
@@ -120,8 +122,8 @@ def test_what_is_not_said_has_a_default(write_project: Write, tmp_path: Path) ->
     assert project.code.paths == (root,)
     assert (project.code.tests, project.environment, project.run_record, project.data.train) == (None, None, None, None)
     assert project.rollout.steps == (5, 25, 100)
-    assert project.monitor.channels == ("file",)
-    assert project.monitor.rules == READY_MADE_RULES
+    assert project.monitor.channels == (ChannelDeclaration("file", "file"),)
+    assert project.monitor.changes == {}
     assert project.isolation == "required"
     assert (project.documents, project.people, project.items, project.files) == ({}, {}, {}, {})
     assert (project.author, project.accelerator, project.policy.test_uses) == (None, "none", 20)
@@ -155,11 +157,6 @@ def test_the_digest_of_a_part_changes_with_that_part_alone(write_project: Write)
     assert after.digest() != before.digest()
     assert after.digest("rollout") != before.digest("rollout")
     assert after.digest("data", "model") == before.digest("data", "model")
-
-
-def test_a_rule_of_ones_own_replaces_the_ready_made(write_project: Write) -> None:
-    rules = "monitor:\n  rules:\n    - {name: errors, signal: error_rate, above: 0.1, for: 2 min, min_n: 50, level: warning}\n"
-    assert load_project(write_project(rules)).monitor.rules == (RuleDeclaration("errors", "error_rate", 0.1, 0.1, 120.0, 50, "warning"),)
 
 
 @pytest.mark.parametrize(
@@ -200,9 +197,14 @@ def test_a_rule_of_ones_own_replaces_the_ready_made(write_project: Write) -> Non
         ("documents: {readme: 7}\n", 9, 13, "must be text, not 7", "Quote it"),
         ("environment: ' '\n", 9, 1, "cannot be ' '", "requirements.lock"),
         ("monitor: {channels: [fil]}\n", 9, 22, "no channel is called 'fil'", "'file'"),
+        ("monitor: {channels: [slack]}\n", 9, 22, "'url' is missing", "url"),
+        ("monitor:\n  channels:\n    - {channel: slack, options: {url: 'https://hooks/T0/S'}}\n", 11, 34, "does not stand in", "VARIABLE"),
+        ("monitor:\n  channels:\n    - {channel: slack, options: {url: {env: A, file: b}}}\n", 11, 34, "in one place", "not both"),
+        ("monitor:\n  channels:\n    - {channel: slack, options: {urk: {env: A}}}\n", 11, 34, "unknown key 'urk'", "'url'"),
+        ("monitor:\n  channels:\n    - {channel: email, options: {host: h, sender: a@b, to: [me]}}\n", 11, 61, "cannot be 'me'", ""),
+        ("monitor:\n  channels:\n    - {channel: log, levels: [loud]}\n", 11, 31, "cannot be 'loud'", "critical"),
+        ("monitor:\n  channels: [log, {channel: log}]\n", 10, 19, "two channels are called 'log'", "name"),
         ("monitor:\n  rules: []\n", 10, 3, "needs 1 entry", ""),
-        ("monitor:\n  rules:\n    - {name: e, signal: error_rat, above: 1}\n", 11, 17, "no signal is called", "'error_rate'"),
-        ("monitor:\n  rules:\n    - {name: e, signal: error_rate, above: 1, clear: 2}\n", 11, 47, "must not lie above", ""),
         ("monitor:\n  rules:\n    - {name: e, signal: error_rate, above: 1, for: soon}\n", 11, 47, "cannot be 'soon'", ""),
         ("items:\n  quality: {applies: false}\n", 10, 3, "an answer needs a reason", "reason"),
         ("items:\n  quality: {applies: maybe, reason: x}\n", 10, 13, "true or false, not 'maybe'", ""),
@@ -289,3 +291,26 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
 def test_durations_and_shares_are_read_with_their_units() -> None:
     assert [duration(value) for value in (90, 1.5, "10 s", "5min", "12 h", "30 d", "0.5 h")] == [90, 1.5, 10, 300, 43200, 2592000, 1800]
     assert [share(value) for value in (0.95, "95%", "99.5 %")] == [0.95, 0.95, 0.995]
+
+
+def test_a_channel_is_told_of_what_it_is_for_unless_it_is_said_otherwise(write_project: Write) -> None:
+    """Pager for critical, chat for warnings, and info on the dashboard only."""
+    text = (
+        "monitor:\n  channels:\n    - {channel: slack, options: {url: {env: CHAT}}}\n"
+        "    - {channel: pagerduty, name: nights, options: {routing_key: {file: keys/pager}}}\n"
+        "    - {channel: log, levels: [info, critical]}\n"
+    )
+    project = load_project(write_project(text))
+    slack, nights, log = project.monitor.channels
+    assert slack == ChannelDeclaration("slack", "slack", ("critical", "warning"), {"url": Secret(env="CHAT")})
+    assert (nights.name, nights.channel, nights.levels) == ("nights", "pagerduty", ("critical",))
+    assert nights.options == {"routing_key": Secret(file=project.root / "keys" / "pager")}
+    assert log.levels == ("critical", "info")
+    assert "keys/pager" in str(project.to_json()["monitor"])
+
+
+def test_a_secret_written_into_the_file_is_refused_without_being_repeated(write_project: Write) -> None:
+    text = "monitor:\n  channels:\n    - {channel: slack, options: {url: 'https://hooks.example/T0/hush'}}\n"
+    with pytest.raises(ProjectFileError) as refused:
+        load_project(write_project(text))
+    assert "hush" not in str(refused.value)

@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from gonogo.checklist.pack_schema import GATE, PACK
+from gonogo.checklist.pack_schema import GATE, MONITOR, PACK
 from gonogo.checklist.project import Project, RolloutDeclaration
 from gonogo.checklist.project_schema import project_schema
 from gonogo.checklist.shape import ANNOTATIONS, CHECKED
@@ -37,7 +37,7 @@ def keys(schema: dict[str, Any], above: str = "") -> Iterator[tuple[str, dict[st
 
 
 def test_the_schema_uses_only_keywords_that_the_loader_obeys() -> None:
-    for root in (project_schema(), PACK, GATE):
+    for root in (project_schema(), PACK, GATE, MONITOR):
         for schema in schemas(root):
             assert schema.keys() <= CHECKED | ANNOTATIONS
             assert "type" in schema or "anyOf" in schema

@@ -23,6 +23,7 @@ class Rule:
     name: str
     signal: str
     above: float
+    runbook: str = ""
 
 
 RULES = (Rule("error-share", "error_rate", 0.05), Rule("latency-p95", "latency", 1000.0))
@@ -50,6 +51,15 @@ def test_a_baseline_that_counted_nothing_is_none(bundle: Callable[..., Any], ent
     facts = values(found)
     assert (facts["baseline_features"], facts["baseline_scores"], facts["rules"], facts["channels"]) == (0, False, 0, 0)
     assert found.findings == ("no baseline for 'x'",)
+
+
+def test_a_rule_that_comes_with_a_runbook_needs_no_line_in_the_document(bundle: Callable[..., Any], tmp_path: Path) -> None:
+    guide = tmp_path / "guide.md"
+    guide.write_text("# Guide\n\nNothing about alarms.\n")
+    watching = Watching(rules=(Rule("error-share", "error_rate", 0.05, "predictions-fail"), Rule("mine", "psi", 0.2)))
+    found = measure("monitoring", options={"document": "guide"}, monitor=watching, bundle=bundle(x="float"), documents={"guide": guide})
+    assert (values(found)["thresholds_missing"], values(found)["actions_missing"]) == (1, 1)
+    assert found.findings[-1] == "guide does not say what to do about mine"
 
 
 STRATEGY = """# Guide

@@ -15,6 +15,7 @@ from gonogo.base import catalogue
 from gonogo.base.clock import FakeClock
 from gonogo.errors import UnreachableError
 from gonogo.monitor.alarms.rule import Rule
+from gonogo.monitor.alarms.telling import Rung
 from gonogo.monitor.channels.memory import MemoryChannel
 from gonogo.monitor.watch import Watch
 from gonogo.registry.stores.sqlite import SqliteStore
@@ -26,6 +27,7 @@ RANDOM = np.random.default_rng(3)
 REFERENCE = RANDOM.normal(size=20_000)
 BINS = fit_numeric(REFERENCE)
 BASELINE = {
+    "format": "gonogo-baseline/1",
     "features": {"age": {"bins": BINS.to_json(), "counts": BINS.count(REFERENCE).tolist()}},
     "score": {"bins": BINS.to_json(), "counts": BINS.count(REFERENCE).tolist()},
 }
@@ -69,7 +71,7 @@ class Service:
         return dict(json.loads(json.dumps(said)))  # over the wire
 
 
-ERRORS = Rule("error-share", "error_rate", above=0.05, clear=0.03, for_seconds=30.0, min_n=100, blind_seconds=120.0)
+ERRORS = Rule("error-share", "error_rate", above=0.05, clear=0.03, for_seconds=30.0, min_n=100)
 
 
 @dataclass
@@ -79,11 +81,13 @@ class Stand:
     clock: FakeClock
     channel: MemoryChannel
     rules: tuple[Rule, ...] = (ERRORS,)
+    ladder: tuple[Rung, ...] = ()
 
     def watch(self) -> Watch:
         return Watch(
             self.service.observe, lambda release: self.service.baseline, self.rules, {"memory": self.channel}, self.store,
-            system="shop", signals=[catalogue.load("signals", name)() for name in catalogue.names("signals")], clock=self.clock,
+            system="shop", signals=[catalogue.load("signals", name)() for name in catalogue.names("signals")],
+            clock=self.clock, ladder=self.ladder,
         )  # fmt: skip
 
     @property

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from gonogo.errors import ConflictError
+from gonogo.base.clock import stamp
+from gonogo.errors import ConflictError, VerificationError
+from gonogo.monitor.alarms.answers import KIND, Acknowledgement, Answers, Silence
 from gonogo.monitor.alarms.rule import Rule
-from gonogo.monitor.watch import Watch, last_record
+from gonogo.monitor.alarms.telling import Rung
+from gonogo.monitor.record import last_record
+from gonogo.monitor.signals.error_rate import ErrorRate
+from gonogo.monitor.watch import Watch
 
 from .conftest import ERRORS, RELEASE, Stand
 
@@ -72,18 +78,37 @@ def test_a_gap_in_the_data_neither_ends_an_alarm_nor_starts_it_over(stand: Stand
     assert (stand.told, state(stand)) == (["fired"], "FIRING")
 
 
-def test_a_service_that_cannot_be_seen_is_told_and_so_is_its_return(stand: Stand) -> None:
+def test_a_service_that_cannot_be_seen_is_one_alarm_of_its_own_and_no_other_begins_or_ends(stand: Stand) -> None:
     watch = stand.watch()
     run(stand, watch, 30)
     stand.service.unreachable = True
-    run(stand, watch, 300, requests=0)
-    assert stand.told == ["blind"]
+    run(stand, watch, 310, requests=0)
+    assert [(notice.rule, notice.kind) for notice in stand.channel.told] == [("monitoring-blind", "fired")]
     record = last_record(stand.store, "shop")
     assert record is not None
     assert "cannot be seen" in record["problem"]
     stand.service.unreachable = False
-    run(stand, watch, 60)
-    assert stand.told == ["blind", "seeing"]
+    run(stand, watch, 320)
+    assert stand.told == ["fired", "resolved"]
+
+
+def test_a_baseline_that_cannot_be_read_leaves_the_watch_half_blind_and_that_is_told(stand: Stand) -> None:
+    def unreadable(release: str) -> None:
+        raise VerificationError(f"{release} was changed.")
+
+    watch = Watch(
+        stand.service.observe,
+        unreadable,
+        stand.rules,
+        {"memory": stand.channel},
+        stand.store,
+        system="shop",
+        signals=[ErrorRate()],
+        clock=stand.clock,
+    )
+    run(stand, watch, 310)
+    assert [(notice.rule, notice.kind) for notice in stand.channel.told] == [("monitoring-blind", "fired")]
+    assert state(stand) == "OK", "what can be judged still is"
 
 
 def test_too_few_requests_are_unknown_not_well(stand: Stand) -> None:
@@ -106,7 +131,11 @@ def test_drift_rings_for_the_feature_that_drifts(stand: Stand) -> None:
     run(stand, watch, 30, requests=1000)
     assert state(stand, "drift") == "OK"
     run(stand, watch, 300, requests=1000, shift=1.5)
-    assert {(notice.kind, notice.labels["feature"]) for notice in stand.channel.told} == {("fired", "age"), ("fired", "(score)")}
+    (notice,) = stand.channel.told
+    assert (notice.kind, notice.key, dict(notice.labels)) == ("fired", f"drift|release={RELEASE}", {"release": RELEASE})
+    assert set(notice.of) == {f"drift|feature={feature}|release={RELEASE}" for feature in ("age", "(score)")}, "one message for both"
+    events = [event.body for event in stand.store.events(kinds=["alarm"])]
+    assert {(body["kind"], body["labels"]["feature"]) for body in events} == {("fired", "age"), ("fired", "(score)")}
 
 
 def test_alarms_of_a_release_that_has_left_are_retired_and_one_that_rang_is_told_so(stand: Stand) -> None:
@@ -120,7 +149,7 @@ def test_alarms_of_a_release_that_has_left_are_retired_and_one_that_rang_is_told
     assert stand.told == ["fired", "retired"]
     record = last_record(stand.store, "shop")
     assert record is not None
-    assert {alarm["labels"]["release"] for alarm in record["alarms"]} == {"shop@1.1.0"}
+    assert {alarm["labels"].get("release") for alarm in record["alarms"]} == {"shop@1.1.0", None}
 
 
 def test_what_a_channel_does_not_take_is_told_when_it_does(stand: Stand) -> None:
@@ -157,10 +186,112 @@ def test_the_record_shows_every_threshold_beside_its_series(stand: Stand) -> Non
     record = last_record(stand.store, "shop")
     assert record is not None
     shown = [signal for signal in record["signals"] if signal["signal"] == "error_rate"]
-    assert shown[0]["thresholds"] == [{"rule": "error-share", "above": 0.05, "clear": 0.03}]
+    assert shown[0]["thresholds"] == [{"rule": "error-share", "level": "critical", "above": 0.05, "clear": 0.03}]
     assert shown[0]["labels"] == {"release": RELEASE}
-    assert {signal["signal"] for signal in record["signals"]} == {"error_rate", "latency", "psi"}
+    assert {signal["signal"] for signal in record["signals"]} >= {"error_rate", "latency", "psi", "blind"}
 
 
 def test_nobody_has_watched_is_said_as_none(stand: Stand) -> None:
     assert last_record(stand.store, "shop") is None
+
+
+def answered(stand: Stand, answers: Answers) -> None:
+    with stand.store.transaction() as tx:
+        tx.put(KIND, "shop", answers.to_json())
+
+
+def silence(stand: Stand, seconds: float, **labels: str) -> Silence:
+    now = stand.clock.now()
+    return Silence("s1", ERRORS.name, stamp(now), stamp(now + timedelta(seconds=seconds)), "Ana", "planned work", labels)
+
+
+def test_what_is_silenced_rings_unheard_and_is_heard_when_the_silence_ends(stand: Stand) -> None:
+    answered(stand, Answers((silence(stand, 200),)))
+    watch = stand.watch()
+    run(stand, watch, 150, share_bad=0.2)
+    record = last_record(stand.store, "shop")
+    assert record is not None
+    (row,) = [alarm for alarm in record["alarms"] if alarm["rule"] == ERRORS.name]
+    assert (row["ringing"], row["held_back"][:14], stand.told) == (True, "silenced until", [])
+    (event,) = stand.store.events(kinds=["alarm"])
+    assert event.body["held_back"] == row["held_back"], "the audit log says that it rang"
+    run(stand, watch, 60, share_bad=0.2)
+    assert stand.told == ["fired"]
+
+
+def test_a_silence_of_another_release_silences_nothing_here(stand: Stand) -> None:
+    answered(stand, Answers((silence(stand, 200, release="shop@9.9.9"),)))
+    run(stand, stand.watch(), 150, share_bad=0.2)
+    assert stand.told == ["fired"]
+
+
+def test_a_clock_that_is_set_back_does_not_prolong_a_silence(stand: Stand) -> None:
+    watch = stand.watch()
+    watch.tick()
+    answered(stand, Answers((silence(stand, 600),)))
+    stand.clock.set(stand.clock.now() - timedelta(days=1))
+    run(stand, watch, 150, share_bad=0.2)
+    assert stand.told == ["fired"]
+
+
+@pytest.mark.parametrize("days", [-3, 3])
+def test_a_clock_that_jumps_neither_begins_nor_ends_an_alarm(stand: Stand, days: int) -> None:
+    stand.rules = (replace(ERRORS, for_seconds=90.0),)
+    watch = stand.watch()
+    watch.tick()
+    run(stand, watch, 60, share_bad=0.2)
+    assert state(stand) == "PENDING"
+    stand.clock.set(stand.clock.now() + timedelta(days=days))
+    watch.tick()
+    assert state(stand) == "PENDING", "three days were not seen"
+    run(stand, watch, 60, share_bad=0.2)
+    assert (state(stand), stand.told) == ("FIRING", ["fired"])
+
+
+def test_a_critical_alarm_that_nobody_answers_asks_further_up_and_an_answer_ends_that(stand: Stand) -> None:
+    stand.ladder = (Rung(0.0, "the runbook"), Rung(300.0, "who is on call"), Rung(600.0, "the lead"))
+    watch = stand.watch()
+    watch.tick()
+    run(stand, watch, 400, share_bad=0.2)
+    assert [(notice.kind, notice.to) for notice in stand.channel.told] == [("fired", "the runbook"), ("escalated", "who is on call")]
+    key = f"{ERRORS.name}|release={RELEASE}"
+    answered(stand, Answers((), (Acknowledgement(key, 1, stamp(stand.clock.now()), "Ana"),)))
+    run(stand, watch, 8000, share_bad=0.2)
+    assert (stand.told[2:], stand.channel.told[2].to) == (["acknowledged"], "Ana")
+    run(stand, watch, 300)
+    run(stand, watch, 200, share_bad=0.2)
+    assert stand.told[3:] == ["resolved", "fired"], "the answer was for the first time it rang"
+
+
+def test_what_rings_on_without_an_answer_is_told_again_every_hour(stand: Stand) -> None:
+    stand.rules = (replace(ERRORS, level="warning"),)
+    watch = stand.watch()
+    watch.tick()
+    run(stand, watch, 2 * 3600 + 120, share_bad=0.2)
+    assert stand.told == ["fired", "repeated", "repeated"]
+
+
+def test_a_warning_of_the_same_thing_is_not_told_beside_the_critical_alarm(stand: Stand) -> None:
+    stand.rules = (ERRORS, replace(ERRORS, name="error-share-warning", above=0.01, clear=0.005, level="warning"))
+    run(stand, stand.watch(), 120, share_bad=0.2)
+    assert [(notice.rule, notice.kind) for notice in stand.channel.told] == [(ERRORS.name, "fired")]
+
+
+def test_an_alarm_whose_rule_is_gone_is_told_to_be_over(stand: Stand) -> None:
+    run(stand, stand.watch(), 120, share_bad=0.2)
+    stand.rules = ()
+    stand.watch().tick()
+    assert stand.told == ["fired", "retired"]
+
+
+def test_what_an_earlier_version_stored_is_gone_on_with(stand: Stand) -> None:
+    """As version 0.4 wrote it."""
+    alarm = {
+        "key": f"{ERRORS.name}|release={RELEASE}", "rule": ERRORS.name, "labels": {"release": RELEASE},
+        "since": stamp(stand.clock.now()), "times": 1,
+        "state": {"phase": "FIRING", "before": "OK", "held": 0.0, "blind": 0.0, "blind_told": False},
+    }  # fmt: skip
+    with stand.store.transaction() as tx:
+        tx.put("watch", "shop", {"states": {alarm["key"]: alarm}, "outbox": []})
+    run(stand, stand.watch(), 200)
+    assert state(stand) == "OK"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gonogo.errors import FaultError
-from gonogo.monitor.windows import Counts, Snapshot, Windows, read_snapshot
+from gonogo.monitor.counts import SERVICE, Counts
+from gonogo.monitor.windows import FINENESS, Snapshot, Windows, read_snapshot
 
 from .conftest import RELEASE, Service
 
@@ -56,6 +57,60 @@ def test_old_steps_are_forgotten() -> None:
     for at in range(0, 1000, 10):
         seen.add(shot(at, at))
     assert seen.window(10_000).seconds <= 110
+
+
+def test_a_long_window_begins_at_most_a_fiftieth_of_its_length_too_early_and_keeps_few_marks() -> None:
+    seen = Windows(kept_seconds=90_000)
+    for look in range(20_000):
+        seen.add(shot(look * 5, look * 10))
+    for asked in (60, 300, 900, 3600, 86_400):
+        found = seen.window(asked)
+        assert asked <= found.seconds <= asked * (1 + 1.1 / FINENESS) + 5
+        assert found.of(RELEASE).n == found.seconds * 2
+    assert len(seen._marks) < 1000
+
+
+def test_the_service_as_a_whole_is_the_sum_of_its_releases() -> None:
+    whole = windows(shot(0, 100, other=Counts(n=5)), shot(10, 150, 3, other=Counts(n=25, bad=1, client_errors=2))).window(60).of(SERVICE)
+    assert (whole.n, whole.bad, whole.client_errors, whole.looks, whole.seconds) == (70, 4, 2, 1, 10)
+
+
+def test_a_look_that_nobody_answers_is_counted_and_leaves_no_release_in_service() -> None:
+    seen = windows(shot(0, 100), shot(10, 200))
+    seen.missed(20)
+    assert (seen.window(60).of(SERVICE).looks, seen.window(60).of(SERVICE).unwell, seen.window(60).in_service) == (2, 1, ())
+    seen.add(shot(30, 300))
+    assert (seen.window(60).in_service, seen.window(60).of(RELEASE).n) == ((RELEASE,), 200)
+
+
+def test_a_service_that_never_answered_was_looked_at_all_the_same() -> None:
+    seen = Windows()
+    for at in (0, 5, 10):
+        seen.missed(at)
+    assert (seen.window(60).of(SERVICE).looks, seen.window(60).of(SERVICE).unwell) == (3, 3)
+
+
+def test_looks_at_a_release_that_is_not_healthy_are_counted() -> None:
+    seen = windows(shot(0, 100), shot(10, 200))
+    seen.add(Snapshot(20, "one", {RELEASE: Counts(n=200)}, (RELEASE,), frozenset({RELEASE})))
+    assert (seen.window(60).of(RELEASE).looks, seen.window(60).of(RELEASE).unwell) == (2, 1)
+
+
+def test_a_run_of_failures_grows_over_looks_and_ends_with_a_good_answer() -> None:
+    seen = windows(shot(0, 100), shot(10, 103, 3), shot(20, 103, 3), shot(30, 107, 7))
+    assert seen.window(5).failing[RELEASE] == 7
+    refused = Snapshot(40, "one", {RELEASE: Counts(n=117, bad=7, client_errors=10)}, (RELEASE,))
+    seen.add(refused)
+    assert seen.window(5).failing[RELEASE] == 7
+    seen.add(Snapshot(50, "one", {RELEASE: Counts(n=119, bad=8, client_errors=10)}, (RELEASE,)))
+    assert seen.window(5).failing[RELEASE] == 0
+
+
+def test_counts_survive_being_written_down() -> None:
+    counts = Counts(1.5, 2, 1, 10, 3, 2, 1, 1, 1, 12.5, 9, {"3": 4}, {"age": (1, 0, 2)}, (0, 3))
+    assert Counts.from_json(counts.to_json()) == counts
+    assert Counts.from_json({**counts.to_json(), "of a later version": 7}) == counts
+    assert Counts.from_json({}) == Counts()
 
 
 def test_bins_and_buckets_are_added_as_well() -> None:

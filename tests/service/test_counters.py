@@ -12,9 +12,10 @@ from gonogo.service.answering.batching import Computed
 from gonogo.service.counters import Counters
 from gonogo.service.drift import DriftCounter
 from gonogo.service.metrics import exposition
+from gonogo.service.reference import reference
 from gonogo.service.routing import Arm, RoutingTable
 from gonogo.service.supervising.crew import add_snapshots
-from gonogo.stats.bins import fit_categorical, fit_numeric
+from gonogo.stats.bins import BinEdges, fit_categorical, fit_numeric
 
 SCHEMA = Schema(
     "binary-classification",
@@ -58,7 +59,16 @@ def test_settling_in_slices_gives_the_same_sums():
         counters.book((1, "m@1.0.0", 200, number % 10 == 0, 0.001))
     while counters.waiting:
         counters.settle(64)
-    assert counters.snapshot()["counters"] == {"1": {"m@1.0.0": {"n": 1000, "bad": 100, "2xx": 1000, "4xx": 0, "5xx": 0}}}
+    row = counters.snapshot()["counters"]["1"]["m@1.0.0"]
+    assert row == {"n": 1000, "bad": 100, "2xx": 1000, "4xx": 0, "5xx": 0, "unread": 0, "invalid": 0}
+
+
+def test_requests_that_cannot_be_read_are_told_from_those_with_features_that_cannot_be_used():
+    counters = Counters("m@1.0.0")
+    for status in (200, 400, 413, 415, 422, 422, 408, 500):
+        counters.book((1, "m@1.0.0", status, status == 500, 0.001))
+    row = counters.snapshot()["counters"]["1"]["m@1.0.0"]
+    assert {name: row[name] for name in ("4xx", "unread", "invalid", "bad")} == {"4xx": 6, "unread": 3, "invalid": 2, "bad": 1}
 
 
 def test_live_values_are_counted_with_missing_ones_apart():
@@ -101,8 +111,37 @@ def test_metrics_are_what_a_prometheus_parser_reads():
     ]
     assert buckets == sorted(buckets)
     assert (buckets[0], buckets[-2], buckets[-1]) == (1, 3, 4)
+    assert len(buckets) == 62
     assert {s.labels["release"]: s.value for s in families["gonogo_route_weight"].samples} == {"m@1.0.0": 0.95, "m@1.1.0": 0.05}
     assert families["gonogo_release_info"].samples[0].labels["release"] == 'm"\\@1.0.0'
     assert {s.labels["state"]: s.value for s in families["gonogo_processes"].samples} == {"wanted": 2, "ready": 1, "silent": 1}
     assert {s.labels["outcome"]: s.value for s in families["gonogo_shadow_requests"].samples} == {"answered": 3, "failed": 2, "dropped": 7}
     assert families["gonogo_shadow_largest_difference"].samples[0].value == 0.25
+
+
+def counted():
+    """The baseline with the rows that it was made from."""
+    document = baseline()
+    for entry in (*document["features"].values(), document["score"]):
+        entry["counts"] = list(range(1, BinEdges.from_json(entry["bins"]).size + 1))
+    return document
+
+
+def test_live_rows_and_those_of_the_baseline_are_series_by_bin_of_a_bounded_number():
+    prometheus = pytest.importorskip("prometheus_client.parser")
+    counters = Counters("m@1.0.0", DriftCounter(SCHEMA, baseline()))
+    batch = {"n": np.array([[0.05, 0.95], [np.nan, 0.5]], dtype=np.float32), "s": np.array([["x"], ["new"]], dtype=object)}
+    counters.see(Computed(batch, np.array([[0.95, 0.05], [0.05, 0.95]]), ["a", "b"], [1, 1]))
+    totals = {**counters.snapshot(), "uptime_seconds": 1.5, "releases": {}, "references": {"m@1.0.0": reference(counted())}}
+    families = {f.name: f for f in prometheus.text_string_to_metric_families(exposition(totals, None).decode())}
+    live = {(s.labels["feature"], s.labels["bin"]): s.value for s in families["gonogo_drift_rows"].samples}
+    before = {(s.labels["feature"], s.labels["bin"]): s.value for s in families["gonogo_baseline_rows"].samples}
+    assert live.keys() == before.keys()
+    assert (live["a", "missing"], live["s", "other"], live["s", "0"], live["(score)", "missing"]) == (1, 1, 1, 0)
+    assert sum(before[key] for key in before if key[0] == "a") == sum(counted()["features"]["a"]["counts"])
+
+    wide = counted()
+    wide["features"] = {f"f{number}": counted()["features"]["a"] for number in range(10_000)}
+    assert reference(wide) == {}
+    text = exposition({**totals, "drift": {}, "references": {}}, None).decode()
+    assert "gonogo_drift_rows_total{" not in text

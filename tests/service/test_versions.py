@@ -241,7 +241,7 @@ def test_a_hung_shadow_is_dropped_not_queued(crew):
     assert {answer[:2] for answer in ask(crew.port, 400)} == {(200, OLD)}
     row = until(old, lambda row: row["dropped"] > 0)
     assert row["dropped"] >= 400 - 256 - 2 * 8
-    assert old.snapshot()["counters"]["1"][OLD] == {"n": 400, "bad": 0, "2xx": 400, "4xx": 0, "5xx": 0}
+    assert old.snapshot()["counters"]["1"][OLD] == {"n": 400, "bad": 0, "2xx": 400, "4xx": 0, "5xx": 0, "unread": 0, "invalid": 0}
 
 
 def test_an_answer_of_another_shape_is_no_comparison():

@@ -277,7 +277,7 @@ def test_a_leaving_worker_has_the_stable_release_answer_and_says_close(crew):
     assert json.loads(answer.read())["release"] == NEW
     assert answer.getheader("connection") == "close"
     old.hear("drained")
-    assert old.snapshot()["counters"]["2"] == {NEW: {"n": 1, "bad": 0, "2xx": 1, "4xx": 0, "5xx": 0}}
+    assert old.snapshot()["counters"]["2"] == {NEW: {"n": 1, "bad": 0, "2xx": 1, "4xx": 0, "5xx": 0, "unread": 0, "invalid": 0}}
 
 
 def test_the_bad_answers_of_an_accepting_release_that_is_not_stable_are_given_by_the_stable_one(crew):
@@ -285,7 +285,7 @@ def test_the_bad_answers_of_an_accepting_release_that_is_not_stable_are_given_by
     broken.take_over(crew.table(1, (good, 0), (broken, 10_000)), accept=True)
     status, headers, _ = ask(crew.port, GOOD)
     assert (status, headers["x-gonogo-release"]) == (200, OLD)
-    assert broken.snapshot()["counters"]["1"] == {NEW: {"n": 1, "bad": 1, "2xx": 0, "4xx": 0, "5xx": 1}}
+    assert broken.snapshot()["counters"]["1"] == {NEW: {"n": 1, "bad": 1, "2xx": 0, "4xx": 0, "5xx": 1, "unread": 0, "invalid": 0}}
 
 
 def test_a_request_that_nobody_can_answer_is_told_so(crew):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gonogo.stats.score_table import BINS, MISSING, ONE, ScoreTable, count_scores, fixed_point, score_bin
+from gonogo.stats.score_table import BINS, MISSING, ONE, ScoreTable, count_scores, fixed_point, pooled, score_bin
 
 
 def table_of(score: Any, outcome: Any) -> ScoreTable:
@@ -124,3 +124,25 @@ def test_a_document_that_cannot_be_is_refused(bins: Any) -> None:
 
 def test_a_fixed_point_number_is_the_nearest() -> None:
     assert fixed_point([0.0, 0.5, 1.0, 2**-31 * 3]).tolist() == [0, ONE // 2, ONE, 2]
+
+
+@pytest.mark.parametrize("rows", [0, 3, 5, 9, 40, 2_000])
+@pytest.mark.parametrize("cut", [0, 512, 1000])
+def test_in_a_pooled_table_every_bin_has_enough_rows_and_all_rows_are_there(rows: int, cut: int) -> None:
+    generator = np.random.default_rng(rows)
+    scores = generator.beta(1, 4, size=rows)
+    table = table_of(scores, generator.uniform(size=rows) < scores)
+    together = pooled(table, 5, cut)
+    found = together.histogram[together.histogram > 0]
+    assert (found >= min(rows, 5)).all()
+    assert (together.rows, together.positives) == (table.rows, table.positives)
+    assert ScoreTable.from_json(together.to_json()).rows == rows
+    if rows:
+        assert together.mean == pytest.approx(table.mean, abs=2**-30)
+    if min(table.histogram[:cut].sum(), table.histogram[cut:].sum()) >= 5:
+        np.testing.assert_array_equal(together.counts[:cut].sum(axis=0), table.counts[:cut].sum(axis=0))
+
+
+def test_a_table_of_well_filled_bins_is_pooled_by_bin() -> None:
+    table = table_of([0.25] * 5 + [0.75] * 7, [0] * 5 + [1] * 7)
+    assert pooled(table, 5).to_json() == table.to_json()

@@ -40,6 +40,10 @@ class FakeClock:
         self._now += timedelta(seconds=seconds)
         self._monotonic += seconds
 
+    def set(self, moment: datetime) -> None:
+        """Somebody sets the wall clock; the steady one goes on."""
+        self._now = moment
+
 
 def stamp(moment: datetime) -> str:
     """RFC 3339 in UTC with milliseconds: 2026-01-01T00:00:00.000Z."""

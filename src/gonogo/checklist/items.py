@@ -11,6 +11,7 @@ from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from gonogo.base.canonical import digest
+from gonogo.checklist.rules import MonitorPolicy
 
 Kind = Literal["mandatory", "conditional", "optional"]
 Status = Literal["draft", "ready"]
@@ -127,8 +128,8 @@ class Checklist:
 class Pack:
     """A ready-made set of checklists for one kind of system. `gate` is the checklist before a release.
 
-    `policy_roles` are the roles that must sign a changed policy; `extends` names the pack that this one adds to; `form` is the template
-    of its sign-off form.
+    `monitor` is what is watched after it. `policy_roles` are the roles that must sign a changed policy; `extends` names the pack that this
+    one adds to; `form` is the template of its sign-off form.
     """
 
     name: str
@@ -139,6 +140,7 @@ class Pack:
     extends: str | None = None
     form: str = ""
     claims: Mapping[str, Any] = field(default_factory=dict)  #: what the source says of itself, for the lint; demands nothing
+    monitor: MonitorPolicy = field(default_factory=MonitorPolicy)
 
     @property
     def apart(self) -> tuple[tuple[str, ...], ...]:

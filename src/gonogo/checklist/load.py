@@ -1,7 +1,8 @@
 """Packs: from YAML to checklists, with a project's overrides applied and visible.
 
-A pack is a folder with `pack.yaml` and `gate.yaml`. The packs of the product lie in `packs/`; a project may name a folder of its own. A
-pack that `extends` another starts from its items, roles, phases and form; `change` in its gate.yaml changes items, `sections` adds some.
+A pack is a folder with `pack.yaml`, `gate.yaml` and, for alarms of its own, `monitor.yaml`. The packs of the product lie in `packs/`; a
+project may name a folder of its own. A pack that `extends` another starts from its items, roles, phases, form and alarms; `change` in its
+gate.yaml changes items, `sections` adds some. A pack without a monitor.yaml that extends nothing has the alarms of the starter pack.
 
 Rules, each an error with file, line and column:
   - an item is satisfied by a check or by a sign-off, by exactly one of them;
@@ -23,8 +24,9 @@ from typing import Any
 from gonogo.base.yaml_source import Path_, YamlSource, load_yaml
 from gonogo.checklist.demands import check_ages, check_options, check_requirements, did_you_mean, find_check
 from gonogo.checklist.items import AUTHOR, SIGN_OFF_DAYS, Checklist, Item, Pack, Phase
-from gonogo.checklist.pack_schema import GATE, PACK
+from gonogo.checklist.pack_schema import GATE, MONITOR, PACK
 from gonogo.checklist.project import ItemOverride, Project, duration, read_override, share
+from gonogo.checklist.rules import MonitorPolicy, differences, read_monitor
 from gonogo.checklist.shape import check_shape
 from gonogo.errors import NotFoundError
 
@@ -97,7 +99,20 @@ def _load(folder: Path, below: tuple[Path, ...]) -> Pack:
         extends=about.data.get("extends"),
         claims=gate.data.get("claims", {}),
         form=form.read_text(encoding="utf-8") if form.is_file() else parent.form if parent else "",
+        monitor=_monitor(folder, parent),
     )
+
+
+def _monitor(folder: Path, parent: Pack | None) -> MonitorPolicy:
+    """What is watched: what the extended pack watches, as this one changes it."""
+    base = parent.monitor if parent else MonitorPolicy()
+    base = replace(base, runbooks=(folder / "runbooks", *base.runbooks))
+    file = folder / "monitor.yaml"
+    if not file.is_file():
+        return base if parent else _monitor(PACKS / "starter", None)
+    source = load_yaml(file)
+    check_shape(source, MONITOR)
+    return read_monitor(source, (), source.data, base)
 
 
 def _parent(about: YamlSource, folder: Path, below: tuple[Path, ...]) -> Pack | None:
@@ -243,7 +258,14 @@ def _for_project(pack: Pack, project: Project) -> Pack:
         for new, old in zip(items, pack.gate.items, strict=True)
         if new != old
     }
-    return replace(pack, gate=replace(pack.gate, items=items, overrides=changed))
+    return replace(pack, gate=replace(pack.gate, items=items, overrides=changed), monitor=_watched(pack.monitor, project))
+
+
+def _watched(policy: MonitorPolicy, project: Project) -> MonitorPolicy:
+    changes = project.monitor.changes
+    found = read_monitor(project.source, ("monitor",), changes, policy)
+    left_out = {entry["name"]: entry["leave_out"] for entry in changes.get("rules", ()) if "leave_out" in entry}
+    return replace(found, overrides=differences(policy, found, left_out))
 
 
 def _overridden(item: Item, override: ItemOverride, source: YamlSource, at: Path_) -> Item:

@@ -1,13 +1,14 @@
-"""The shape of a pack: `pack.yaml` (name, title, roles) and beside it `gate.yaml` (the checklist before a release).
+"""The shape of a pack: `pack.yaml` (name, title, roles), beside it `gate.yaml` (the checklist before a release) and `monitor.yaml` (the
+alarms after it).
 
-`form.md` beside them, when it is there, is the template of the sign-off form.
+`form.md` beside them, when it is there, is the template of the sign-off form; `runbooks/` holds pages for alarms.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from gonogo.checklist.project_schema import CONFIDENCE, DURATION, OPTIONS, REQUIRE
+from gonogo.checklist.project_schema import CONFIDENCE, DURATION, ESCALATION, OPTIONS, REQUIRE, RULE
 
 _WORDS = {"type": "string", "minLength": 1}
 _ID = {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,62}$", "examples": ["test-quality"]}
@@ -110,4 +111,10 @@ GATE: dict[str, Any] = {
         },
     },
     "required": ["id", "title", "version", "date", "status"],
+}
+
+MONITOR: dict[str, Any] = {
+    "type": "object",
+    "properties": {"rules": {"type": "array", "items": RULE, "minItems": 1}, "escalation": ESCALATION, "repeat": DURATION},
+    "required": ["rules"],
 }

@@ -21,6 +21,7 @@ from typing import Any, Literal
 from gonogo.base.canonical import digest
 from gonogo.base.catalogue import CATALOGUE, names
 from gonogo.base.yaml_source import Path_, YamlSource, load_yaml
+from gonogo.checklist.channels import ChannelDeclaration, read_channels
 from gonogo.checklist.project_schema import project_schema
 from gonogo.checklist.shape import check_shape
 from gonogo.errors import ProjectFileError
@@ -112,30 +113,11 @@ class RolloutDeclaration:
 
 
 @dataclass(frozen=True)
-class RuleDeclaration:
-    """One alarm: `signal` above `above` for `for_seconds`, judged from `min_n` samples on; over when it is below `clear`."""
-
-    name: str
-    signal: str
-    above: float
-    clear: float
-    for_seconds: float = 30.0
-    min_n: int = 100
-    level: Literal["critical", "warning", "info"] = "critical"
-
-
-#: The three alarms that S4 asks for (rows S4-11f, S4-11g, S4-11h): errors > 5 %, P95 > 1 s (in ms), drift (PSI).
-READY_MADE_RULES = (
-    RuleDeclaration("error-share", "error_rate", above=0.05, clear=0.03),
-    RuleDeclaration("latency-p95", "latency", above=1000.0, clear=800.0),
-    RuleDeclaration("drift", "psi", above=0.2, clear=0.1, for_seconds=60.0, min_n=500, level="warning"),
-)
-
-
-@dataclass(frozen=True)
 class MonitorDeclaration:
-    channels: tuple[str, ...] = ("file",)
-    rules: tuple[RuleDeclaration, ...] = READY_MADE_RULES
+    """Who is told. `changes` is what the project has otherwise than its pack, as written: rules and escalation (see `rules.py`)."""
+
+    channels: tuple[ChannelDeclaration, ...] = (ChannelDeclaration("file", "file"),)
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -384,28 +366,8 @@ class _Reader:
 
     def monitor(self) -> MonitorDeclaration:
         section = self.data.get("monitor", {})
-        channels = tuple(section.get("channels", ("file",)))
-        for index, channel in enumerate(channels):
-            self.known(("monitor", "channels", index), "channels", channel)
-        if "rules" not in section:
-            return MonitorDeclaration(channels)
-        rules: list[RuleDeclaration] = []
-        for index, entry in enumerate(section["rules"]):
-            at = ("monitor", "rules", index)
-            self.known((*at, "signal"), "signals", entry["signal"])
-            above = float(entry["above"])
-            clear = float(entry.get("clear", above))
-            if clear > above:
-                raise self.error((*at, "clear"), f"clear ({clear:g}) must not lie above {above:g}.", "Lower it.")
-            if entry["name"] in {rule.name for rule in rules}:
-                raise self.error((*at, "name"), f"two rules are called {entry['name']!r}.", "Rename one.")
-            seconds = duration(entry.get("for", 30.0))
-            rules.append(
-                RuleDeclaration(
-                    entry["name"], entry["signal"], above, clear, seconds, entry.get("min_n", 100), entry.get("level", "critical")
-                )
-            )
-        return MonitorDeclaration(channels, tuple(rules))
+        channels = read_channels(self.source, ("monitor", "channels"), section.get("channels", ("file",)), self.root)
+        return MonitorDeclaration(channels, {key: section[key] for key in ("rules", "escalation") if key in section})
 
     def override(self, item: str, entry: Mapping[str, Any]) -> ItemOverride:
         if "applies" in entry and "reason" not in entry:

@@ -43,6 +43,18 @@ REQUIRE: dict[str, Any] = {
     "examples": ["roc_auc > 0.95"],
 }
 
+#: Where a secret is kept; also used by channels.
+SECRET: dict[str, Any] = {
+    "type": "object",
+    "description": "where the secret is: in an environment variable or in a file",
+    "properties": {
+        "env": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "description": "the environment variable it is in"},
+        "file": {"type": "string", "minLength": 1, "description": "the file it is in"},
+    },
+    "additionalProperties": False,
+    "examples": ["{env: SLACK_URL}"],
+}
+
 _PLAIN: list[dict[str, Any]] = [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]
 #: Options of a check: words, numbers, truth values, and lists of them; also used by packs.
 OPTIONS: dict[str, Any] = {
@@ -220,37 +232,96 @@ def _rollout() -> dict[str, Any]:
     )
 
 
-def _monitor() -> dict[str, Any]:
-    rule = _object(
-        "one alarm",
-        {
-            "name": _text("the alarm's name", pattern="^[a-z0-9][a-z0-9-]{0,62}$", examples=["error-share"]),
-            "signal": _text("what is watched", examples=["error_rate"]),
-            "above": _number("rings above this", 0.05),
-            "clear": {"type": "number", "description": "is over at or below this; default: the same as above", "examples": [0.03]},
-            "for": {**DURATION, "description": "how long it must stay above", "default": 30},
-            "min_n": _number("fewest samples to judge; fewer are UNKNOWN", 100, "integer", minimum=1),
-            "level": {"type": "string", "enum": ["critical", "warning", "info"], "default": "critical", "description": "whom it wakes"},
+def _channel() -> dict[str, Any]:
+    """A channel with its options. Which options are a channel's own is known to its class; the loader asks it."""
+    option = {"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "array", "items": {"type": "string"}}, SECRET]}
+    levels = {"type": "string", "enum": ["critical", "warning", "info"]}
+    properties = {
+        "channel": _text("what it is", examples=["slack"]),
+        "name": _text("what it is called here; default: what it is", pattern="^[a-z0-9][a-z0-9-]{0,62}$", examples=["nights"]),
+        "levels": {
+            "type": "array",
+            "items": levels,
+            "minItems": 1,
+            "uniqueItems": True,
+            "description": "which alarms it is told of; default: what such a channel is for",
+            "examples": ["[critical]"],
         },
-        ("name", "signal", "above"),
-    )
+        "options": {
+            "type": "object",
+            "description": "what the channel needs, secrets as `{env: VARIABLE}` or `{file: PATH}`: docs/how-to-channels.md",
+            "properties": {},
+            "additionalProperties": option,
+            "examples": ["{url: {env: SLACK_URL}}"],
+        },
+    }
+    return _object("a channel", properties, ("channel",))
+
+
+#: One alarm, new or changed; also used by packs.
+RULE: dict[str, Any] = _object(
+    "one alarm",
+    {
+        "name": _text("the alarm's name", pattern="^[a-z0-9][a-z0-9-]{0,62}$", examples=["error-share"]),
+        "signal": _text("what is watched; a new alarm needs it", examples=["error_rate"]),
+        "above": {"type": "number", "description": "rings above this; a new alarm needs it", "examples": [0.05]},
+        "clear": {"type": "number", "description": "is over at or below this; default: the same as above", "examples": [0.03]},
+        "for": {**DURATION, "description": "how long it must stay above", "default": 30},
+        "times": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "instead of `for`: above in so many windows in a row, of those that can be judged",
+            "examples": [2],
+        },
+        "window": {**DURATION, "description": "over which time the signal is computed; default: the signal's own", "examples": ["1 h"]},
+        "min_n": _number("fewest samples to judge; fewer are UNKNOWN", 100, "integer", minimum=1),
+        "level": {"type": "string", "enum": ["critical", "warning", "info"], "default": "critical", "description": "whom it wakes"},
+        "labels": {
+            "type": "object",
+            "description": "only what carries these labels",
+            "properties": {},
+            "additionalProperties": {"type": "string", "minLength": 1},
+            "examples": ["{quantile: p99}"],
+        },
+        "runbook": _text("the page that says what to do: of the pack's `runbooks/`, or one of ours", examples=["latency"]),
+        "rows": {"type": "array", "items": _text("a requirement"), "description": "the requirements it meets", "examples": ["[S3-5.2e]"]},
+        "leave_out": _text("leaves an alarm of the pack out; says why", examples=["the labels never come"]),
+    },
+    ("name",),
+)
+
+#: Whom to ask when nobody answers; also used by packs.
+ESCALATION: dict[str, Any] = {
+    "type": "array",
+    "items": _object(
+        "one step",
+        {"after": {**DURATION, "description": "how long nobody has acknowledged", "examples": ["15 min"]}, "to": _text("whom to ask then")},
+        ("after", "to"),
+    ),
+    "minItems": 1,
+    "description": "whom to ask, step by step, while nobody acknowledges a critical alarm",
+}
+
+
+def _monitor() -> dict[str, Any]:
     return _object(
         "what is watched in service, and who is told",
         {
             "channels": {
                 "type": "array",
-                "items": _text("a channel's name"),
+                "items": {"anyOf": [_text("a channel's name"), _channel()]},
                 "uniqueItems": True,
-                "description": "where alarms are told",
+                "description": "where alarms are told: names of channels, or channels with what they need (docs/how-to-channels.md)",
                 "default": ["file"],
                 "examples": ["[file]"],
             },
             "rules": {
                 "type": "array",
-                "items": rule,
+                "items": RULE,
                 "minItems": 1,
-                "description": "alarms instead of the three that come ready-made: error share, latency, drift",
+                "description": "alarms beside those of the pack; one of the pack's names changes that alarm, or leaves it out",
             },
+            "escalation": ESCALATION,
         },
     )
 

@@ -38,7 +38,12 @@ BOUNDS = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "more
 
 def check_shape(source: YamlSource, schema: Schema) -> None:
     """Raise ProjectFileError at the first place where the file does not fit the schema."""
-    _check(source, (), source.data, schema)
+    check_value(source, (), source.data, schema)
+
+
+def check_value(source: YamlSource, path: Path_, value: Any, schema: Schema) -> None:
+    """The same for a value that stands at `path` of the file."""
+    _check(source, path, value, schema)
 
 
 def _check(source: YamlSource, path: Path_, value: Any, schema: Schema) -> None:

@@ -30,7 +30,7 @@ INPUTS: dict[str, str] = {
     "people": "Mapping[role, Sequence[PersonView]]; digest over roles, names and the bytes of the key files",
     "author": "AuthorView: who made the candidate; digest over the name and the bytes of the key file",
     "files": "Mapping[name, Path]; digest over names and bytes, a missing file counting as such",
-    "monitor": "MonitorView; digest over the declaration",
+    "monitor": "MonitorView; digest over the channels and the rules in force",
     "source": "SourceTree: files below code.paths; digest over paths and bytes",
     "repository": "Repository: what git says of the project; digest over head, branches, upstreams, tags and changed paths",
     "history": "History: the commits that lead to the head; digest over the head's id",
@@ -131,7 +131,7 @@ class AuthorView(Protocol):
 
 
 class RuleView(Protocol):
-    """One alarm: `signal` above `above` (a share, or milliseconds)."""
+    """One alarm: `signal` above `above` (a share, or milliseconds); `runbook` is the page that says what to do, "" when there is none."""
 
     @property
     def name(self) -> str: ...
@@ -139,13 +139,16 @@ class RuleView(Protocol):
     def signal(self) -> str: ...
     @property
     def above(self) -> float: ...
+    @property
+    def runbook(self) -> str: ...
 
 
-class MonitorView(Protocol):
-    @property
-    def channels(self) -> Sequence[Any]: ...
-    @property
-    def rules(self) -> Sequence[RuleView]: ...
+@dataclass(frozen=True)
+class MonitorView:
+    """Who is told, and the rules in force."""
+
+    channels: Sequence[Any]
+    rules: Sequence[RuleView]
 
 
 class BundleView(Protocol):

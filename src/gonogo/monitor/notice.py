@@ -1,19 +1,25 @@
-"""What people are told: that an alarm rings, is over, or cannot see. And the seam to where they are told."""
+"""What people are told: that alarms ring, ring on, wait for an answer, have one, or are over. And the seam to where they are told."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Protocol
 
 Level = Literal["critical", "warning", "info"]
-LEVELS: tuple[Level, ...] = ("critical", "warning", "info")
-NoticeKind = Literal["fired", "resolved", "blind", "seeing", "retired"]
+LEVELS: tuple[Level, ...] = ("critical", "warning", "info")  #: the worst first
+#: `repeated` and `escalated`: it rings on. `retired`: over, because the release or the rule is gone.
+NoticeKind = Literal["fired", "repeated", "escalated", "acknowledged", "resolved", "retired"]
 
 
 @dataclass(frozen=True)
 class Notice:
-    """One message. `id` stays the same when it is sent again; `key` is that of the alarm, the same for all its notices."""
+    """One message about the alarms `of` one rule and one release (those of twenty features are one message).
+
+    `id` stays the same when it is sent again; `key` is the same for all messages of one rule and release, from fired to resolved. `labels`
+    is what the alarms have in common; `value` and `n` are those of the worst. `to` names whom an escalation asks next. What is over is told
+    at the highest level that it was told at.
+    """
 
     id: str
     key: str
@@ -27,13 +33,21 @@ class Notice:
     n: int
     time: str
     text: str
+    of: tuple[str, ...] = ()
+    to: str = ""
+
+    @property
+    def over(self) -> bool:
+        return self.kind in ("resolved", "retired")
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "labels": dict(self.labels)}
+        return {**asdict(self), "labels": dict(self.labels), "of": list(self.of)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Notice:
-        return cls(**data)
+        """Inverse of `to_json`; what a later version wrote beside it is left out. Raises TypeError when something is missing."""
+        known = {field.name: data[field.name] for field in fields(cls) if field.name in data}
+        return cls(**{**known, "of": tuple(data.get("of", ()))})
 
 
 class Channel(Protocol):

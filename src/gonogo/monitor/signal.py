@@ -11,20 +11,54 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
 
+from gonogo.monitor.counts import Counts
 from gonogo.monitor.windows import Window
+from gonogo.stats.intervals import wilson
 
-Baselines = Mapping[str, Mapping[str, Any]]  #: release → the baseline document sealed in it
+#: release → the baseline document sealed in it, and beside it, where they are known, `latency` (the load test's histogram) and `sealed_at`
+Baselines = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What was counted at other times like this one. `of` says which."""
+
+    counts: Counts
+    of: str
+
+
+class Past(Protocol):
+    """What is remembered from before the window (`monitor/history.py`)."""
+
+    def same_hour_of_week(self, release: str, moment: datetime) -> Counts:
+        """Counts of the same hour of the week in the last four weeks, of none of them when nobody looked then."""
+
+    def usual(self, release: str, before: datetime) -> Usual:
+        """Counts of the same hour of the week; until there is such an hour, those of the 24 hours before `before`. Both may be empty. The
+        service as a whole is the release "" (`SERVICE`)."""
+
+
+class NoPast:
+    """Nothing is remembered."""
+
+    def same_hour_of_week(self, release: str, moment: datetime) -> Counts:
+        return Counts()
+
+    def usual(self, release: str, before: datetime) -> Usual:
+        return Usual(Counts(), "nothing is remembered")
 
 
 @dataclass(frozen=True)
 class Sight:
     """All that a signal may look at: the counts of a window, the baselines of the releases, what the service said of itself at the last
-    look (the control API's `/observe`), and the time."""
+    look that it answered (the control API's `/observe`), the time, and what is remembered. While the service does not answer, no release
+    is in service."""
 
     window: Window
     baselines: Baselines
     service: Mapping[str, Any]
     now: datetime
+    past: Past = field(default_factory=NoPast)
 
 
 @dataclass(frozen=True)
@@ -62,6 +96,14 @@ class Signal(Protocol):
     def compute(self, sight: Sight) -> list[Reading]:
         """Readings for every release in service; with value None where what is seen does not say. `window_seconds` is the window that the
         signal is computed over unless a rule asks for another."""
+
+
+def share(signal: Signal, labels: Mapping[str, str], k: int, n: int, details: Mapping[str, Any] | None = None) -> Reading:
+    """A reading that is a share of k in n, with Wilson's interval; without a value when n is 0."""
+    if n == 0:
+        return Reading(signal.name, labels, None, 0, signal.unit)
+    low, high = wilson(k, n)
+    return Reading(signal.name, labels, k / n, n, signal.unit, low, high, details=details or {})
 
 
 def _finite(value: Any) -> float | None:

@@ -2,11 +2,14 @@
 
 Rules it keeps:
 * States, timers and what has still to be told are one document of the store, written in one transaction with the audit event of every
-  alarm that rings or is over. A watch that dies goes on where it was.
+  alarm that rings or is over, and of everything that is told. A watch that dies goes on where it was.
 * What is told goes through the outbox (`outbox.py`): written down first, sent until it is taken.
-* A service that does not answer is not a service that is well: every alarm becomes UNKNOWN, and after a while that is told.
-* Alarms of a release without a share of the traffic are retired; one that rang is told to be over for that reason.
-* An unreadable reading of one signal does not keep the others from being judged; it is told in `problem`.
+* A service that does not answer is not a service that is well: every alarm becomes UNKNOWN. That the watch cannot see, or not all of it,
+  is an alarm of its own (`BLIND`), which needs no rule in a pack.
+* Time is what both clocks agree on: a wall clock that is set, or a machine that slept, ends no duration and begins none.
+* Alarms of a release without a share of the traffic, or of a rule that is gone, are retired; one that was told is told to be over.
+* An unreadable reading of one signal does not keep the others from being judged; it is told in `problem`. Nor does a history that cannot
+  be read or written.
 """
 
 from __future__ import annotations
@@ -17,42 +20,42 @@ from typing import Any
 
 from gonogo.base.clock import Clock, SystemClock, stamp
 from gonogo.errors import FaultError, GonogoError
-from gonogo.monitor.alarms.machine import AlarmState, step
+from gonogo.monitor.alarms.alarm import Alarm, alarm_of, key_of
+from gonogo.monitor.alarms.answers import Answers, read_answers
+from gonogo.monitor.alarms.inhibition import inhibited
+from gonogo.monitor.alarms.machine import step
 from gonogo.monitor.alarms.rule import Rule
-from gonogo.monitor.notice import Channel, Notice, NoticeKind
+from gonogo.monitor.alarms.telling import Heard, Rung, Telling, tell_of
+from gonogo.monitor.alarms.wording import event_of, notice_of
+from gonogo.monitor.history import History
+from gonogo.monitor.notice import Channel, Notice
 from gonogo.monitor.outbox import MOST_GIVEN_UP, GivenUp, Outbox, Untold
-from gonogo.monitor.signal import Reading, Sight, Signal
-from gonogo.monitor.windows import Snapshot, Windows, read_snapshot
+from gonogo.monitor.record import KIND, record_of
+from gonogo.monitor.signal import NoPast, Reading, Sight, Signal
+from gonogo.monitor.windows import Snapshot, Window, Windows, read_snapshot
 from gonogo.registry.store import Store
 
-KIND = "watch"
 LONGEST_SECONDS = 60.0  #: what lies between two looks that are further apart was not seen
+REPEAT_SECONDS = 3600.0
+UNREADABLE = (ValueError, KeyError, TypeError)  #: what reading a damaged document raises
+BLIND = Rule("monitoring-blind", "blind", above=0, clear=0, for_seconds=300.0, min_n=1, runbook="monitoring-blind")
 
 
 @dataclass(frozen=True)
-class Alarm:
-    """One rule for one set of labels, as it stands."""
+class Judged:
+    """What a look came to: every alarm as it stands, what holds back those that are not told, and what has to be told."""
 
-    key: str
-    rule: str
-    labels: Mapping[str, str]
-    state: AlarmState
-    since: str = ""  #: when it entered its phase
-    times: int = 0  #: how often it has told anything
-
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "labels": dict(self.labels), "state": self.state.to_json()}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Alarm:
-        return cls(**{**data, "state": AlarmState.from_json(data["state"])})
+    alarms: tuple[Alarm, ...]
+    held_back: Mapping[str, str]
+    tellings: tuple[Telling, ...]
 
 
 class Watch:
     """Watches one system.
 
     `observe` gives the service's own words (the control API's `/observe`); `baseline` the baseline document of a release, or None;
-    `signals` are computed and `rules` judged over them; `channels` are told.
+    `signals` are computed and `rules` judged over them; `channels` are told, along the `ladder` and again after `repeat_seconds`.
+    `history` opens what was counted before, in which what is counted now is remembered.
     """
 
     def __init__(
@@ -66,17 +69,26 @@ class Watch:
         system: str,
         signals: Sequence[Signal],
         clock: Clock | None = None,
+        ladder: Sequence[Rung] = (),
+        repeat_seconds: float = REPEAT_SECONDS,
+        history: Callable[[], History] | None = None,
     ) -> None:
         self._observe = observe
         self._baseline = baseline
         windows = {signal.name: signal.window_seconds for signal in signals}
-        self._rules = {rule.name: replace(rule, window_seconds=rule.window_seconds or windows.get(rule.signal)) for rule in rules}
+        asked = [replace(rule, window_seconds=rule.window_seconds or windows.get(rule.signal)) for rule in rules]
+        self._rules = {rule.name: rule for rule in (BLIND, *asked)}
         self._store = store
         self._system = system
         self._signals = signals
         self._clock = clock or SystemClock()
         self._outbox = Outbox(channels, self._clock)
+        self._ladder = ladder
+        self._repeat_seconds = repeat_seconds
         self._windows = Windows()
+        self._open_history = history
+        self._history: History | None = None
+        self._forgets = ""  #: why nothing is remembered, although it ought to be
         self._baselines: dict[str, Mapping[str, Any]] = {}
         self._service: Mapping[str, Any] = {}
         self._looked: tuple[float, float] | None = None
@@ -87,26 +99,27 @@ class Watch:
         Raises StorageError when it cannot be written down, ConflictError when another watch of this system is at work.
         """
         revision, known, waiting, given_up = self._stored()
+        answers = read_answers(self._store, self._system)[1]
         elapsed = self._elapsed()
         problems: list[str] = []
+        self._recall(problems)
         snapshot = self._look(problems)
-        readings = [] if snapshot is None else self._measure(problems)
-        alarms, notices = self._judge(known, readings, None if snapshot is None else snapshot.in_service, elapsed)
+        self._remember(problems)
+        readings = self._measure(problems)
+        readings.append(Reading(BLIND.signal, {}, float(len(problems)), 1, "problems"))
+        rules = self._rules.values()
+        seen = {key_of(rule.name, reading.labels): reading for rule in rules for reading in readings if rule.concerns(reading)}
+        judged = self._judge(known, seen, None if snapshot is None else snapshot.in_service, elapsed, answers)
+        now = stamp(self._clock.now())
+        notices = [notice_of(telling, self._rules.get(telling.about[0].rule), seen, now) for telling in judged.tellings]
         waiting, gone = self._outbox.queued(waiting, notices)
-        record: dict[str, Any] = {
-            "format": "gonogo-watch/1",
-            "time": stamp(self._clock.now()),
-            "problem": "; ".join(problems),
-            "signals": [self._shown(reading) for reading in readings],
-            "alarms": [self._row(alarm, readings) for alarm in alarms],
-            "channels": self._outbox.shown(waiting),
-            "given_up": _remembered(given_up, gone),
-        }
-        revision = self._write(revision, record, alarms, waiting, notices)
+        record = record_of(now, problems, readings, judged.alarms, self._rules, seen, judged.held_back, answers)
+        record |= {"channels": self._outbox.shown(waiting), "given_up": _remembered(given_up, gone)}
+        revision = self._write(revision, record, judged.alarms, waiting, self._events(known, judged, seen), notices)
         left, gone = self._outbox.tell(waiting)
         if left != waiting:
-            record = {**record, "channels": self._outbox.shown(left), "given_up": _remembered(record["given_up"], gone)}
-            self._write(revision, record, alarms, left, [])
+            record |= {"channels": self._outbox.shown(left), "given_up": _remembered(record["given_up"], gone)}
+            self._write(revision, record, judged.alarms, left)
         return {**record, "untold": len(left)}
 
     # -- seeing -------------------------------------------------------------------------------------------------------------
@@ -116,6 +129,26 @@ class Watch:
         before, self._looked = self._looked or now, now
         return max(0.0, min(now[0] - before[0], now[1] - before[1], LONGEST_SECONDS))
 
+    def _recall(self, problems: list[str]) -> None:
+        """At the first look: the windows go on from what an earlier watch has remembered."""
+        opening, self._open_history = self._open_history, None
+        if opening is not None:
+            try:
+                history, windows = opening(), Windows()
+                history.restore(windows)
+                self._history, self._windows = history, windows
+            except (GonogoError, *UNREADABLE) as error:
+                self._forgets = f"the history cannot be read: {error}"
+        if self._forgets:
+            problems.append(self._forgets)
+
+    def _remember(self, problems: list[str]) -> None:
+        try:
+            if self._history is not None:
+                self._history.add(self._windows)
+        except (GonogoError, *UNREADABLE) as error:
+            problems.append(f"the history cannot be written: {error}")
+
     def _look(self, problems: list[str]) -> Snapshot | None:
         try:
             self._service = self._observe()
@@ -123,6 +156,7 @@ class Watch:
             self._windows.add(snapshot)
         except (FaultError, ValueError) as error:
             problems.append(f"the service cannot be seen: {error}")
+            self._windows.missed(self._clock.monotonic())
             return None
         for release in snapshot.in_service:
             self._learn(release, problems)
@@ -143,59 +177,69 @@ class Watch:
     def _measure(self, problems: list[str]) -> list[Reading]:
         """Every signal over its own window and over those that rules ask for."""
         readings: list[Reading] = []
+        windows: dict[float, Window] = {}
+        now, past = self._clock.now(), self._history or NoPast()
         for signal in self._signals:
             asked = [rule.window_seconds for rule in self._rules.values() if rule.signal == signal.name and rule.window_seconds]
             for seconds in dict.fromkeys((signal.window_seconds, *asked)):
-                sight = Sight(self._windows.window(seconds), self._baselines, self._service, self._clock.now())
                 try:
+                    window = windows[seconds] = windows.get(seconds) or self._windows.window(seconds)
+                    sight = Sight(window, self._baselines, self._service, now, past)
                     readings += [replace(reading, window_seconds=seconds) for reading in signal.compute(sight)]
-                except (ValueError, KeyError, TypeError) as error:
+                except (GonogoError, *UNREADABLE) as error:
                     problems.append(f"{signal.name} cannot be computed: {error!r}")
         return readings
 
     # -- judging ------------------------------------------------------------------------------------------------------------
 
     def _judge(
-        self, known: Mapping[str, Alarm], readings: Sequence[Reading], in_service: Sequence[str] | None, elapsed: float
-    ) -> tuple[list[Alarm], list[Notice]]:
+        self,
+        known: Mapping[str, Alarm],
+        seen: Mapping[str, Reading],
+        in_service: Sequence[str] | None,
+        elapsed: float,
+        answers: Answers,
+    ) -> Judged:
         """Step every alarm: those with a reading, and those known from before that have none now."""
-        seen = {
-            _key(rule, reading.labels): (rule, reading) for rule in self._rules.values() for reading in readings if rule.concerns(reading)
-        }
-        alarms, notices = [], []
-        for key in sorted({*known, *seen}):
-            alarm = known.get(key) or Alarm(key, seen[key][0].name, dict(seen[key][1].labels), AlarmState())
-            rule, reading = self._rules.get(alarm.rule), seen[key][1] if key in seen else None
-            gone = in_service is not None and alarm.labels.get("release", "") not in ("", *in_service)
-            if rule is None or gone:
-                if alarm.state.ringing and rule is not None:
-                    notices.append(self._notice("retired", alarm, rule, reading))
+        now = self._clock.now()
+        new = [
+            alarm_of(rule, reading.labels)
+            for rule in self._rules.values()
+            for key, reading in seen.items()
+            if key not in known and rule.concerns(reading) and key == key_of(rule.name, reading.labels)
+        ]
+        alarms, gone = [], set()
+        for alarm in (*known.values(), *new):
+            rule = self._rules.get(alarm.rule)
+            left = in_service is not None and alarm.release not in ("", *in_service)
+            if rule is None or left:
+                gone.add(alarm.key)
+                alarms.append(alarm)
                 continue
-            state, kind = step(rule, alarm.state, rule.judge(reading), elapsed)
-            since = alarm.since if state.phase is alarm.state.phase and alarm.since else stamp(self._clock.now())
-            alarm = replace(alarm, state=state, since=since, times=alarm.times + (kind is not None))
-            if kind is not None:
-                notices.append(self._notice(kind, alarm, rule, reading))
-            alarms.append(alarm)
-        return alarms, notices
+            state = step(rule, alarm.state, rule.judge(seen.get(alarm.key)), elapsed)
+            since = alarm.since if state.phase is alarm.state.phase and alarm.since else stamp(now)
+            began = state.ringing and not alarm.ringing
+            alarms.append(replace(alarm, level=rule.level, signal=rule.signal, state=state, since=since, episode=alarm.episode + began))
+        held_back = {key: f"inhibited by {other}" for key, other in inhibited([one for one in alarms if one.key not in gone]).items()}
+        for alarm in alarms:
+            if silence := answers.silence_of(alarm, now):
+                held_back[alarm.key] = f"silenced until {silence.until}"
+        heard = [Heard(one, one.key in held_back, answers.acknowledged_by(one), one.key in gone) for one in alarms]
+        after, tellings = tell_of(heard, self._ladder, self._repeat_seconds, elapsed)
+        return Judged(tuple(after), held_back, tuple(tellings))
 
-    def _notice(self, kind: NoticeKind, alarm: Alarm, rule: Rule, reading: Reading | None) -> Notice:
-        now = stamp(self._clock.now())
-        value = None if reading is None else reading.to_json()["value"]
-        n = 0 if reading is None else reading.n
-        where = _of(alarm.labels)
-        unit = f" {reading.unit}" if reading else ""
-        shown = "unknown" if value is None else f"{value:.4g}{unit}"
-        words = {
-            "fired": f"{rule.signal} is {shown}, above {rule.above:g}, for {rule.for_seconds:g} s (n = {n})",
-            "resolved": f"{rule.signal} is back at {shown}, at or below {rule.clear:g}",
-            "blind": f"{rule.signal} cannot be judged for {alarm.state.blind:.0f} s: no data, or fewer than {rule.min_n} samples",
-            "seeing": f"{rule.signal} can be judged again: {shown}",
-            "retired": "the release has no traffic any more",
-        }
-        text = f"{rule.name} ({where}): {words[kind]}" + (f"; see {rule.runbook}" if rule.runbook and kind == "fired" else "")
-        notice_id = f"{alarm.key}#{now}#{kind}"
-        return Notice(notice_id, alarm.key, kind, rule.name, rule.level, rule.signal, alarm.labels, value, rule.above, n, now, text)
+    def _events(self, known: Mapping[str, Alarm], judged: Judged, seen: Mapping[str, Reading]) -> list[dict[str, Any]]:
+        """What the audit log says of alarms that began to ring or are over, told or not."""
+        after = {alarm.key: alarm for alarm in judged.alarms}
+        events = []
+        for key in sorted({*known, *after}):
+            rang, alarm = key in known and known[key].ringing, after.get(key)
+            if rang == (alarm is not None and alarm.ringing):
+                continue
+            kind = "retired" if alarm is None else "resolved" if rang else "fired"
+            which = alarm or known[key]
+            events.append(event_of(kind, which, self._rules.get(which.rule), seen.get(key), judged.held_back.get(key, "")))
+        return events
 
     # -- writing -----------------------------------------------------------------------------------------------------------
 
@@ -213,58 +257,17 @@ class Watch:
         record: Mapping[str, Any],
         alarms: Sequence[Alarm],
         outbox: Sequence[Untold],
-        notices: Sequence[Notice],
+        events: Sequence[Mapping[str, Any]] = (),
+        notices: Sequence[Notice] = (),
     ) -> int:
         body = {**record, "states": {alarm.key: alarm.to_json() for alarm in alarms}, "outbox": [entry.to_json() for entry in outbox]}
         with self._store.transaction() as tx:
+            for event in events:
+                tx.append("alarm", event, "watch")
             for notice in notices:
-                tx.append("alarm", notice.to_json(), "watch")
+                tx.append("notice", notice.to_json(), "watch")
             return tx.put(KIND, self._system, body, expected_version=revision)
-
-    # -- showing ------------------------------------------------------------------------------------------------------------
-
-    def _shown(self, reading: Reading) -> dict[str, Any]:
-        rules = [rule for rule in self._rules.values() if rule.concerns(reading)]
-        return {
-            **reading.to_json(),
-            "of": _of(reading.labels),
-            "threshold": min((rule.above for rule in rules), default=None),
-            "thresholds": [{"rule": rule.name, "above": rule.above, "clear": rule.clear} for rule in rules],
-        }
-
-    def _row(self, alarm: Alarm, readings: Sequence[Reading]) -> dict[str, Any]:
-        rule = self._rules[alarm.rule]
-        reading = next((reading for reading in readings if rule.concerns(reading) and _key(rule, reading.labels) == alarm.key), None)
-        condition = rule.judge(reading)
-        value = reading.to_json()["value"] if reading else None
-        shown = "unknown" if reading is None or value is None else f"{value:.4g} {reading.unit}"
-        text = f"{rule.signal} of {_of(alarm.labels)} is {shown}; rings above {rule.above:g} for {rule.for_seconds:g} s"
-        return {
-            "key": alarm.key, "rule": rule.name, "level": rule.level, "signal": rule.signal, "labels": dict(alarm.labels),
-            "state": str(alarm.state.phase), "ringing": alarm.state.ringing, "since": alarm.since, "condition": str(condition),
-            "text": text, "value": value, "unit": reading.unit if reading else "",
-            "n": reading.n if reading else 0, "above": rule.above, "clear": rule.clear,
-            "for_seconds": rule.for_seconds, "held_seconds": round(alarm.state.held, 3), "runbook": rule.runbook,
-        }  # fmt: skip
-
-
-def last_record(store: Store, system: str) -> dict[str, Any] | None:
-    """What the watch saw last, or None when nobody has watched yet."""
-    found = store.get(KIND, system)
-    if found is None:
-        return None
-    record = {key: value for key, value in found[1].items() if key not in ("states", "outbox")}
-    return {**record, "untold": len(found[1]["outbox"])}
 
 
 def _remembered(given_up: Sequence[Mapping[str, str]], more: Sequence[GivenUp]) -> list[dict[str, str]]:
     return [*map(dict, given_up), *map(asdict, more)][-MOST_GIVEN_UP:]
-
-
-def _of(labels: Mapping[str, str]) -> str:
-    """What labels name, the release first, in the same order wherever they come from."""
-    return " ".join(labels[name] for name in sorted(labels, key=lambda name: (name != "release", name)))
-
-
-def _key(rule: Rule, labels: Mapping[str, str]) -> str:
-    return rule.name + "".join(f"|{name}={labels[name]}" for name in sorted(labels))

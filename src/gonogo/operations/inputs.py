@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,10 +20,11 @@ from gonogo.candidate.ledger import read_ledger
 from gonogo.candidate.run_record import LEDGER, read_run
 from gonogo.checklist.load import load_pack
 from gonogo.checklist.project import Author
+from gonogo.checklist.rules import RuleDeclaration
 from gonogo.errors import DataError, GonogoError, NotFoundError
 from gonogo.evidence.declared import declared_file
 from gonogo.evidence.digests import FileDigests
-from gonogo.evidence.inputs import Scores, SourceTree
+from gonogo.evidence.inputs import MonitorView, Scores, SourceTree
 from gonogo.evidence.known_failures import KnownFailure, read_known_failures
 from gonogo.evidence.repository import History, Repository
 from gonogo.model.encode import encode_table
@@ -202,10 +204,14 @@ class ProjectInputs:
         return self.project
 
     def _digest_monitor(self) -> str:
-        return digest(self.project.to_json()["monitor"])
+        rules = [asdict(rule) for rule in self._rules()]
+        return digest({"declared": self.project.to_json()["monitor"], "rules": rules})
 
-    def _get_monitor(self) -> Any:
-        return self.project.monitor
+    def _get_monitor(self) -> MonitorView:
+        return MonitorView(self.project.monitor.channels, self._rules())
+
+    def _rules(self) -> tuple[RuleDeclaration, ...]:
+        return load_pack(self.project.pack, self.project).monitor.rules
 
     def _digest_people(self) -> str:
         people = self.project.people.items()

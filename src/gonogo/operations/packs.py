@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gonogo.checklist.false_alarms import lint_rules
 from gonogo.checklist.lint import lint
 from gonogo.checklist.load import bundled_packs, load_pack
 from gonogo.errors import ProjectFileError
@@ -18,5 +19,5 @@ def lint_packs(names: Sequence[str] = ()) -> dict[str, tuple[str, ...]]:
         except ProjectFileError as error:
             found[name] = (str(error),)
             continue
-        found[name] = tuple(str(finding) for finding in lint(pack.gate, pack.claims))
+        found[name] = tuple(str(finding) for finding in (*lint(pack.gate, pack.claims), *lint_rules(pack.monitor)))
     return found

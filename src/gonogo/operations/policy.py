@@ -149,7 +149,11 @@ def _declared(workspace: Workspace, pack: Pack) -> tuple[Policy, list[str]]:
         checklist=pack.gate.digest,
         items=demands(pack.gate),
         answers={item: override.applies for item, override in project.items.items() if override.applies is not None},
-        settings={"isolation": project.isolation, "test_uses": project.policy.test_uses},
+        settings={
+            "isolation": project.isolation,
+            "test_uses": project.policy.test_uses,
+            **{f"alarm {rule.name}": rule.words for rule in pack.monitor.rules},
+        },
         policy_roles=policy_roles(pack.gate, pack.policy_roles),
         people=people,
     )

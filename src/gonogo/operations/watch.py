@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from gonogo import settings
 from gonogo.base import catalogue
 from gonogo.errors import GonogoError
+from gonogo.operations.channels import channels_of
 from gonogo.operations.workspace import Workspace
 
 if TYPE_CHECKING:
-    from gonogo.monitor.notice import Channel
     from gonogo.monitor.watch import Watch
 
 _log = logging.getLogger(__name__)
@@ -23,37 +23,41 @@ _log = logging.getLogger(__name__)
 
 def last_watch(workspace: Workspace) -> dict[str, Any]:
     """What the watch saw last: `signals`, `alarms`, `problem`, `time`. Empty lists when nobody has watched yet."""
-    from gonogo.monitor.watch import last_record
+    from gonogo.monitor.record import last_record
 
     return last_record(workspace.store(), workspace.project.system) or {"signals": [], "alarms": [], "problem": "", "time": None}
 
 
 def watch(workspace: Workspace) -> Watch:
-    """A watch over this system: the supervisor's counters, the baselines sealed in its releases, the project's rules and channels."""
+    """A watch over this system: the supervisor's counters, the baselines sealed in its releases, the rules in force, the project's
+    channels."""
+    from gonogo.checklist.load import load_pack
     from gonogo.monitor.alarms.rule import Rule
+    from gonogo.monitor.alarms.telling import Rung
+    from gonogo.monitor.history import History
     from gonogo.monitor.watch import Watch
     from gonogo.operations.verify import verify_reference
     from gonogo.service.control import ControlClient
 
     def baseline(release: str) -> Mapping[str, Any]:
-        return verify_reference(workspace, release).bundle.baseline
+        found = verify_reference(workspace, release)
+        load = found.statements.load_test
+        return {**found.bundle.baseline, "sealed_at": found.sealed_at, "latency": None if load is None else load.get("histogram")}
 
-    declared = workspace.project.monitor
+    policy = load_pack(workspace.project.pack, workspace.project).monitor
     return Watch(
         ControlClient.of_store(workspace.path).observe,
         baseline,
-        [Rule(**asdict(rule)) for rule in declared.rules],
-        {name: _channel(workspace, name) for name in declared.channels},
+        [Rule(**asdict(rule)) for rule in policy.rules],
+        channels_of(workspace),
         workspace.store(),
         system=workspace.project.system,
         signals=[catalogue.load("signals", name)() for name in catalogue.names("signals")],
         clock=workspace.clock,
+        ladder=[Rung(step.after_seconds, step.to) for step in policy.escalation],
+        repeat_seconds=policy.repeat_seconds,
+        history=lambda: History(workspace.path / "history.db", workspace.clock),
     )
-
-
-def _channel(workspace: Workspace, name: str) -> Channel:
-    made: Channel = catalogue.load("channels", name)(*((workspace.alarms_file,) if name == "file" else ()))
-    return made
 
 
 class Watching:

@@ -1,15 +1,18 @@
 """The baseline: frozen bins and counts of every feature and of the score, against which live traffic is compared.
 
 Bins are fixed once, here, so that counts of later windows can be added and compared (research: monitoring, sections 2.1 and 3.1). No row
-of a table is in it: numeric edges are quantiles as float32, and a category that fewer than `ENOUGH` rows share goes to "other". The last
-of a feature's counts is that of missing values.
+of a table is in it: numeric edges are quantiles as float32, a category that fewer than `ENOUGH` rows share goes to "other", the ends of a
+range have as many rows beyond them, and scores stand together in groups of as many. The last of a feature's counts is that of missing
+values.
 
 Features are counted on the training table, because that is what the model knows. The score is counted on the test table: a forest is
-more certain on the rows that it was grown on than it will be on any other, and that would look like drift.
+more certain on the rows that it was grown on than it will be on any other, and that would look like drift. Its table of scores and
+outcomes is what calibration, expectation without labels and the fall of quality start from.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,12 +20,15 @@ import numpy as np
 from gonogo.base.table import Column, Table
 from gonogo.model.runtime import Array
 from gonogo.model.schema import Feature, Schema
-from gonogo.stats.bins import fit_categorical, fit_numeric
+from gonogo.stats.bins import as_float32, fit_categorical, fit_numeric
+from gonogo.stats.score_table import ScoreTable, pooled, score_bin
 
-FORMAT = "gonogo-baseline/1"
+FORMAT, BEFORE = "gonogo-baseline/2", "gonogo-baseline/1"
 ENOUGH = 5
 BINS = 10
 CATEGORIES = 20
+TAIL = 0.001  #: share of the rows beyond each end of a range
+ROUNDING = 1e-6  #: so far from 0 and 1 a score may be and still be a probability in float32
 
 
 def make_baseline(
@@ -35,26 +41,73 @@ def make_baseline(
     """
     binary = schema.task == "binary-classification"
     score = scores[:, 1] if binary else scores.max(axis=1)
+    right = labels if binary else scores.argmax(axis=1) == labels
     shares = np.bincount(labels, minlength=len(schema.classes)) / len(labels)
     return {
         "format": FORMAT,
         "source": source,
         "rows": table.rows,
         "features": {feature.name: _feature(feature, table.column(feature.name)) for feature in schema.features},
-        "score": {"source": score_source, "rows": len(score), "of": "last class" if binary else "highest", **_numeric(score)},
+        "score": {
+            "source": score_source,
+            "rows": len(score),
+            "of": "last class" if binary else "highest",
+            **_numeric(score),
+            **({"threshold": schema.threshold} if binary else {}),
+            **_outcomes(score, right, schema.threshold if binary else 0.0),
+        },
         "classes": {name: float(share) for name, share in zip(schema.classes, shares, strict=True)},
     }
+
+
+def check_baseline(document: Mapping[str, Any]) -> None:
+    """Raise ValueError unless this is a baseline of a published format, with a table of scores that can be, where it has one."""
+    if document.get("format") not in (FORMAT, BEFORE):
+        raise ValueError(f"no {FORMAT} document")
+    reference_scores(document)
+
+
+def reference_scores(document: Mapping[str, Any]) -> ScoreTable | None:
+    """The table of scores and outcomes of a baseline; None where it has none: of the format before, or of scores that are no
+    probabilities. Raises ValueError when it is malformed."""
+    try:
+        table = document["score"].get("table") if document["format"] != BEFORE else None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"malformed baseline: {error!r}") from error
+    return None if table is None else ScoreTable.from_json(table)
+
+
+def _outcomes(score: Array, right: Array, threshold: float) -> dict[str, Any]:
+    """The table of scores and outcomes, where scores are probabilities."""
+    if score.min() < -ROUNDING or score.max() > 1 + ROUNDING:
+        return {}
+    table = ScoreTable()
+    table.add(np.clip(score, 0, 1), right)
+    return {"table": pooled(table, ENOUGH, int(score_bin(threshold))).to_json()}
 
 
 def _feature(feature: Feature, column: Column) -> dict[str, Any]:
     if feature.type == "string":
         return {"type": feature.type, **_categorical(column)}
-    return {"type": feature.type, **_numeric(np.asarray(column, dtype=np.float64))}
+    values = np.asarray(column, dtype=np.float64)
+    return {"type": feature.type, **_numeric(values), **_range(values)}
 
 
 def _numeric(values: Column) -> dict[str, Any]:
     bins = fit_numeric(values, bins=BINS)
     return {"bins": bins.to_json(), "counts": [int(count) for count in bins.count(values)]}
+
+
+def _range(values: Column) -> dict[str, Any]:
+    """Between which float32 all but a thousandth of the rows lie on each side, and how many lie beyond. None of few rows."""
+    narrow = as_float32(values)
+    finite = narrow[np.isfinite(narrow)]
+    if len(finite) < 2 * ENOUGH:
+        return {}
+    tail = max(TAIL, ENOUGH / len(finite))
+    low, high = np.quantile(finite, [tail, 1 - tail], method="inverted_cdf")
+    outside = int(np.count_nonzero((narrow < low) | (narrow > high)))
+    return {"range": {"low": float(low), "high": float(high), "outside": outside}}
 
 
 def _categorical(column: Column) -> dict[str, Any]:

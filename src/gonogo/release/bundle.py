@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["Bundle", "build_bundle", "find_bundle", "sources_digest"]
 
 INDEX, INDEX_FORMAT = "index.json", "gonogo-bundle-index/1"
-BUILDER = 2  #: raised when the same inputs would give another bundle
+BUILDER = 3  #: raised when the same inputs would give another bundle
 Progress = Callable[[str, int, int], None]
 
 

@@ -31,6 +31,7 @@ from gonogo.model.pipeline import Pipeline
 from gonogo.model.runtime import Loaded
 from gonogo.model.schema import Schema
 from gonogo.model.source import ModelSource, load_model
+from gonogo.release.baseline import check_baseline
 
 FORMAT, BEFORE = "gonogo-bundle/2", "gonogo-bundle/1"
 MANIFEST, SCHEMA, BASELINE, GOLDEN, ENVIRONMENT, RUN, PIPELINE = (
@@ -81,9 +82,12 @@ class Bundle:
                 Pipeline.parse(tree.read(root, PIPELINE))
         except ModelError as error:
             raise VerificationError(f"{root.name}: {error.message}") from error
-        for path, kind in ((BASELINE, "gonogo-baseline/1"), (GOLDEN, "gonogo-golden/1")):
-            if documents[path].get("format") != kind:
-                raise VerificationError(f"{root.name}: {path} is not a {kind} document.")
+        try:
+            check_baseline(documents[BASELINE])
+        except ValueError as error:
+            raise VerificationError(f"{root.name}: {BASELINE} cannot be used: {error}.") from error
+        if documents[GOLDEN].get("format") != "gonogo-golden/1":
+            raise VerificationError(f"{root.name}: {GOLDEN} is not a gonogo-golden/1 document.")
         return cls(root, tree.root_digest, tree, about, schema, documents[BASELINE], documents[GOLDEN])
 
     @property

@@ -7,8 +7,9 @@ Rules it keeps:
 3. A request is counted once, for the arm it was assigned to, by the process that accepted it. Who computed it does not matter
    (intention to treat): an arm that is answered for by another one still has its bad answers.
 
-`snapshot()` is JSON: `counters` {epoch: {release: {n, bad, "2xx", "4xx", "5xx"}}}, `latency` {release: histogram},
-`drift` {release: {rows, features: {name: counts}, score: counts}}, `shadow` {release: see `shadow.py`}, `faults` n.
+`snapshot()` is JSON: `counters` {epoch: {release: {n, bad, "2xx", "4xx", "5xx", unread, invalid}}}, where `unread` (400, 413, 415: the body
+could not be read) and `invalid` (422: features that cannot be used) are among the 4xx; `latency` {release: histogram}, `drift` {release:
+see `drift.py`}, `shadow` {release: see `shadow.py`}, `faults` n.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from gonogo.stats.latency import LatencyHistogram
 Booking = tuple[int, str, int, bool, float]
 MANY = 256  #: from here on an array is quicker than one by one
 SLICE = 4096  #: bookings or rows that are added up at a time
+COUNTED = ("n", "bad", "2xx", "4xx", "5xx", "unread", "invalid")
+REASONS = {400: "unread", 413: "unread", 415: "unread", 422: "invalid"}
 
 
 class Counters:
@@ -70,10 +73,12 @@ class Counters:
         for _, release, _, _, seconds in taken:
             latencies.setdefault(release, []).append(seconds * 1e6)
         for (epoch, release, status, bad), times in Counter(booking[:4] for booking in taken).items():
-            row = self._counts.setdefault(epoch, {}).setdefault(release, {"n": 0, "bad": 0, "2xx": 0, "4xx": 0, "5xx": 0})
+            row = self._counts.setdefault(epoch, {}).setdefault(release, dict.fromkeys(COUNTED, 0))
             row["n"] += times
             row["bad"] += times * bad
             row["2xx" if status < 300 else "4xx" if status < 500 else "5xx"] += times
+            if status in REASONS:
+                row[REASONS[status]] += times
         for release, microseconds in latencies.items():
             histogram = self._latency.setdefault(release, LatencyHistogram())
             if len(microseconds) >= MANY:

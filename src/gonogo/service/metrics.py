@@ -11,11 +11,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gonogo.service.counters import by_release
+from gonogo.service.reference import SCORE, bin_labels
 from gonogo.service.routing import WHOLE, RoutingTable
 from gonogo.stats.latency import PER_OCTAVE
 
 PROMETHEUS = b"text/plain; version=0.0.4; charset=utf-8"
-BOUNDS_MS = (0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10000)
+#: Bounds of the latency's buckets, µs: four to the octave from half a millisecond to 16 s. They are bounds of the counted buckets as well,
+#: so that nothing is counted on the wrong side, and a quantile that is interpolated between them is right within some per cent.
+BOUNDS_US = tuple(2.0 ** (step / 4) for step in range(9 * 4, 24 * 4 + 1))
+STEPS = PER_OCTAVE // 4  #: counted buckets in one of these
 
 Sample = tuple[str, dict[str, str], float]
 
@@ -30,6 +34,7 @@ def exposition(totals: Mapping[str, Any], table: RoutingTable | None) -> bytes:
     bad: list[Sample] = [("", {"release": name}, float(row["bad"])) for name, row in arms.items()]
     _family(lines, "gonogo_bad_answers_total", "counter", "Predictions that the assigned release failed to give.", bad)
     _family(lines, "gonogo_request_seconds", "histogram", "From the whole request to its answer.", _latencies(totals["latency"]))
+    _drift(lines, totals.get("drift", {}), totals.get("references", {}))
     weights: list[Sample] = [("", {"release": arm.release}, arm.weight_bp / WHOLE) for arm in table.arms] if table else []
     _family(lines, "gonogo_route_weight", "gauge", "Share of the traffic that a release gets.", weights)
     epoch: list[Sample] = [("", {}, float(table.epoch))] if table else []
@@ -52,15 +57,33 @@ def exposition(totals: Mapping[str, Any], table: RoutingTable | None) -> bytes:
 def _latencies(latency: Mapping[str, Any]) -> Iterable[Sample]:
     for release, histogram in latency.items():
         labels = {"release": release}
-        buckets = [(2 ** ((int(bucket) + 1) / PER_OCTAVE), times) for bucket, times in histogram["counts"].items()]
-        count = sum(times for _, times in buckets)
-        for bound in BOUNDS_MS:
-            # A bucket that reaches over the bound counts above it: within 2 % of the bound, never too good.
-            below = sum(times for end, times in buckets if end <= bound * 1000)
-            yield "_bucket", {**labels, "le": f"{bound / 1000:g}"}, float(below)
+        counts = {int(bucket): times for bucket, times in histogram["counts"].items()}
+        count = sum(counts.values())
+        for step, bound in enumerate(BOUNDS_US, 9 * 4):
+            below = sum(times for bucket, times in counts.items() if bucket < step * STEPS)
+            yield "_bucket", {**labels, "le": f"{bound / 1e6:.6g}"}, float(below)
         yield "_bucket", {**labels, "le": "+Inf"}, float(count)
         yield "_sum", labels, histogram["total_us"] / 1e6
         yield "_count", labels, float(count)
+
+
+def _drift(lines: list[str], drift: Mapping[str, Any], references: Mapping[str, Any]) -> None:
+    """Rows by bin, live and of the baseline; of releases whose series are few enough (`reference.py`)."""
+    live: list[Sample] = []
+    before: list[Sample] = []
+    for release, features in references.items():
+        counts = {**drift.get(release, {}).get("features", {}), SCORE: drift.get(release, {}).get("score", [])}
+        for name, document in features.items():
+            places = [
+                {"release": release, "feature": name, "bin": place} for place in bin_labels(document["kind"], len(document["counts"]))
+            ]
+            before += [("", labels, float(rows)) for labels, rows in zip(places, document["counts"], strict=True)]
+            seen = counts.get(name) or [0] * len(places)
+            live += [("", labels, float(rows)) for labels, rows in zip(places, seen, strict=True)]
+    _family(lines, "gonogo_drift_rows_total", "counter", "Live rows by feature (the score among them) and bin of its baseline.", live)
+    _family(lines, "gonogo_baseline_rows", "gauge", "Rows of the baseline by feature and bin.", before)
+    told: list[Sample] = [("", {"release": release}, 1.0) for release in references]
+    _family(lines, "gonogo_drift_told", "gauge", "Releases whose rows by bin are told here; the others have too many bins.", told)
 
 
 def _shadows(lines: list[str], shadow: Mapping[str, Any]) -> None:

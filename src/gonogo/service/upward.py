@@ -4,7 +4,8 @@
     load {release, actor}  verify and start a release; answers when it is ready: {release, already, pid, digest}
     feedback {labels}      take labels, each [prediction id, label, row or null]: {joined, changed, same, waiting, refused [[place, why]]}
 
-`totals` is JSON: `counters`, `latency`, `shadow` and `faults` as in a snapshot (`counters.py`), and `boot_id` (under which they never go
+`totals` is JSON: `counters`, `latency`, `drift`, `shadow` and `faults` as in a snapshot (`counters.py`), `references` by release
+(`reference.py`; the drift of others is left out), and `boot_id` (under which they never go
 down), `uptime_seconds`, `releases` {reference: {digest, size, ready, silent}}: processes wanted, ready, and those that
 answer nobody just now and whose last word was counted.
 """
@@ -23,6 +24,7 @@ from gonogo.errors import ConflictError, UnreachableError
 from gonogo.service.answering.loading import Served
 from gonogo.service.counters import Counters
 from gonogo.service.error_json import error_of
+from gonogo.service.reference import reference
 
 TOTALS_SECONDS = 1.0  #: longest a page waits for the sums; a partial sum is never given instead
 
@@ -78,7 +80,8 @@ class Alone:
         if verb != "totals":
             raise ConflictError("This process serves one release alone.", hint="Several releases are served by `gonogo serve`.")
         return {
-            **{name: sums for name, sums in self._counters.snapshot().items() if name != "drift"},
+            **self._counters.snapshot(),
+            "references": {self._served.release: reference(self._served.baseline)},
             "boot_id": self._boot_id,
             "uptime_seconds": round(time.monotonic() - self._since, 3),
             "releases": {self._served.release: {"digest": self._served.digest, "size": 1, "ready": 1, "silent": 0}},

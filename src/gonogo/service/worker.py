@@ -9,7 +9,8 @@ from, counted from 0 in the order given. The control channel carries JSON lines:
 
     supervisor → worker   {"kind": "access", "access", "number"} · {"kind": "view", "view"} · {"kind": "table", "table", "secret", "accept"}
                           {"kind": "snapshot"} · {"kind": "told", "id", "ok", "value" | "error"} · {"kind": "stop"}
-    worker → supervisor   {"kind": "ready", "release", "digest", "pid"} · {"kind": "failed", "message", "error"} · {"kind": "drained"}
+    worker → supervisor   {"kind": "ready", "release", "digest", "pid", "reference"}
+                          {"kind": "failed", "message", "error"} · {"kind": "drained"}
                           {"kind": "ack", "epoch", "accept"} · {"kind": "ack", "access"} · {"kind": "counters", "snapshot"}
                           {"kind": "tripped", "release", "epoch", "reason"} · {"kind": "ask", "id", "verb", "arguments"}
 
@@ -52,6 +53,7 @@ from gonogo.service.door.tls import Certificate
 from gonogo.service.drift import DriftCounter
 from gonogo.service.logs import Answered, Lines, facts, logging_to
 from gonogo.service.prediction_log.sink import PredictionSink
+from gonogo.service.reference import reference
 from gonogo.service.routing import RoutingTable
 from gonogo.service.upward import Alone, Asking
 from gonogo.service.wire import to_json
@@ -120,7 +122,8 @@ class Worker:
             await self._accept((0,))
         else:
             await self._private.listen(self._private_socket)
-        self._say(kind="ready", release=self._served.release, digest=self._served.digest, pid=os.getpid(), **told)
+        about = {"digest": self._served.digest, "pid": os.getpid(), "reference": reference(self._served.baseline)}
+        self._say(kind="ready", release=self._served.release, **about, **told)
         pushing = loop.create_task(self._push())
         with suppress(asyncio.CancelledError, ConnectionError):
             await self._obey(reader)

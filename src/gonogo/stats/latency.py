@@ -91,6 +91,10 @@ class LatencyHistogram:
         low, high = quantile_ranks(self.count, p, level)
         return self._at(low) if low else 0.0, math.inf if high > self.count else self._at(high)
 
+    def above(self, microseconds: float) -> int:
+        """How many lie in buckets that begin above this."""
+        return sum(times for bucket, times in enumerate(self._counts) if times and 2 ** (bucket / PER_OCTAVE) > microseconds)
+
     @property
     def mean(self) -> float:
         """Mean in microseconds, exact. NaN without latencies."""

@@ -12,6 +12,7 @@ highest score and whether it was right. A score lies in its bin whatever its pre
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -141,6 +142,32 @@ class ScoreTable:
             raise ValueError(f"malformed score table: {error}") from error
         _check(table)
         return table
+
+
+def pooled(table: ScoreTable, least: int, cut: int = 0) -> ScoreTable:
+    """The same rows, at least `least` of them in every bin that has any, so that none can be told from the others.
+
+    Neighbouring bins are put together and stand at their mean score, whatever the outcome; the rows' number, outcomes and mean stay. Bins
+    below `cut` are not mixed with those from there on, unless one side has too few. Fewer rows than `least` end up in one bin.
+    """
+    counts, ends, n = table.histogram.tolist(), [], 0
+    for low, high in ((0, cut), (cut, BINS)):
+        rest = sum(counts[low:high])
+        for index in range(low, high):
+            n, rest = n + counts[index], rest - counts[index]
+            if n >= least and (rest >= least or index == high - 1):
+                ends.append(index + 1)
+                n = 0
+    ends[-1 if ends and n else len(ends) :] = [BINS]  # what is left over joins the last group
+    together = ScoreTable()
+    for low, high in pairwise([0, *ends]):
+        outcomes = table.counts[low:high].sum(axis=0)
+        if rows := int(outcomes.sum()):
+            mean = round(int(table.sums[low:high].sum()) / rows)
+            index = min(mean * BINS // ONE, BINS - 1)
+            together.counts[index] += outcomes
+            together.sums[index] += outcomes * mean
+    return together
 
 
 def _whole(value: Any) -> bool:

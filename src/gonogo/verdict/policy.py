@@ -35,7 +35,7 @@ People = Mapping[str, Sequence[tuple[str, PublicKey]]]
 @dataclass(frozen=True)
 class Policy:
     """`store` is the id of the store's key; `checklist` the digest of the checklist with overrides; `items` what decides each item;
-    `answers` whether an item is said to apply; `settings` other words of the project that can weaken the gate."""
+    `answers` whether an item is said to apply; `settings` other words that can weaken the gate or the watch: each alarm is one."""
 
     system: str
     store: str
@@ -211,7 +211,7 @@ def changes(old: Policy, new: Policy) -> tuple[str, ...]:
     if old.checklist != new.checklist and not demanded:
         found.append("the checklist's texts, order, phases or separations are others")
     found += _differing("whether {} applies:", old.answers, new.answers, {True: "yes", False: "no", None: "no answer"}.__getitem__)
-    found += _differing("{}:", old.settings, new.settings)
+    found += _differing("{}:", old.settings, new.settings, _shown)
     found += _differing("it is for the system", {"": old.system}, {"": new.system})
     found += _differing("it is for the store", {"": old.store[:16]}, {"": new.store[:16]})
     return tuple(found) if found or old.to_json() == new.to_json() else ("it is written otherwise",)

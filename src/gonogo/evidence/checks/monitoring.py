@@ -19,9 +19,10 @@ FEWEST_WORDS = 10  #: a section with fewer tells nobody what to do
 class Monitoring(Check):
     """Does the bundle carry a baseline for every feature, are there rules and somebody to tell, and does everyone know what to do?
 
-    `signals` must each have a rule. With `document`, that document must speak of every declared rule: in a section whose heading has the
-    rule's name, or in a row of a table with a column for the action; there it must give the rule's threshold (as a share, in per cent, in
-    ms or in s) and say what to do. It says where the dashboard is when it names one and has a link, or links to /stats.
+    `signals` must each have a rule. With `document`, that document must speak of every rule that comes without a runbook: in a section
+    whose heading has the rule's name, or in a row of a table with a column for the action; there it must give the rule's threshold (as a
+    share, in per cent, in ms or in s) and say what to do. It says where the dashboard is when it names one and has a link, or links to
+    /stats.
     """
 
     name = "monitoring"
@@ -30,12 +31,12 @@ class Monitoring(Check):
         "baseline_features": "features that the baseline has counts of",
         "baseline_scores": "whether the baseline has counts of the scores",
         "baseline_rows": "rows that the baseline was made from",
-        "rules": "declared rules",
+        "rules": "rules in force",
         "channels": "declared channels",
         "metrics_declared": "different signals that the rules watch",
         "signals_missing": "demanded signals without a rule",
-        "thresholds_missing": "rules whose threshold the document does not give; only with the option `document`",
-        "actions_missing": "rules for which the document does not say what to do; only with the option `document`",
+        "thresholds_missing": "rules without a runbook whose threshold the document does not give; only with the option `document`",
+        "actions_missing": "rules without a runbook for which the document does not say what to do; only with the option `document`",
         "dashboard": "whether the document says where the dashboard is; only with the option `document`",
     }
     options: ClassVar = {"document": "", "signals": []}
@@ -62,8 +63,9 @@ class Monitoring(Check):
         if self.chosen["document"]:
             place = declared_document(documents or {}, self.chosen["document"])
             document = None if isinstance(place, str) else read_markdown(place)
-            vague = [rule.name for rule in monitor.rules if document is None or not _gives_threshold(document, rule)]
-            idle = [rule.name for rule in monitor.rules if document is None or not _says_what_to_do(document, rule)]
+            ours = [rule for rule in monitor.rules if not rule.runbook]
+            vague = [rule.name for rule in ours if document is None or not _gives_threshold(document, rule)]
+            idle = [rule.name for rule in ours if document is None or not _says_what_to_do(document, rule)]
             facts["thresholds_missing"], facts["actions_missing"] = Fact(len(vague)), Fact(len(idle))
             facts["dashboard"] = Fact(document is not None and _has_dashboard(document))
             findings += [place] if isinstance(place, str) else []

@@ -1,8 +1,8 @@
 """The alarm's state machine: pure, one step a look.
 
-            breach             breach for `for_seconds`            clear
-      OK ───────────▶ PENDING ──────────────────────▶ FIRING ───────────────▶ RECOVERING ──clear for `over_after`──▶ OK
-       ◀──not breach────┘         (told: fired)          ◀──not clear──────────────┘            (told: resolved)
+            breach             breach for as long as the rule says            clear
+      OK ───────────▶ PENDING ─────────────────────────────▶ FIRING ───────────────▶ RECOVERING ──clear for as long──▶ OK
+       ◀──not breach────┘                                      ◀──not clear──────────────┘
 
       any ──nothing to judge──▶ UNKNOWN ──something to judge──▶ where it was
 
@@ -10,19 +10,19 @@ Rules it keeps:
 * UNKNOWN neither advances nor resets: what was held stays held, and time that was not seen does not count. A gap in the data does not end
   an alarm and does not start one over.
 * An alarm rings in FIRING and RECOVERING, and in UNKNOWN when it came from there.
-* Not seeing for `blind_seconds` is told once, and so is seeing again.
+* A rule with `times` counts windows instead of seconds: one judgement for each window that was seen, the next one not before another whole
+  window has been seen; a window that says nothing is waited out.
 * Everything is in the state, so an alarm that is stored outlives the process that watches it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from typing import Any
 
 from gonogo.monitor.alarms.rule import Condition, Rule
-from gonogo.monitor.notice import NoticeKind
 
 
 class Phase(StrEnum):
@@ -38,13 +38,13 @@ RINGING = frozenset({Phase.FIRING, Phase.RECOVERING})
 
 @dataclass(frozen=True)
 class AlarmState:
-    """`before` is where UNKNOWN came from; `held` are the seconds seen towards the next phase; `blind` those not seen in a row."""
+    """`before` is where UNKNOWN came from; `held` are the seconds (windows) seen towards the next phase; `waited` the seconds seen since
+    the last window that was judged, None before the first."""
 
     phase: Phase = Phase.UNKNOWN
     before: Phase = Phase.OK
     held: float = 0.0
-    blind: float = 0.0
-    blind_told: bool = False
+    waited: float | None = None
 
     @property
     def ringing(self) -> bool:
@@ -55,44 +55,37 @@ class AlarmState:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> AlarmState:
-        return cls(**{**data, "phase": Phase(data["phase"]), "before": Phase(data["before"])})
+        known = {field.name: data[field.name] for field in fields(cls) if field.name in data}
+        return cls(**{**known, "phase": Phase(data["phase"]), "before": Phase(data["before"])})
 
 
-Step = tuple[AlarmState, NoticeKind | None]
-
-
-def step(rule: Rule, state: AlarmState, condition: Condition, elapsed: float) -> Step:
-    """The next state and what to tell. `elapsed`: seconds seen since the last look."""
-    if condition is Condition.UNKNOWN:
-        return _not_seen(rule, state, elapsed)
+def step(rule: Rule, state: AlarmState, condition: Condition, elapsed: float) -> AlarmState:
+    """The next state. `elapsed`: seconds seen since the last look."""
     came_back = state.phase is Phase.UNKNOWN
-    told: NoticeKind | None = "seeing" if state.blind_told else None
     phase = state.before if came_back else state.phase
+    if condition is Condition.UNKNOWN:
+        return replace(state, phase=Phase.UNKNOWN, before=phase)
     # What lay between the last thing seen and this one was not seen: it does not count.
-    state = replace(state, phase=phase, blind=0.0, blind_told=False)
-    after, kind = _seen(rule, state, condition, 0.0 if came_back else max(0.0, elapsed))
-    return after, kind or told
+    seen = 0.0 if came_back else max(0.0, elapsed)
+    state = replace(state, phase=phase)
+    if not rule.times:
+        return _seen(rule, state, condition, seen, first=0.0)
+    waited = None if state.waited is None else state.waited + seen
+    if waited is not None and waited < (rule.window_seconds or 0.0):
+        return replace(state, waited=waited)
+    return replace(_seen(rule, state, condition, 1.0, first=1.0), waited=0.0)
 
 
-def _not_seen(rule: Rule, state: AlarmState, elapsed: float) -> Step:
-    before = state.before if state.phase is Phase.UNKNOWN else state.phase
-    blind = state.blind + max(0.0, elapsed)
-    tell = blind >= rule.blind_seconds and not state.blind_told
-    after = replace(state, phase=Phase.UNKNOWN, before=before, blind=blind, blind_told=state.blind_told or tell)
-    return after, "blind" if tell else None
-
-
-def _seen(rule: Rule, state: AlarmState, condition: Condition, elapsed: float) -> Step:
+def _seen(rule: Rule, state: AlarmState, condition: Condition, more: float, *, first: float) -> AlarmState:
+    """`first` is what the look counts for that begins a phase, `more` what each later one adds."""
     if state.phase in RINGING:
         if condition is not Condition.CLEAR:
-            return replace(state, phase=Phase.FIRING, held=0.0), None
-        held = state.held + elapsed if state.phase is Phase.RECOVERING else 0.0
-        if held >= rule.over_after:
-            return replace(state, phase=Phase.OK, held=0.0), "resolved"
-        return replace(state, phase=Phase.RECOVERING, held=held), None
+            return replace(state, phase=Phase.FIRING, held=0.0)
+        held = state.held + more if state.phase is Phase.RECOVERING else first
+        over = held >= rule.over_after
+        return replace(state, phase=Phase.OK if over else Phase.RECOVERING, held=0.0 if over else held)
     if condition is not Condition.BREACH:
-        return replace(state, phase=Phase.OK, held=0.0), None
-    held = state.held + elapsed if state.phase is Phase.PENDING else 0.0
-    if held >= rule.for_seconds:
-        return replace(state, phase=Phase.FIRING, held=0.0), "fired"
-    return replace(state, phase=Phase.PENDING, held=held), None
+        return replace(state, phase=Phase.OK, held=0.0)
+    held = state.held + more if state.phase is Phase.PENDING else first
+    fires = held >= rule.rings_after
+    return replace(state, phase=Phase.FIRING if fires else Phase.PENDING, held=0.0 if fires else held)

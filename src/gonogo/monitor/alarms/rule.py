@@ -6,12 +6,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
 
 from gonogo.errors import UsageError
+from gonogo.monitor.notice import Level
 from gonogo.monitor.signal import Reading
-
-Level = Literal["critical", "warning", "info"]
 
 
 class Condition(StrEnum):
@@ -27,9 +25,10 @@ class Condition(StrEnum):
 class Rule:
     """`signal` above `above` for `for_seconds` rings; at or below `clear` for `clear_seconds` (default: as long) it is over.
 
-    Fewer than `min_n` samples are UNKNOWN. Where the signal gives the chance of such a value without cause, it must be under `p_value`
-    as well. `labels` narrows the rule to readings that carry them. Not seeing for `blind_seconds` is told once. `window_seconds` None is
-    the signal's own window. `level` says whom it wakes, `runbook` where to read on.
+    With `times`, so many valid windows in a row, which do not overlap, stand in the place of both durations. Fewer than `min_n` samples
+    are UNKNOWN. Where the signal gives the chance of such a value without cause, it must be under `p_value` as well. `labels` narrows the
+    rule to readings that carry them. `window_seconds` None is the signal's own window. `level` says whom it wakes, `runbook` where to read
+    on, `rows` which requirements it meets.
     """
 
     name: str
@@ -37,24 +36,38 @@ class Rule:
     above: float
     clear: float
     for_seconds: float = 30.0
+    times: int = 0
     min_n: int = 100
     level: Level = "critical"
     window_seconds: float | None = None
     clear_seconds: float | None = None
     p_value: float = 1e-3
-    blind_seconds: float = 300.0
     labels: Mapping[str, str] = field(default_factory=dict)
     runbook: str = ""
+    rows: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.above) and math.isfinite(self.clear) and self.clear <= self.above):
             raise UsageError(f"the rule {self.name!r}: clear ({self.clear:g}) must not lie above {self.above:g}.")
-        if not (self.for_seconds >= 0 and self.min_n >= 1):
+        if not (self.for_seconds >= 0 and self.times >= 0 and self.min_n >= 1):
             raise UsageError(f"the rule {self.name!r} needs a duration from 0 upwards and at least one sample.")
 
     @property
+    def rings_after(self) -> float:
+        """Seconds, or windows with `times`."""
+        return self.times or self.for_seconds
+
+    @property
     def over_after(self) -> float:
-        return self.for_seconds if self.clear_seconds is None else self.clear_seconds
+        """Seconds, or windows with `times`."""
+        return self.times or (self.for_seconds if self.clear_seconds is None else self.clear_seconds)
+
+    @property
+    def lasting(self) -> str:
+        """How long it must stay above, in words: "for 30 s", "2 times in a row", "" for at once."""
+        if self.times:
+            return f" {self.times} times in a row" if self.times > 1 else ""
+        return f" for {self.for_seconds:g} s" if self.for_seconds else ""
 
     def concerns(self, reading: Reading) -> bool:
         chosen = reading.judged or bool(self.labels)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, ClassVar
 
 from gonogo.base.files import storage
 from gonogo.monitor.notice import LEVELS, Level, Notice
@@ -16,6 +18,8 @@ class FileChannel:
     """Appends to `path`. A line that a crash left half-written is closed off, not built upon."""
 
     levels: tuple[Level, ...] = LEVELS
+    options: ClassVar[Mapping[str, Any]] = {}
+    needs: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from gonogo.errors import UnreachableError
 from gonogo.monitor.notice import LEVELS, Level, Notice
 
@@ -10,8 +13,10 @@ class MemoryChannel:
     """`told` holds every notice once, in order. While `unreachable` is true nothing gets through."""
 
     levels: tuple[Level, ...] = LEVELS
+    options: ClassVar[Mapping[str, Any]] = {}
+    needs: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self) -> None:
+    def __init__(self, system: str = "") -> None:
         self.told: list[Notice] = []
         self.unreachable = False
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from gonogo.monitor.signal import Reading, Sight
-from gonogo.monitor.windows import Window
-from gonogo.stats.intervals import wilson
+from gonogo.monitor.signal import Reading, Sight, share
 
 
 class ErrorRate:
@@ -17,11 +15,5 @@ class ErrorRate:
     window_seconds: ClassVar[float] = 60.0
 
     def compute(self, sight: Sight) -> list[Reading]:
-        return [self._of(sight.window, release) for release in sight.window.in_service]
-
-    def _of(self, window: Window, release: str) -> Reading:
-        counts = window.of(release)
-        if counts.n == 0:
-            return Reading(self.name, {"release": release}, None, 0, self.unit)
-        low, high = wilson(counts.bad, counts.n)
-        return Reading(self.name, {"release": release}, counts.bad / counts.n, counts.n, self.unit, low, high)
+        counts = {release: sight.window.of(release) for release in sight.window.in_service}
+        return [share(self, {"release": release}, count.bad, count.n) for release, count in counts.items()]

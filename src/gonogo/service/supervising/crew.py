@@ -116,6 +116,11 @@ class Crew:
     def digest(self) -> str:
         return next((worker.digest for worker in self.workers if worker.digest), "")
 
+    @property
+    def reference(self) -> Mapping[str, Any]:
+        """What its live counts are compared with (`reference.py`)."""
+        return next((worker.reference for worker in self.workers if worker.reference), {})
+
     def healthy(self, now: float) -> bool:
         """Has a ready process that answered lately. `now` is loop time."""
         return any(worker.silent_for(now) < 0.75 * self._silence_seconds for worker in self.ready_workers)

@@ -22,6 +22,7 @@ from gonogo.service.places import Roster, listen_private, short_name
 from gonogo.service.supervising.crew import Crew, add_snapshots
 from gonogo.service.supervising.environments import interpreter_for
 from gonogo.service.supervising.process import Birth, Changes, Owner, WorkerProcess
+from gonogo.service.supervising.resources import resources
 
 _log = logging.getLogger(__name__)
 
@@ -117,6 +118,7 @@ class Fleet:
             "healthy": bool(crew and crew.healthy(asyncio.get_running_loop().time())),
             "pid": workers[0].pid if workers else None,
             "pids": [worker.pid for worker in workers],
+            "processes": [resources(worker.pid) for worker in workers],
             "digest": crew.digest if crew else "",
             "drained": all(worker.drained for worker in workers),
             "restarts": crew.restarts if crew else 0,

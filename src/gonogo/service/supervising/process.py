@@ -102,6 +102,7 @@ class WorkerProcess:
         self.pid = process.pid
         self.state: State = "starting"
         self.digest = ""
+        self.reference: Mapping[str, Any] = {}  #: what its live counts are compared with (`reference.py`)
         self.message = ""  #: why it failed, in its own words or as its exit status
         self.snapshot: dict[str, Any] = {}  #: cumulative since this process started
         self.heard = asyncio.get_running_loop().time()  #: when it last said anything, in loop seconds
@@ -206,6 +207,7 @@ class WorkerProcess:
         kind = message["kind"]
         if kind == "ready":
             self.digest = str(message["digest"])
+            self.reference = message.get("reference") or {}
             if self.state == "starting":
                 self.state = "ready"
         elif kind == "failed":

@@ -265,8 +265,12 @@ class Supervisor:
     async def totals(self) -> dict[str, Any]:
         """What all processes counted, added up, and what runs (`upward.py`)."""
         await self._fleet.refresh_counters()
+        totals = self._totals()
+        references = {release: crew.reference for release, crew in self._fleet.crews.items() if crew.reference}
         return {
-            **{name: sums for name, sums in self._totals().items() if name != "drift"},
+            **totals,
+            "drift": {release: counts for release, counts in totals["drift"].items() if release in references},
+            "references": references,
             **({} if self._log_process is None else {"log_writer": self._log_process.status}),
             "boot_id": self.boot_id,
             "uptime_seconds": round(time.monotonic() - self._since, 3),

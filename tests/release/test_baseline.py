@@ -1,0 +1,133 @@
+"""The baseline holds scores with what came true, ranges of numbers, the threshold, and nobody's row; the format before is read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from gonogo.base.canonical import canonical_bytes, parse_json
+from gonogo.base.table import Table
+from gonogo.errors import VerificationError
+from gonogo.model.schema import Feature, GraphInput, Schema
+from gonogo.release.baseline import BEFORE, check_baseline, make_baseline, reference_scores
+from gonogo.release.contents import Bundle
+from gonogo.release.verify import verify
+from gonogo.stats.score_decisions import decisions
+from gonogo.stats.score_ranking import roc_auc
+from gonogo.trust.keys import PublicKey
+from small_bundle import put_bundle
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+ROWS = 4_000
+
+
+def schema(classes: tuple[str, ...] = ("no", "yes"), threshold: float = 0.25) -> Schema:
+    task: Any = "binary-classification" if len(classes) == 2 else "multiclass-classification"
+    features = (Feature("x", "float", True, "x", 0), Feature("word", "string", True, "word", 0))
+    return Schema(task, (GraphInput("x", "float32", 1), GraphInput("word", "string", 1)), features, classes, "p", threshold)
+
+
+def table(rows: int = ROWS) -> Table:
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=rows)
+    x[:3] = [np.nan, np.inf, 1e6]
+    return Table({"x": x, "word": np.array(["a", "b"] * (rows // 2), dtype=object)}, rows)
+
+
+def scored(rows: int = ROWS) -> tuple[Any, Any]:
+    generator = np.random.default_rng(1)
+    score = generator.beta(1, 3, size=rows)
+    return np.stack((1 - score, score), axis=1), (generator.uniform(size=rows) < score).astype(np.int64)
+
+
+def test_the_scores_of_the_test_table_stand_beside_what_came_true() -> None:
+    scores, labels = scored()
+    document = json.loads(json.dumps(make_baseline(schema(), table(), scores, labels)))
+    found = reference_scores(document)
+    assert found is not None
+    assert (found.rows, found.positives) == (ROWS, labels.sum())
+    assert found.mean == pytest.approx(scores[:, 1].mean(), abs=1e-8)
+    assert document["score"]["threshold"] == 0.25
+    said = scores[:, 1] >= 0.25
+    assert decisions(found, 0.25).precision().value == labels[said].mean()
+    assert roc_auc(found).value == pytest.approx(roc_auc_score(labels, scores[:, 1]), abs=1e-3)
+
+
+def test_no_score_of_one_row_can_be_told_from_the_table() -> None:
+    scores, labels = scored(200)
+    found = reference_scores(make_baseline(schema(), table(), scores, labels))
+    assert found is not None
+    assert found.histogram[found.histogram > 0].min() >= 5
+
+
+def test_of_more_classes_the_highest_score_and_whether_it_was_right_is_counted() -> None:
+    scores = np.tile([[0.5, 0.25, 0.25], [0.125, 0.125, 0.75]], (10, 1))
+    document = make_baseline(schema(("a", "b", "c")), table(), scores, np.tile([0, 1], 10))
+    found = reference_scores(document)
+    assert found is not None
+    assert found.counts[512].tolist() == [0, 10]
+    assert found.counts[768].tolist() == [10, 0]
+    assert "threshold" not in document["score"]
+
+
+def test_scores_that_are_no_probabilities_have_bins_but_no_table() -> None:
+    scores, labels = scored()
+    document = make_baseline(schema(), table(), scores * 3, labels)
+    assert "table" not in document["score"]
+    assert reference_scores(document) is None
+    check_baseline(document)
+    rounded = make_baseline(schema(), table(), scores / scores.max() * (1 + 1e-7), labels)
+    assert reference_scores(rounded) is not None
+
+
+def test_a_range_leaves_a_thousandth_of_the_rows_at_each_end_outside_and_infinity_too() -> None:
+    scores, labels = scored()
+    feature = make_baseline(schema(), table(), scores, labels)["features"]["x"]
+    low, high, outside = (feature["range"][key] for key in ("low", "high", "outside"))
+    x = table().columns["x"].astype(np.float32)
+    assert np.float32(low) == low
+    assert 5 <= (x <= low).sum() <= 6
+    assert 5 <= ((x >= high) & np.isfinite(x)).sum() <= 6
+    assert outside == ((x < low) | (x > high)).sum()
+    assert high < 1e6
+
+
+def test_few_rows_and_words_have_no_range() -> None:
+    scores, labels = scored()
+    features = make_baseline(schema(), table(12), scores, labels)["features"]
+    assert "range" not in features["word"]
+    assert "range" in features["x"]
+    assert "range" not in make_baseline(schema(), table(10), scores, labels)["features"]["x"]
+
+
+@pytest.mark.parametrize("version", ["release-1", "release-2"])
+def test_a_baseline_of_the_format_before_is_read_and_has_no_table(version: str) -> None:
+    release = verify(GOLDEN / version / "golden-1.0.0.tar.gz", PublicKey.load(GOLDEN / version / "store.pub"))
+    assert release.bundle.baseline["format"] == BEFORE
+    assert reference_scores(release.bundle.baseline) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": "gonogo-baseline/3"},
+        {"format": None},
+        {"score": None},
+        {"score": {"table": {"format": "gonogo-score-table/1", "bins": {"3": [1, 0, 0, 0]}}}},
+        {"score": {"table": [1]}},
+    ],
+    ids=str,
+)
+def test_a_bundle_with_a_baseline_that_cannot_be_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    root = put_bundle(tmp_path / "bundle")
+    document = parse_json((root / "baseline.json").read_bytes()) | {"format": "gonogo-baseline/2"}
+    (root / "baseline.json").write_bytes(canonical_bytes(document))
+    Bundle.open(root)
+    (root / "baseline.json").write_bytes(canonical_bytes(document | change))
+    with pytest.raises(VerificationError, match=r"baseline\.json cannot be used"):
+        Bundle.open(root)
