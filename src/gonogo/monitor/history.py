@@ -36,7 +36,6 @@ WEEK = 7 * DAY
 WEEKS = 4
 SAME_HOUR, LAST_DAY = "the same hour of the week", "the 24 hours before"
 LEAST_SECONDS = 1800.0  #: an hour of which less was seen does not speak for that hour
-WRITE_SECONDS = 10.0  #: looks in between are added together; the service still knows them, should the watch die
 MOST_REMEMBERED = 100
 LEVEL = 6  #: of compression
 SCHEMA = """
@@ -56,7 +55,6 @@ class History:
         self._clock: Clock = clock or SystemClock()
         self._mutex = threading.Lock()
         self._revision = 0
-        self._written = -math.inf
         self._added: dict[str, Counts] = {}  # of the windows' totals, what is in the file
         self._usual: dict[tuple[str, int], Usual] = {}
         self._connection = open_database(path)
@@ -85,15 +83,12 @@ class History:
         self._added = dict(windows.totals)
 
     def add(self, windows: Windows) -> None:
-        """Write down what the windows have counted since the last time, every `WRITE_SECONDS`. Raises ConflictError when another watch has
+        """Write down what the windows have counted since the last time. Raises ConflictError when another watch has
         written meanwhile: then what this one has counted since is left to the other."""
-        now, steady = self._clock.now(), self._clock.monotonic()
-        if steady - self._written < WRITE_SECONDS:
-            return
+        now = self._clock.now()
         totals = dict(windows.totals)
         grown = {release: counts.plus(self._added.get(release, Counts()), -1) for release, counts in totals.items()}
         minute = _floor(now.timestamp(), MINUTE)
-        self._written = steady
         try:
             with self._mutex, transaction(self._connection, self.path):
                 self._advance(windows.last, now)
