@@ -16,7 +16,7 @@ IN_SERVICE = "gonogo:in_service"
 
 
 def rules_file(system: str, rules: Sequence[RuleDeclaration]) -> str:
-    """Recording and alert rules; signals that cannot be written in PromQL are named at the top, so that nobody believes them watched here."""
+    """Recording and alert rules; signals that PromQL cannot say are named at the top."""
     writer = Writer(system)
     found = [(rule, series) for rule in rules if (series := writer.series(rule)) is not None]
     left = sorted({rule.signal for rule in rules} - {rule.signal for rule, _ in found})
@@ -51,11 +51,11 @@ def alert(writer: Writer, rule: RuleDeclaration, series: Series) -> dict[str, An
         "for": duration(lasts(rule)),
         "keep_firing_for": duration(lasts(rule)),
         "labels": {"severity": rule.level, "signal": rule.signal, **rule.labels},
-        "annotations": annotations(rule),
+        "annotations": said_of(rule),
     }
 
 
-def annotations(rule: RuleDeclaration) -> dict[str, str]:
+def said_of(rule: RuleDeclaration) -> dict[str, str]:
     said = {
         "summary": f"{rule.name} ({{{{ $labels.release }}}} {{{{ $labels.feature }}}}): {rule.signal} is above {rule.above:g}",
         "value": '{{ $value | printf "%.4g" }}',

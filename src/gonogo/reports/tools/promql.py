@@ -1,9 +1,9 @@
 """The signals of the watch in PromQL, over what `/metrics` tells. One meaning in two places: promtool and the tests hold them together.
 
-A signal becomes recording rules (`gonogo:NAME:WINDOW`, labelled with the system), of which the last is its value, one the number of
-samples, and, where there is a law, one says whether such a value is beyond chance (1 or 0). What differs from the watch, by Prometheus'
-nature: `increase` extrapolates to the ends of a window; a value that is missing ends an alert (the watch says UNKNOWN); a duration starts
-again when Prometheus was away; chi-square is taken by Wilson and Hilferty's cube (within 3 % of the limit at 2 degrees of freedom, 1 % from 3).
+A signal becomes recording rules (`gonogo:NAME:WINDOW`, labelled with the system): its value, the number of samples, and, where there is
+a law, whether such a value is beyond chance (1 or 0). What differs from the watch, by Prometheus' nature: `increase` extrapolates to the
+ends of a window; a value that is missing ends an alert (the watch says UNKNOWN); a duration starts again when Prometheus was away;
+chi-square is taken by Wilson and Hilferty's cube (within 3 % of the limit at 2 degrees of freedom, 1 % from 3).
 """
 
 from __future__ import annotations
@@ -179,7 +179,8 @@ class Writer:
             ("release", "feature"),
             {
                 **bins,
-                value: f'clamp_min({k} / {n} - {before} / {m}, 0) unless on (feature) label_replace(vector(0), "feature", "{SCORE}", "", "")',
+                value: f"clamp_min({k} / {n} - {before} / {m}, 0) unless on (feature) "
+                f'label_replace(vector(0), "feature", "{SCORE}", "", "")',
                 sure: f"(({k} / {n} - {before} / {m}) / {spread}) > bool {Z}",
             },
         )
