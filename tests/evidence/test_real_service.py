@@ -14,7 +14,9 @@ import pytest
 from skl2onnx import to_onnx
 from sklearn.ensemble import RandomForestClassifier
 
+from gonogo.checklist.load import load_pack
 from gonogo.checklist.project import MonitorDeclaration, load_project
+from gonogo.evidence.inputs import MonitorView
 from gonogo.evidence.memory import measure
 from gonogo.model.sandbox import Sandbox
 from gonogo.release.bundle import Bundle, build_bundle
@@ -68,7 +70,8 @@ def test_our_own_service_satisfies_the_check(served: tuple[TrialServer, Bundle],
 def test_our_own_bundle_has_a_baseline_for_every_feature(served: tuple[TrialServer, Bundle]) -> None:
     bundle = served[1]
 
-    facts = measure("monitoring", monitor=MonitorDeclaration(), bundle=bundle).facts
+    view = MonitorView(MonitorDeclaration().channels, load_pack("starter").monitor.rules)
+    facts = measure("monitoring", monitor=view, bundle=bundle).facts
     assert facts["metrics_declared"].value == 3
     assert facts["baseline_features"].value == facts["features"].value == 2
     assert facts["baseline_scores"].value is True

@@ -1,4 +1,4 @@
-"""How often a rule rings with nothing wrong: the false alarms to expect in 30 days, for each thing that it judges, before it is switched on.
+"""How often a rule rings with nothing wrong: the false alarms to expect in 30 days, for each thing that it judges.
 
 As many windows as fit into 30 days, which do not overlap, are judged at the fewest samples that the rule accepts. Laws of what a healthy
 service shows then (research: monitoring, section 3):
@@ -8,8 +8,8 @@ service shows then (research: monitoring, section 3):
     shares           Poisson, when the true share is a tenth of the limit
     volume           Poisson around the expected number
 
-Where the signal brings the chance of its value, a rule needs that below 0.001 as well, so it is no likelier than that. Signals without a law
-here (latency, say) depend on the service: for them the replay of its own history tells (`gonogo watch backtest`).
+Where the signal brings the chance of its value, a rule needs that below 0.001 as well, so it is no likelier than that. Signals without a
+law here (latency, say) depend on the service: for them the replay of its own history tells (`gonogo watch backtest`).
 """
 
 from __future__ import annotations
