@@ -15,39 +15,28 @@ Rules it keeps:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from typing import Any
 
 from gonogo.base.clock import Clock, SystemClock, stamp
 from gonogo.errors import FaultError, GonogoError
-from gonogo.monitor.alarms.alarm import Alarm, alarm_of, key_of
-from gonogo.monitor.alarms.answers import Answers, read_answers
-from gonogo.monitor.alarms.inhibition import inhibited
-from gonogo.monitor.alarms.machine import step
+from gonogo.monitor.alarms.alarm import Alarm
+from gonogo.monitor.alarms.answers import read_answers
 from gonogo.monitor.alarms.rule import Rule
-from gonogo.monitor.alarms.telling import Heard, Rung, Telling, tell_of
+from gonogo.monitor.alarms.telling import Rung
 from gonogo.monitor.alarms.wording import event_of, notice_of
 from gonogo.monitor.history import History
+from gonogo.monitor.judging import UNREADABLE, Judged, asked, judge, measure, seen_by
 from gonogo.monitor.notice import Channel, Notice
 from gonogo.monitor.outbox import MOST_GIVEN_UP, GivenUp, Outbox, Untold
 from gonogo.monitor.record import KIND, record_of
-from gonogo.monitor.signal import NoPast, Reading, Sight, Signal
-from gonogo.monitor.windows import Snapshot, Window, Windows, read_snapshot
+from gonogo.monitor.signal import Labels, NoLabels, NoPast, Reading, Sight, Signal
+from gonogo.monitor.windows import Snapshot, Windows, read_snapshot
 from gonogo.registry.store import Store
 
 LONGEST_SECONDS = 60.0  #: what lies between two looks that are further apart was not seen
 REPEAT_SECONDS = 3600.0
-UNREADABLE = (ValueError, KeyError, TypeError)  #: what reading a damaged document raises
 BLIND = Rule("monitoring-blind", "blind", above=0, clear=0, for_seconds=300.0, min_n=1, runbook="monitoring-blind")
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What a look came to: every alarm as it stands, what holds back those that are not told, and what has to be told."""
-
-    alarms: tuple[Alarm, ...]
-    held_back: Mapping[str, str]
-    tellings: tuple[Telling, ...]
 
 
 class Watch:
@@ -55,7 +44,8 @@ class Watch:
 
     `observe` gives the service's own words (the control API's `/observe`); `baseline` the baseline document of a release, or None;
     `signals` are computed and `rules` judged over them; `channels` are told, along the `ladder` and again after `repeat_seconds`.
-    `history` opens what was counted before, in which what is counted now is remembered.
+    `history` opens what was counted before, in which what is counted now is remembered. `labels` gives what became of predictions, anew
+    at every look.
     """
 
     def __init__(
@@ -72,12 +62,11 @@ class Watch:
         ladder: Sequence[Rung] = (),
         repeat_seconds: float = REPEAT_SECONDS,
         history: Callable[[], History] | None = None,
+        labels: Callable[[], Labels] = NoLabels,
     ) -> None:
         self._observe = observe
         self._baseline = baseline
-        windows = {signal.name: signal.window_seconds for signal in signals}
-        asked = [replace(rule, window_seconds=rule.window_seconds or windows.get(rule.signal)) for rule in rules]
-        self._rules = {rule.name: rule for rule in (BLIND, *asked)}
+        self._rules = asked((BLIND, *rules), signals)
         self._store = store
         self._system = system
         self._signals = signals
@@ -87,6 +76,7 @@ class Watch:
         self._repeat_seconds = repeat_seconds
         self._windows = Windows()
         self._open_history = history
+        self._labels = labels
         self._history: History | None = None
         self._forgets = ""  #: why nothing is remembered, although it ought to be
         self._baselines: dict[str, Mapping[str, Any]] = {}
@@ -107,9 +97,11 @@ class Watch:
         self._remember(problems)
         readings = self._measure(problems)
         readings.append(Reading(BLIND.signal, {}, float(len(problems)), 1, "problems"))
-        rules = self._rules.values()
-        seen = {key_of(rule.name, reading.labels): reading for rule in rules for reading in readings if rule.concerns(reading)}
-        judged = self._judge(known, seen, None if snapshot is None else snapshot.in_service, elapsed, answers)
+        seen = seen_by(self._rules, readings)
+        judged = judge(
+            self._rules, known, seen, None if snapshot is None else snapshot.in_service, elapsed=elapsed, answers=answers,
+            ladder=self._ladder, repeat_seconds=self._repeat_seconds, now=self._clock.now(),
+        )  # fmt: skip
         now = stamp(self._clock.now())
         notices = [notice_of(telling, self._rules.get(telling.about[0].rule), seen, now) for telling in judged.tellings]
         waiting, gone = self._outbox.queued(waiting, notices)
@@ -149,6 +141,13 @@ class Watch:
         except (GonogoError, *UNREADABLE) as error:
             problems.append(f"the history cannot be written: {error}")
 
+    def _look_at_labels(self, problems: list[str]) -> Labels:
+        try:
+            return self._labels()
+        except (GonogoError, *UNREADABLE) as error:
+            problems.append(f"the labels cannot be read: {error}")
+            return NoLabels()
+
     def _look(self, problems: list[str]) -> Snapshot | None:
         try:
             self._service = self._observe()
@@ -175,58 +174,14 @@ class Watch:
             self._baselines[release] = found
 
     def _measure(self, problems: list[str]) -> list[Reading]:
-        """Every signal over its own window and over those that rules ask for."""
-        readings: list[Reading] = []
-        windows: dict[float, Window] = {}
-        now, past = self._clock.now(), self._history or NoPast()
-        for signal in self._signals:
-            asked = [rule.window_seconds for rule in self._rules.values() if rule.signal == signal.name and rule.window_seconds]
-            for seconds in dict.fromkeys((signal.window_seconds, *asked)):
-                try:
-                    window = windows[seconds] = windows.get(seconds) or self._windows.window(seconds)
-                    sight = Sight(window, self._baselines, self._service, now, past)
-                    readings += [replace(reading, window_seconds=seconds) for reading in signal.compute(sight)]
-                except (GonogoError, *UNREADABLE) as error:
-                    problems.append(f"{signal.name} cannot be computed: {error!r}")
-        return readings
+        now, past, labels = self._clock.now(), self._history or NoPast(), self._look_at_labels(problems)
+
+        def sight(seconds: float) -> Sight:
+            return Sight(self._windows.window(seconds), self._baselines, self._service, now, past)
+
+        return measure(self._signals, self._rules, sight, problems)
 
     # -- judging ------------------------------------------------------------------------------------------------------------
-
-    def _judge(
-        self,
-        known: Mapping[str, Alarm],
-        seen: Mapping[str, Reading],
-        in_service: Sequence[str] | None,
-        elapsed: float,
-        answers: Answers,
-    ) -> Judged:
-        """Step every alarm: those with a reading, and those known from before that have none now."""
-        now = self._clock.now()
-        new = [
-            alarm_of(rule, reading.labels)
-            for rule in self._rules.values()
-            for key, reading in seen.items()
-            if key not in known and rule.concerns(reading) and key == key_of(rule.name, reading.labels)
-        ]
-        alarms, gone = [], set()
-        for alarm in (*known.values(), *new):
-            rule = self._rules.get(alarm.rule)
-            left = in_service is not None and alarm.release not in ("", *in_service)
-            if rule is None or left:
-                gone.add(alarm.key)
-                alarms.append(alarm)
-                continue
-            state = step(rule, alarm.state, rule.judge(seen.get(alarm.key)), elapsed)
-            since = alarm.since if state.phase is alarm.state.phase and alarm.since else stamp(now)
-            began = state.ringing and not alarm.ringing
-            alarms.append(replace(alarm, level=rule.level, signal=rule.signal, state=state, since=since, episode=alarm.episode + began))
-        held_back = {key: f"inhibited by {other}" for key, other in inhibited([one for one in alarms if one.key not in gone]).items()}
-        for alarm in alarms:
-            if silence := answers.silence_of(alarm, now):
-                held_back[alarm.key] = f"silenced until {silence.until}"
-        heard = [Heard(one, one.key in held_back, answers.acknowledged_by(one), one.key in gone) for one in alarms]
-        after, tellings = tell_of(heard, self._ladder, self._repeat_seconds, elapsed)
-        return Judged(tuple(after), held_back, tuple(tellings))
 
     def _events(self, known: Mapping[str, Alarm], judged: Judged, seen: Mapping[str, Reading]) -> list[dict[str, Any]]:
         """What the audit log says of alarms that began to ring or are over, told or not."""
