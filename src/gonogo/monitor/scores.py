@@ -11,7 +11,7 @@ import numpy as np
 from gonogo.monitor.counts import Counts
 from gonogo.release.baseline import reference_scores
 from gonogo.stats.bins import Array
-from gonogo.stats.score_table import BINS, MIDDLES, ONE
+from gonogo.stats.score_table import BINS, ONE, fourth_moment
 
 
 @dataclass(frozen=True)
@@ -41,5 +41,4 @@ def baseline_scores(baseline: Mapping[str, Any] | None) -> Scores | None:
 
 
 def _scores(histogram: Array, n: int, mean: float, variance: float) -> Scores:
-    fourth = float((histogram * (MIDDLES - mean) ** 4).sum()) / n
-    return Scores(n, mean, variance, variance / n, max(0.0, fourth - variance**2) / n)
+    return Scores(n, mean, variance, variance / n, max(0.0, fourth_moment(histogram, mean) - variance**2) / n)

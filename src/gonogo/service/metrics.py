@@ -3,6 +3,10 @@
 One answer for the whole service, made from the sums of all its processes (`upward.py`): no series hangs on a process, so none dies with
 one, and a counter goes down only with the supervisor, as Prometheus expects of a restart. A process that hangs is counted with its last
 word, and shows in `gonogo_processes` as silent.
+
+The number of series is bounded whatever is sent: no label holds anything from a request. Releases are the only label that grows, with every
+one that was ever in service: of those that do not run, the newest are told up to `MOST_RELEASES`, and the others are counted in
+`gonogo_releases_left_out`.
 """
 
 from __future__ import annotations
@@ -10,31 +14,45 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from gonogo.service.counters import by_release
 from gonogo.service.reference import SCORE, bin_labels
 from gonogo.service.routing import WHOLE, RoutingTable
 from gonogo.stats.latency import PER_OCTAVE
+from gonogo.stats.score_table import BINS, MIDDLES, ONE
 
 PROMETHEUS = b"text/plain; version=0.0.4; charset=utf-8"
 #: Bounds of the latency's buckets, µs: four to the octave from half a millisecond to 16 s. They are bounds of the counted buckets as well,
 #: so that nothing is counted on the wrong side, and a quantile that is interpolated between them is right within some per cent.
 BOUNDS_US = tuple(2.0 ** (step / 4) for step in range(9 * 4, 24 * 4 + 1))
 STEPS = PER_OCTAVE // 4  #: counted buckets in one of these
+MOST_RELEASES = 64  #: that are told with their counts
+NO_ANSWERS = dict.fromkeys(("n", "bad", "2xx", "4xx", "5xx", "unread", "invalid"), 0)
 
 Sample = tuple[str, dict[str, str], float]
 
 
 def exposition(totals: Mapping[str, Any], table: RoutingTable | None) -> bytes:
     """All families, from the sums and the table in force."""
-    arms = by_release(totals["counters"])
     releases = totals["releases"]
+    arms = {**dict.fromkeys(releases, NO_ANSWERS), **by_release(totals["counters"])}  # a series begins at zero, before the first answer
+    told = _told(arms, releases)
     lines: list[str] = []
-    requests = [("", {"release": name, "status": kind}, float(row[kind])) for name, row in arms.items() for kind in ("2xx", "4xx", "5xx")]
+    rows = [(name, arms[name]) for name in told]
+    requests = [("", {"release": name, "status": kind}, float(row[kind])) for name, row in rows for kind in ("2xx", "4xx", "5xx")]
     _family(lines, "gonogo_requests_total", "counter", "Predictions asked for, by the release they were assigned to.", requests)
-    bad: list[Sample] = [("", {"release": name}, float(row["bad"])) for name, row in arms.items()]
+    refused = [("", {"release": name, "reason": why}, float(row[why])) for name, row in rows for why in ("unread", "invalid")]
+    _family(lines, "gonogo_requests_refused_total", "counter", "Of the 4xx: unreadable ones, and those with unusable features.", refused)
+    bad: list[Sample] = [("", {"release": name}, float(row["bad"])) for name, row in rows]
     _family(lines, "gonogo_bad_answers_total", "counter", "Predictions that the assigned release failed to give.", bad)
-    _family(lines, "gonogo_request_seconds", "histogram", "From the whole request to its answer.", _latencies(totals["latency"]))
-    _drift(lines, totals.get("drift", {}), totals.get("references", {}))
+    latencies = {name: totals["latency"].get(name, {"counts": {}, "total_us": 0.0}) for name in told}
+    _family(lines, "gonogo_request_seconds", "histogram", "From the whole request to its answer.", _latencies(latencies))
+    references = totals.get("references", {})
+    _drift(lines, totals.get("drift", {}), {name: each["bins"] for name, each in references.items() if each["bins"]})
+    _scores(lines, totals.get("drift", {}), references)
+    left_out: list[Sample] = [("", {}, float(len(arms) - len(told)))]
+    _family(lines, "gonogo_releases_left_out", "gauge", "Releases that do not run, whose counts are not told any more.", left_out)
     weights: list[Sample] = [("", {"release": arm.release}, arm.weight_bp / WHOLE) for arm in table.arms] if table else []
     _family(lines, "gonogo_route_weight", "gauge", "Share of the traffic that a release gets.", weights)
     epoch: list[Sample] = [("", {}, float(table.epoch))] if table else []
@@ -47,11 +65,20 @@ def exposition(totals: Mapping[str, Any], table: RoutingTable | None) -> bytes:
         for state, key in (("wanted", "size"), ("ready", "ready"), ("silent", "silent"))
     ]
     _family(lines, "gonogo_processes", "gauge", "Worker processes, by release.", processes)
+    memory: list[Sample] = [("", {"release": name}, float(muster["memory"])) for name, muster in releases.items() if muster.get("memory")]
+    _family(lines, "gonogo_process_memory_bytes", "gauge", "Resident memory of a release's processes together.", memory)
     _shadows(lines, totals["shadow"])
     _predictions_logged(lines, totals)
     _family(lines, "gonogo_faults_total", "counter", "Faults that were caught and answered for.", [("", {}, float(totals["faults"]))])
     _family(lines, "gonogo_uptime_seconds", "gauge", "Since the service began.", [("", {}, float(totals["uptime_seconds"]))])
     return ("\n".join(lines) + "\n").encode()
+
+
+def _told(arms: Iterable[str], running: Iterable[str]) -> list[str]:
+    """Those that run, and the newest others."""
+    first = list(running)
+    others = [name for name in arms if name not in first]
+    return [*first, *others[max(0, len(others) + len(first) - MOST_RELEASES) :]]
 
 
 def _latencies(latency: Mapping[str, Any]) -> Iterable[Sample]:
@@ -71,19 +98,65 @@ def _drift(lines: list[str], drift: Mapping[str, Any], references: Mapping[str, 
     """Rows by bin, live and of the baseline; of releases whose series are few enough (`reference.py`)."""
     live: list[Sample] = []
     before: list[Sample] = []
+    outside: list[Sample] = []
+    outside_before: list[Sample] = []
     for release, features in references.items():
-        counts = {**drift.get(release, {}).get("features", {}), SCORE: drift.get(release, {}).get("score", [])}
+        said = drift.get(release, {})
+        counts = {**said.get("features", {}), SCORE: said.get("score", [])}
         for name, document in features.items():
-            places = [
-                {"release": release, "feature": name, "bin": place} for place in bin_labels(document["kind"], len(document["counts"]))
-            ]
+            of = {"release": release, "feature": name}
+            places = [{**of, "bin": place} for place in bin_labels(document["kind"], len(document["counts"]))]
             before += [("", labels, float(rows)) for labels, rows in zip(places, document["counts"], strict=True)]
             seen = counts.get(name) or [0] * len(places)
             live += [("", labels, float(rows)) for labels, rows in zip(places, seen, strict=True)]
+            if "outside" in document:
+                outside.append(("", of, float(said.get("outside", {}).get(name, 0))))
+                outside_before.append(("", of, float(document["outside"])))
     _family(lines, "gonogo_drift_rows_total", "counter", "Live rows by feature (the score among them) and bin of its baseline.", live)
     _family(lines, "gonogo_baseline_rows", "gauge", "Rows of the baseline by feature and bin.", before)
+    _family(lines, "gonogo_out_of_range_rows_total", "counter", "Live rows beyond the range of the baseline, by feature.", outside)
+    _family(lines, "gonogo_baseline_out_of_range_rows", "gauge", "Rows of the baseline beyond its range.", outside_before)
     told: list[Sample] = [("", {"release": release}, 1.0) for release in references]
     _family(lines, "gonogo_drift_told", "gauge", "Releases whose rows by bin are told here; the others have too many bins.", told)
+
+
+def _scores(lines: list[str], drift: Mapping[str, Any], references: Mapping[str, Any]) -> None:
+    """Moments and extremes of the live scores, and the moments of the baseline's."""
+    live = {release: drift.get(release, {}).get("scores", NO_SCORES) for release in references}
+    bins = {release: np.asarray(scores["bins"]) for release, scores in live.items()}
+    rows: list[Sample] = [("", {"release": release}, float(counts.sum())) for release, counts in bins.items()]
+    _family(lines, "gonogo_scores_total", "counter", "Rows that were scored.", rows)
+    lost: list[Sample] = [("", {"release": release}, float(counts[-1])) for release, counts in bins.items()]
+    _family(lines, "gonogo_scores_lost_total", "counter", "Of these, rows whose score was no number.", lost)
+    powers = [
+        ("", {"release": release, "power": str(power)}, value) for release in live for power, value in _powers(live[release], bins[release])
+    ]
+    _family(lines, "gonogo_score_power_sum_total", "counter", "Sums of the scores, of their squares, cubes and fourth powers.", powers)
+    ends = [("", {"release": release, "end": end}, float(scores[end])) for release, scores in live.items() for end in ("low", "high")]
+    _family(lines, "gonogo_scores_extreme_total", "counter", "Rows with a score below 0.05 (low) or above 0.95 (high).", ends)
+    unsure: list[Sample] = [("", {"release": release}, float(scores["unsure"])) for release, scores in live.items()]
+    _family(lines, "gonogo_scores_unsure_total", "counter", "Rows whose most likely class has less than 0.6.", unsure)
+    for name, explained, key in (
+        ("gonogo_baseline_scores", "Held-out rows that the release was judged on.", "rows"),
+        ("gonogo_baseline_score_mean", "Mean of their scores.", "mean"),
+        ("gonogo_baseline_score_variance", "Variance of their scores.", "variance"),
+        ("gonogo_baseline_score_fourth_moment", "Fourth moment of their scores about the mean.", "fourth"),
+    ):
+        known: list[Sample] = [
+            ("", {"release": release}, float(each["scores"][key])) for release, each in references.items() if "scores" in each
+        ]
+        _family(lines, name, "gauge", explained, known)
+
+
+NO_SCORES: Mapping[str, Any] = {"bins": [0] * (BINS + 1), "sum": 0, "squares": 0, "low": 0, "high": 0, "unsure": 0}
+
+
+def _powers(scores: Mapping[str, Any], bins: Any) -> Iterable[tuple[int, float]]:
+    """The first two are exact; of the others each row is taken at the middle of its bin, 1024 of them."""
+    yield 1, scores["sum"] / ONE
+    yield 2, scores["squares"] / ONE
+    for power in (3, 4):
+        yield power, float((bins[:BINS] * MIDDLES**power).sum())
 
 
 def _shadows(lines: list[str], shadow: Mapping[str, Any]) -> None:

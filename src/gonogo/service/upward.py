@@ -6,8 +6,8 @@
 
 `totals` is JSON: `counters`, `latency`, `drift`, `shadow` and `faults` as in a snapshot (`counters.py`), `references` by release
 (`reference.py`; the drift of others is left out), and `boot_id` (under which they never go
-down), `uptime_seconds`, `releases` {reference: {digest, size, ready, silent}}: processes wanted, ready, and those that
-answer nobody just now and whose last word was counted.
+down), `uptime_seconds`, `releases` {reference: {digest, size, ready, silent, memory}}: processes wanted, ready, those that
+answer nobody just now and whose last word was counted, and the bytes that they hold (null where that is not told).
 """
 
 from __future__ import annotations

@@ -48,6 +48,12 @@ def fixed_point(score: Any) -> Array:
     return np.asarray(np.rint(np.asarray(score, dtype=np.float64) * ONE).astype(np.int64))
 
 
+def fourth_moment(histogram: Any, mean: float) -> float:
+    """About the mean, of rows by bin [1024], each taken at its bin's middle. Raises ZeroDivisionError without rows."""
+    rows = np.asarray(histogram)
+    return float((rows * (MIDDLES - mean) ** 4).sum()) / int(rows.sum())
+
+
 class ScoreTable:
     """`counts` int64 [1024, 2] rows by bin and outcome; `sums` int64 [1024, 2] of their scores in units of 2^-30."""
 

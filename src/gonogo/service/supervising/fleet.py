@@ -130,6 +130,11 @@ class Fleet:
         crew = self.crews[release]
         return {"socket": str(self.socket_path(release)), "digest": crew.digest, **crew.muster(asyncio.get_running_loop().time())}
 
+    def memory(self, release: str) -> int | None:
+        """Bytes that its processes hold together, shared pages counted in each; None when one of them does not tell."""
+        held = [resources(worker.pid)["memory"] for worker in self.crews[release].ready_workers]
+        return sum(held) if held and None not in held else None
+
     async def refresh_counters(self) -> None:
         """Have every worker that is not hung say its counters anew, and wait a moment for the answers. Those who ask at once share an
         asking that began after they came."""

@@ -274,7 +274,7 @@ class Supervisor:
             **({} if self._log_process is None else {"log_writer": self._log_process.status}),
             "boot_id": self.boot_id,
             "uptime_seconds": round(time.monotonic() - self._since, 3),
-            "releases": {release: self._fleet.muster(release) for release in self._fleet.crews},
+            "releases": {release: {**self._fleet.muster(release), "memory": self._fleet.memory(release)} for release in self._fleet.crews},
         }
 
     def _totals(self) -> dict[str, Any]:
