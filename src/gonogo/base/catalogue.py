@@ -123,6 +123,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "failures_in_a_row": "gonogo.monitor.signals.failures_in_a_row:FailuresInARow",
         "health": "gonogo.monitor.signals.health:Health",
         "ks": "gonogo.monitor.signals.ks:Ks",
+        "label_coverage": "gonogo.monitor.signals.label_coverage:LabelCoverage",
         "latency": "gonogo.monitor.signals.latency:Latency",
         "latency_drift": "gonogo.monitor.signals.latency_drift:LatencyDrift",
         "latency_spike": "gonogo.monitor.signals.latency_spike:LatencySpike",

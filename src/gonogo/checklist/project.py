@@ -113,10 +113,22 @@ class RolloutDeclaration:
 
 
 @dataclass(frozen=True)
+class LabelsDeclaration:
+    """How labels come. The predictions of an hour are judged from `mature_after` seconds after it began on, when at least the share
+    `least_coverage` of them has a label. `expected`: they are declared to come, so that none is something to tell."""
+
+    mature_after: float = 86_400.0
+    least_coverage: float = 0.5
+    expected: bool = False
+
+
+@dataclass(frozen=True)
 class MonitorDeclaration:
-    """Who is told. `changes` is what the project has otherwise than its pack, as written: rules and escalation (see `rules.py`)."""
+    """Who is told, and how labels come. `changes` is what the project has otherwise than its pack, as written: rules and escalation (see
+    `rules.py`)."""
 
     channels: tuple[ChannelDeclaration, ...] = (ChannelDeclaration("file", "file"),)
+    labels: LabelsDeclaration = LabelsDeclaration()
     changes: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -367,7 +379,12 @@ class _Reader:
     def monitor(self) -> MonitorDeclaration:
         section = self.data.get("monitor", {})
         channels = read_channels(self.source, ("monitor", "channels"), section.get("channels", ("file",)), self.root)
-        return MonitorDeclaration(channels, {key: section[key] for key in ("rules", "escalation") if key in section})
+        labels = section.get("labels", {})
+        return MonitorDeclaration(
+            channels,
+            LabelsDeclaration(duration(labels.get("mature_after", "24 h")), float(labels.get("least_coverage", 0.5)), "labels" in section),
+            {key: section[key] for key in ("rules", "escalation") if key in section},
+        )
 
     def override(self, item: str, entry: Mapping[str, Any]) -> ItemOverride:
         if "applies" in entry and "reason" not in entry:

@@ -322,6 +322,18 @@ def _monitor() -> dict[str, Any]:
                 "description": "alarms beside those of the pack; one of the pack's names changes that alarm, or leaves it out",
             },
             "escalation": ESCALATION,
+            "labels": _object(
+                "how labels come: with this section, that none comes is something to tell",
+                {
+                    "mature_after": {
+                        **DURATION,
+                        "description": "when the predictions of an hour are judged, counted from the beginning of that hour",
+                        "default": "24 h",
+                        "examples": ["24 h"],
+                    },
+                    "least_coverage": _number("share of the predictions of the time that must have a label", 0.5, minimum=0, maximum=1),
+                },
+            ),
         },
     )
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol
 
 from gonogo.monitor.counts import Counts
 from gonogo.monitor.windows import Window
+from gonogo.service.labels.store import LabelCounts
 from gonogo.stats.intervals import wilson
 
 #: release → the baseline document sealed in it, and beside it, where they are known, `latency` (the load test's histogram) and `sealed_at`
@@ -48,17 +49,57 @@ class NoPast:
         return Usual(Counts(), "nothing is remembered")
 
 
+class Labels(Protocol):
+    """What became of predictions (`monitor/labels.py`).
+
+    A cohort, the predictions of one hour, is judged from `mature_after_seconds` after its hour began, and where at least the share
+    `least_coverage` of its rows has a label. `expected`: labels are declared to come, or some have come.
+    """
+
+    @property
+    def mature_after_seconds(self) -> float: ...
+
+    @property
+    def least_coverage(self) -> float: ...
+
+    @property
+    def expected(self) -> bool: ...
+
+    def slices(self, release: str) -> tuple[str, ...]:
+        """The names of the declared slices that rows of the release were in."""
+
+    def counts(self, release: str, since: float, until: float, part: str = "") -> LabelCounts | None:
+        """Of predictions made in the hours that begin from `since` to before `until` (seconds since 1970), of one slice where `part` names
+        it; None for a release that has predicted nothing that a label could be of. Raises StorageError."""
+
+
+class NoLabels:
+    """Nothing is known of what became of predictions."""
+
+    mature_after_seconds = 0.0
+    least_coverage = 0.0
+    expected = False
+
+    def slices(self, release: str) -> tuple[str, ...]:
+        return ()
+
+    def counts(self, release: str, since: float, until: float, part: str = "") -> LabelCounts | None:
+        return None
+
+
 @dataclass(frozen=True)
 class Sight:
     """All that a signal may look at: the counts of a window, the baselines of the releases, what the service said of itself at the last
-    look that it answered (the control API's `/observe`), the time, and what is remembered. While the service does not answer, no release
-    is in service."""
+    look that it answered (the control API's `/observe`), the time, what is remembered, and what became of predictions. While the service
+    does not answer, no release is in service. `asked_seconds` is the length of window that was asked for; 0: the signal's own."""
 
     window: Window
     baselines: Baselines
     service: Mapping[str, Any]
     now: datetime
     past: Past = field(default_factory=NoPast)
+    labels: Labels = field(default_factory=NoLabels)
+    asked_seconds: float = 0.0
 
 
 @dataclass(frozen=True)

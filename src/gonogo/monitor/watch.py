@@ -177,7 +177,7 @@ class Watch:
         now, past, labels = self._clock.now(), self._history or NoPast(), self._look_at_labels(problems)
 
         def sight(seconds: float) -> Sight:
-            return Sight(self._windows.window(seconds), self._baselines, self._service, now, past)
+            return Sight(self._windows.window(seconds), self._baselines, self._service, now, past, labels, seconds)
 
         return measure(self._signals, self._rules, sight, problems)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gonogo.base.files import storage
 from gonogo.base.table import literal
@@ -21,6 +21,9 @@ from gonogo.errors import DataError, NotFoundError
 from gonogo.operations.workspace import Workspace
 from gonogo.service.labels.desk import LABELS
 from gonogo.service.labels.store import Label, LabelStore
+
+if TYPE_CHECKING:
+    from gonogo.monitor.labels import LabelReader
 
 BATCH = 5000
 BROKEN_SHOWN = 1000  #: lines that are kept with their reasons; all are counted
@@ -46,12 +49,25 @@ class FeedbackDone:
             self.broken.append((line, why))
 
 
+def labels_path(workspace: Workspace) -> Path:
+    """Where the predictions and labels of this system are kept, if they are."""
+    return Path(workspace.service) / "log" / LABELS
+
+
+def label_reader(workspace: Workspace) -> LabelReader:
+    """What became of predictions, judged as the project declares."""
+    from gonogo.monitor.labels import LabelReader
+
+    declared = workspace.project.monitor.labels
+    return LabelReader(labels_path(workspace), declared.mature_after, declared.least_coverage, expected=declared.expected)
+
+
 def feedback(workspace: Workspace, path: Path, seen: Callable[[int], None] = lambda lines: None) -> FeedbackDone:
     """Take the labels of a file; `seen` is told how many lines are done.
 
     Raises NotFoundError when this store keeps no predictions, DataError for a file that cannot be read at all, StorageError.
     """
-    database = workspace.service / "log" / LABELS
+    database = labels_path(workspace)
     if not database.is_file():
         raise NotFoundError(
             "no predictions are kept that a label could be of.", hint="Add `prediction_log: {}` to gonogo.yaml and serve."

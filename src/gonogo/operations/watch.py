@@ -13,6 +13,7 @@ from gonogo import settings
 from gonogo.base import catalogue
 from gonogo.errors import GonogoError
 from gonogo.operations.channels import channels_of
+from gonogo.operations.feedback import label_reader
 from gonogo.operations.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def watch(workspace: Workspace) -> Watch:
         ladder=[Rung(step.after_seconds, step.to) for step in policy.escalation],
         repeat_seconds=policy.repeat_seconds,
         history=lambda: History(workspace.path / "history.db", workspace.clock),
+        labels=label_reader(workspace).look,
     )
 
 

@@ -248,6 +248,16 @@ class LabelStore:
                 confusion[predicted, actual] = count
         return LabelCounts(int(rows), int(confusion.sum()), table, confusion, classes)
 
+    def labelled(self) -> bool:
+        """Whether any prediction has a label, or had one."""
+        with database_errors(self.path):
+            return self._connection.execute("SELECT 1 FROM confused LIMIT 1").fetchone() is not None
+
+    def version(self) -> int:
+        """Another number as soon as another process, or another store of this one, has changed the file."""
+        with database_errors(self.path):
+            return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+
     def waiting(self) -> int:
         """Labels whose predictions are not known."""
         with database_errors(self.path):
