@@ -1,7 +1,8 @@
 """Every row of the sources' requirements is mapped to what meets it, and what it is mapped to exists.
 
 docs/requirement-rows.tsv names the 667 rows with the capability of each; docs/traceability.tsv says, row by row, where it is met: by
-items of packs (`pack/item`), by a feature, named by tests that show it, or by an issue that is still to come.
+items of packs (`pack/item`), by alarm rules of packs (`pack/alarms/rule`), by runbooks (`runbooks/page`), by a feature, named by tests
+that show it, or by an issue that is still to come. Several places may meet a row; its kind is that of the first.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from typing import NamedTuple
 import pytest
 
 from gonogo.checklist.load import bundled_packs
+from gonogo.checklist.rules import RUNBOOKS
 
 ROOT = Path(__file__).parent.parent
 SOURCES = {"S0": 252, "S1": 131, "S2": 73, "S3": 127, "S4": 84}
@@ -58,6 +60,11 @@ def rows_of_items() -> dict[str, tuple[str, ...]]:
 
 
 @cache
+def rows_of_rules() -> dict[str, tuple[str, ...]]:
+    return {f"{pack.name}/alarms/{rule.name}": rule.rows for pack in bundled_packs() for rule in pack.monitor.rules}
+
+
+@cache
 def names_of_tests(path: str) -> frozenset[str]:
     """The names of the tests that pytest would collect from a file."""
     if not (ROOT / path).is_file() or not Path(path).name.startswith("test_"):
@@ -72,13 +79,30 @@ def wrong_with(line: Line, items: Mapping[str, tuple[str, ...]]) -> str:
     """What is wrong with a line of the table; empty when nothing is."""
     if line.kind == "planned":
         return "" if PLANNED.fullmatch(line.where) else f"{line.row}: {line.where!r} names no issue that is to come"
-    for place in line.where.split(" "):
-        if line.kind == "item" and line.row not in items.get(place, ()):
-            return f"{line.row}: {place!r} is no item, or does not name the row"
+    wrong = [said for place in line.where.split(" ") if (said := wrong_place(line.row, place, {**items, **rows_of_rules()}))]
+    if wrong:
+        return f"{line.row}: {wrong[0]}"
+    kind = kind_of(line.where.split(" ")[0])
+    return "" if line.kind == kind else f"{line.row}: {line.kind!r} is not {kind}"
+
+
+def wrong_place(row: str, place: str, rows: Mapping[str, tuple[str, ...]]) -> str:
+    """What is wrong with one place of a row. `rows` are those that items and rules name."""
+    kind = kind_of(place)
+    if kind == "feature":
         path, _, name = place.partition("::")
-        if line.kind == "feature" and name not in names_of_tests(path):
-            return f"{line.row}: no test {place!r}"
-    return "" if line.kind in ("item", "feature") else f"{line.row}: {line.kind!r} is neither item, feature nor planned"
+        return "" if name in names_of_tests(path) else f"no test {place!r}"
+    if kind == "runbook":
+        return "" if (RUNBOOKS.parent / f"{place}.md").is_file() else f"no page {place!r}"
+    return "" if row in rows.get(place, ()) else f"{place!r} is no {kind}, or does not name the row"
+
+
+def kind_of(place: str) -> str:
+    if place.startswith("tests/"):
+        return "feature"
+    if place.startswith("runbooks/"):
+        return "runbook"
+    return "rule" if "/alarms/" in place else "item"
 
 
 def is_due(row: str, capability: str) -> bool:
@@ -103,9 +127,10 @@ def test_what_the_gate_is_for_is_not_planned() -> None:
     assert [line.row for line in traced() if line.kind == "planned" and is_due(line.row, capabilities()[line.row])] == []
 
 
-def test_every_row_that_an_item_names_is_mapped_to_that_item() -> None:
-    named = {(row, item) for item, rows in rows_of_items().items() for row in rows}
-    mapped = {(line.row, item) for line in traced() if line.kind == "item" for item in line.where.split(" ")}
+@pytest.mark.parametrize("rows_of", [rows_of_items, rows_of_rules], ids=["item", "rule"])
+def test_every_row_that_an_item_or_a_rule_names_is_mapped_to_it(rows_of: Callable[[], dict[str, tuple[str, ...]]]) -> None:
+    named = {(row, place) for place, rows in rows_of().items() for row in rows}
+    mapped = {(line.row, place) for line in traced() for place in line.where.split(" ")}
     assert named - mapped == set()
     assert {row for row, _ in named} <= set(capabilities())
 
@@ -122,8 +147,11 @@ def test_every_row_that_an_item_names_is_mapped_to_that_item() -> None:
         Line("S0-1.1a", "planned", "issue 2: the spine", ""),
         Line("S0-1.1a", "done", "trust me", ""),
         Line("S0-1.1a", "item", "", ""),
+        Line("S0-1.1a", "rule", "tabular-service/alarms/drift", ""),
+        Line("S3-6b", "item", "tabular-service/alarms/drift", ""),
+        Line("S0-1.1a", "runbook", "runbooks/no-such-page", ""),
     ],
     ids=lambda line: f"{line.kind} {line.where}",
 )
 def test_a_line_that_leads_nowhere_is_found(line: Line) -> None:
-    assert wrong_with(line, {"sequence-model/approved": ("S0-Fd",)}).startswith("S0-1.1a: ")
+    assert wrong_with(line, {"sequence-model/approved": ("S0-Fd",)}).startswith(f"{line.row}: ")
