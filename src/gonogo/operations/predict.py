@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from gonogo.base.table import READERS, TableFiles
-from gonogo.errors import DataError, UsageError
+from gonogo.errors import DataError, UnreachableError, UsageError
 from gonogo.model.encode import RowErrors, encode_rows
 from gonogo.model.predict import labels, scores
 from gonogo.model.rows import request_value
-from gonogo.model.schema import Schema
+from gonogo.model.schema import Feature, Schema
 from gonogo.operations.verify import verify_reference
 from gonogo.operations.workspace import Workspace
 from gonogo.service.answering.loading import served_bundle
@@ -60,8 +60,11 @@ def predict(
     return Predicted(done, refused)
 
 
-def release_predictor(workspace: Workspace, reference: str) -> tuple[Schema, Predictor]:
-    """A verified release's model in this process. Raises what verifying and loading raise."""
+def release_predictor(workspace: Workspace, reference: str) -> tuple[Sequence[Feature], Predictor]:
+    """The features and the model of a verified release, in this process. Raises what verifying and loading raise, and UsageError for the
+    name of a file in the reference's place."""
+    if "@" not in reference and Path(reference).suffix:
+        raise UsageError(f"{reference!r} is neither a release nor a service's address.", hint=f"gonogo predict SYSTEM@VERSION {reference}")
     verified = verify_reference(workspace, reference)
     release = f"{verified.system}@{verified.version}"
     served = served_bundle(release, verified.bundle, {"version": str(verified.version)})
@@ -72,7 +75,15 @@ def release_predictor(workspace: Workspace, reference: str) -> tuple[Schema, Pre
         names = labels(schema, values)
         return [_answer(schema, name, row) for name, row in zip(names, values.tolist(), strict=True)]
 
-    return schema, row_by_row(ask, RowErrors)
+    return schema.features, row_by_row(ask, RowErrors)
+
+
+def told_features(info: Mapping[str, Any]) -> Sequence[Feature]:
+    """The features that a service names in its `/model_info`. Raises UnreachableError when it names none."""
+    try:
+        return [Feature(str(one["name"]), one["type"], bool(one["nullable"]), "", 0) for one in info["features"]]
+    except (KeyError, TypeError) as error:
+        raise UnreachableError("the service does not say which features its model has.", hint="Is this a gonogo service?") from error
 
 
 def row_by_row(ask: Predictor, refusal: type[Exception]) -> Predictor:
@@ -114,20 +125,16 @@ def read_lines(stream: IO[str]) -> Iterator[list[Row | str]]:
         yield batch
 
 
-def read_file(path: Path, schema: Schema | None) -> Iterator[Sequence[Row | str]]:
-    """The rows of a .jsonl, .csv or .parquet file. A table is asked for the schema's features. Raises DataError, UsageError."""
+def read_file(path: Path, features: Callable[[], Sequence[Feature]]) -> Iterator[Sequence[Row | str]]:
+    """The rows of a .jsonl, .csv or .parquet file. A table is asked for the model's features, which are asked for then. Raises DataError."""
     if path.suffix.lower() not in READERS:
         with path.open(encoding="utf-8") as stream:
             yield from read_lines(stream)
         return
-    if schema is None:
-        raise UsageError(f"{path} is a table, and only a release says which columns are features.", hint="Send JSON lines to a service.")
+    known = features()
     with TableFiles(rows=path) as tables:
-        for part in tables.batches("rows", schema.feature_names, BATCH):
-            yield [
-                {feature.name: request_value(feature, value) for feature, value in zip(schema.features, values, strict=True)}
-                for values in part
-            ]
+        for part in tables.batches("rows", [feature.name for feature in known], BATCH):
+            yield [{feature.name: request_value(feature, value) for feature, value in zip(known, values, strict=True)} for values in part]
 
 
 def _row(line: str, number: int) -> Row | str:

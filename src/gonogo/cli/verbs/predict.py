@@ -8,11 +8,14 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from gonogo.cli.door import JSON, PROJECT, redraw, show_json, verb
+
+if TYPE_CHECKING:
+    from gonogo.model.schema import Feature
 
 
 @click.command("predict", epilog="Example: gonogo predict credit-risk@production rows.parquet --out predictions.jsonl")
@@ -47,11 +50,10 @@ def command(target: str, source: Path, out: Path | None, project: Path, as_json:
 
 def _open(stack: ExitStack, target: str, source: Path, project: Path) -> tuple[Any, Iterator[Any]]:
     from gonogo.errors import DataError
-    from gonogo.operations.predict import read_file, read_lines, release_predictor, row_by_row
+    from gonogo.operations.predict import read_file, read_lines, release_predictor, row_by_row, told_features
 
     if str(source) != "-" and not source.is_file():
         raise DataError(f"there is no file {source}.")
-    schema = None
     if "://" in target:
         from gonogo.http.client import Client, RequestRefusedError
 
@@ -61,11 +63,19 @@ def _open(stack: ExitStack, target: str, source: Path, project: Path) -> tuple[A
             return [{**vars(one)} for one in client.predict(rows)]
 
         predictor = row_by_row(ask, RequestRefusedError)
+
+        def features() -> Sequence[Feature]:
+            return told_features(client.model_info())
+
     else:
         from gonogo.operations.workspace import Workspace
 
-        schema, predictor = release_predictor(Workspace.open(project), target)
-    return predictor, read_lines(sys.stdin) if str(source) == "-" else read_file(source, schema)
+        known, predictor = release_predictor(Workspace.open(project), target)
+
+        def features() -> Sequence[Feature]:
+            return known
+
+    return predictor, read_lines(sys.stdin) if str(source) == "-" else read_file(source, features)
 
 
 @contextmanager
