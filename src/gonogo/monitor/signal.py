@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
 
@@ -123,8 +123,8 @@ class Reading:
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        numbers = {name: _finite(value) for name, value in asdict(self).items() if name in ("value", "low", "high", "p_value")}
-        return {**asdict(self), "labels": dict(self.labels), "details": dict(self.details), **numbers}
+        numbers = {name: _finite(getattr(self, name)) for name in ("value", "low", "high", "p_value")}
+        return {**vars(self), "labels": dict(self.labels), "details": dict(self.details), **numbers}
 
 
 class Signal(Protocol):

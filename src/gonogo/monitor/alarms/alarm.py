@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from gonogo.monitor.alarms.machine import AlarmState
@@ -53,7 +53,7 @@ class Alarm:
         return key_of(self.rule, {"release": self.release} if self.release else {})
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "labels": dict(self.labels), "state": self.state.to_json()}
+        return {**vars(self), "labels": dict(self.labels), "state": self.state.to_json(), "told": dict(vars(self.told))}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Alarm:

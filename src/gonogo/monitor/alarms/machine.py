@@ -18,7 +18,7 @@ Rules it keeps:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any
 
@@ -51,7 +51,7 @@ class AlarmState:
         return (self.before if self.phase is Phase.UNKNOWN else self.phase) in RINGING
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "phase": str(self.phase), "before": str(self.before)}
+        return {**vars(self), "phase": str(self.phase), "before": str(self.before)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> AlarmState:
