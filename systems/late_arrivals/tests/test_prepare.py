@@ -8,6 +8,7 @@ import pytest
 
 import prepare
 from features import FEATURES, TARGET, TIME
+from prepare import ON_THE_WAY
 
 
 def test_a_flight_gets_the_weather_of_its_airport_and_hour(airport):
@@ -16,7 +17,8 @@ def test_a_flight_gets_the_weather_of_its_airport_and_hour(airport):
     airport.weather(temp=39.0)
     (row,) = airport.rows()
     assert row["temp"] == 39.0
-    assert list(row) == [TIME, *FEATURES, TARGET]
+    assert list(row) == [TIME, *FEATURES, TARGET, *ON_THE_WAY]
+    assert (row["left_gate"], row["minutes_to_gate"]) == (datetime(2013, 3, 5, 6, 5), 115)
     assert row["scheduled"] == datetime(2013, 3, 5, 6, 0)
 
 
