@@ -19,6 +19,7 @@ import math
 import threading
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,19 @@ CREATE TABLE IF NOT EXISTS bucket(
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS cursor(id INTEGER PRIMARY KEY CHECK (id = 1), revision INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
 """
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """What was counted from `start` (seconds since 1970) for `length` seconds."""
+
+    start: int
+    length: int
+    counts: Counts
+
+    @property
+    def end(self) -> int:
+        return self.start + self.length
 
 
 class History:
@@ -167,6 +181,28 @@ class History:
             at = low + _floor(max(0, start - low), every)
             found[at] = found.get(at, Counts()).plus(counts)
         return [(datetime.fromtimestamp(at, UTC), counts) for at, counts in sorted(found.items())]
+
+    def buckets(self, release: str, since: float, until: float) -> list[Bucket]:
+        """All that end after `since` and by `until`, oldest first: every time is in one bucket, of the finest ring that still holds it."""
+        found: list[Bucket] = []
+        begin = until
+        for ring, coarser in ((MINUTE, HOUR), (HOUR, DAY), (DAY, 0)):
+            end, begin = begin, min(until, max(since, self._holds_from(ring, coarser))) if coarser else since
+            rows = self._rows(ring, release, math.floor(begin) - ring + 1 if begin == since else math.ceil(begin), math.floor(end) - ring)
+            found = [*(Bucket(start, ring, counts) for start, counts in rows), *found]
+            if begin <= since:
+                break
+        return found
+
+    def _holds_from(self, ring: int, coarser: int) -> float:
+        """The first bucket of the coarser ring of which this one still has everything; infinity when it has nothing."""
+        with self._mutex, database_errors(self.path):
+            first, kept = self._connection.execute(
+                "SELECT min(start), count(DISTINCT start) FROM bucket WHERE ring = ?", (ring,)
+            ).fetchone()
+        if first is None:
+            return math.inf
+        return float(_floor(first + coarser - 1, coarser) if kept >= KEPT[ring] else _floor(first, coarser))
 
     def releases(self) -> list[str]:
         """Every release that is remembered."""
