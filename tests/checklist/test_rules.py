@@ -82,6 +82,15 @@ def test_a_project_adds_changes_and_leaves_out_rules_and_all_of_it_is_visible(wr
     }
 
 
+def test_a_project_excepts_what_is_different_every_day(write_project: Write) -> None:
+    found = policy(write_project("monitor:\n  rules:\n    - {name: drift, except: {feature: [weekday, season]}}\n"))
+    drift = found.rule("drift")
+    assert drift is not None
+    assert drift.excepted == {"feature": ("weekday", "season")}
+    assert "psi except feature weekday, season above 0.2" in drift.words
+    assert list(found.overrides) == ["drift"]
+
+
 def test_an_override_that_says_the_same_is_no_override(write_project: Write) -> None:
     assert policy(write_project("monitor:\n  rules:\n    - {name: drift, above: 0.2}\n")).overrides == {}
 

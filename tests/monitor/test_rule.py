@@ -46,6 +46,13 @@ def test_a_rule_looks_at_what_is_meant_to_be_judged_unless_it_names_labels() -> 
     assert not Rule("e", "error_rate", 1, 1).concerns(shown)
 
 
+def test_a_rule_does_not_look_at_what_it_excepts() -> None:
+    rule = Rule("drift", "psi", 1, 1, excepted={"feature": ("weekday", "season")})
+    assert rule.concerns(Reading("psi", {"feature": "distance"}, 2.0, 10))
+    assert rule.concerns(Reading("psi", {}, 2.0, 10))
+    assert not rule.concerns(Reading("psi", {"feature": "season"}, 2.0, 10))
+
+
 @pytest.mark.parametrize("wrong", [{"clear": 0.3}, {"above": float("nan")}, {"for_seconds": -1.0}, {"min_n": 0}])
 def test_a_rule_that_makes_no_sense_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(UsageError, match="the rule 'drift'"):

@@ -283,6 +283,13 @@ RULE: dict[str, Any] = _object(
             "additionalProperties": {"type": "string", "minLength": 1},
             "examples": ["{quantile: p99}"],
         },
+        "except": {
+            "type": "object",
+            "description": "nothing that carries one of these: a column of the calendar is another every day",
+            "properties": {},
+            "additionalProperties": {"type": "array", "items": {"type": "string", "minLength": 1}},
+            "examples": ["{feature: [weekday]}"],
+        },
         "runbook": _text("the page that says what to do: of the pack's `runbooks/`, or one of ours", examples=["latency"]),
         "rows": {"type": "array", "items": _text("a requirement"), "description": "the requirements it meets", "examples": ["[S3-5.2e]"]},
         "leave_out": _text("leaves an alarm of the pack out; says why", examples=["the labels never come"]),

@@ -41,6 +41,7 @@ class RuleDeclaration:
     level: Literal["critical", "warning", "info"] = "critical"
     window_seconds: float | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    excepted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     runbook: str = ""
     rows: tuple[str, ...] = ()
 
@@ -48,6 +49,7 @@ class RuleDeclaration:
     def words(self) -> str:
         """What decides when it rings and whom it wakes, in one line."""
         of = "".join(f" {name} {value}" for name, value in self.labels.items())
+        of += "".join(f" except {name} {', '.join(values)}" for name, values in self.excepted.items())
         lasting = f"{self.times} times" if self.times else f"for {self.for_seconds:g} s"
         window = f" over {self.window_seconds:g} s" if self.window_seconds else ""
         return f"{self.level}: {self.signal}{of} above {self.above:g}{window} {lasting}, over at {self.clear:g}, from {self.min_n} samples"
@@ -138,6 +140,7 @@ def _rule(source: YamlSource, at: Path_, entry: Mapping[str, Any], base: RuleDec
     said |= {f"{key}_seconds": duration(entry[key]) for key in ("for", "window") if key in entry}
     said |= {"times": 0} if "for" in entry else {}
     said |= {"labels": dict(entry["labels"])} if "labels" in entry else {}
+    said |= {"excepted": {label: tuple(values) for label, values in entry["except"].items()}} if "except" in entry else {}
     said |= {"rows": tuple(entry["rows"])} if "rows" in entry else {}
     rule = replace(base, **said) if base else RuleDeclaration(**{"name": name, "clear": said["above"], **said})
     if rule.clear > rule.above:

@@ -27,7 +27,7 @@ class Rule:
 
     With `times`, so many valid windows in a row, which do not overlap, stand in the place of both durations. Fewer than `min_n` samples
     are UNKNOWN. Where the signal gives the chance of such a value without cause, it must be under `p_value` as well. `labels` narrows the
-    rule to readings that carry them. `window_seconds` None is the signal's own window. `level` says whom it wakes, `runbook` where to read
+    rule to readings that carry them, `excepted` to those that carry none of these. `window_seconds` None is the signal's own window. `level` says whom it wakes, `runbook` where to read
     on, `rows` which requirements it meets.
     """
 
@@ -43,6 +43,7 @@ class Rule:
     clear_seconds: float | None = None
     p_value: float = 1e-3
     labels: Mapping[str, str] = field(default_factory=dict)
+    excepted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     runbook: str = ""
     rows: tuple[str, ...] = ()
 
@@ -72,7 +73,8 @@ class Rule:
     def concerns(self, reading: Reading) -> bool:
         chosen = reading.judged or bool(self.labels)
         same = reading.signal == self.signal and self.window_seconds in (None, reading.window_seconds)
-        return same and chosen and all(reading.labels.get(key) == value for key, value in self.labels.items())
+        meant = all(reading.labels.get(key) == value for key, value in self.labels.items())
+        return same and chosen and meant and not any(reading.labels.get(key) in values for key, values in self.excepted.items())
 
     def judge(self, reading: Reading | None) -> Condition:
         """Pure. A reading that is not there is UNKNOWN."""
