@@ -26,7 +26,9 @@ from victim import Victim, make_approved
 
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEM = ROOT / "systems" / "late_arrivals"
-LEFT_OUT = shutil.ignore_patterns("data", "models", "late_30", ".gonogo", "__pycache__", "keys", "demo.py", ".pytest_cache", ".ruff_cache")
+LEFT_OUT = shutil.ignore_patterns(
+    "data", "models", "late_30", ".gonogo", "__pycache__", "keys", "demo.py", "replay*", ".pytest_cache", ".ruff_cache"
+)
 
 
 @dataclass

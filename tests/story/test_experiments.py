@@ -35,6 +35,11 @@ def test_an_experiment_splits_by_caller_copies_for_a_shadow_and_leaves_productio
     assert {release for releases in answers.values() for release in releases} == {OLD, NEW}
     assert sum(arm["n"] for arm in stocked.json("experiment", "show")["arms"]) == 60
 
+    refused = stocked.gonogo("rollout", "start", NEW, expect=1).stderr
+    assert "an experiment shares the traffic (late-arrivals@1.0.0 50 %, late-arrivals@1.1.0 50 %)" in refused
+    assert "gonogo experiment end" in refused
+    assert stocked.gonogo("rollout", "status").stdout == "There has been no rollout.\n"
+
     grown = stocked.json("experiment", "split", NEW, "--share", "80", "--sticky", "x-user-id")
     assert grown["sticky"] == "x-user-id"
     assert all(ask(service, a_row, x_user_id=f"user {user}") == NEW for user, releases in answers.items() if NEW in releases)

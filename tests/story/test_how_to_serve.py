@@ -65,6 +65,11 @@ def test_how_to_serve_works_as_it_is_written(small) -> None:
     rows = [[row["score"] for row in json.loads(text)["predictions"]] for text in answers.values()]
     assert rows[1] == rows[2] == [rows[0][0], rows[1][1]]
     assert len((small.folder / "predictions.jsonl").read_text().splitlines()) == 120
+    by_release, by_service = (
+        [json.loads(line)["score"] for line in (small.folder / name).read_text().splitlines()]
+        for name in ("predictions.jsonl", "again.jsonl")
+    )
+    assert max(abs(a - b) for a, b in zip(by_release, by_service, strict=True)) < 1e-6
     named = next(text for command, text in said.items() if "x-gonogo-version" in command)
     assert json.loads(named)["release"] == "small@1.1.0"
     page = (small.folder / "load.html").read_text()
