@@ -2,43 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
 
+from gonogo.base.catalogue import load
 from gonogo.checklist.rules import RuleDeclaration
-from gonogo.reports.tools.promql import Series, Writer, matchers
+from gonogo.reports.tools.promql import Series, Writer, job, matchers
 
-EVERY = "15s"  #: how often Prometheus looks
-RULES, CONFIGURATION = "gonogo-rules.yml", "prometheus.yml"
+RECORDS, ALERTS, CONFIGURATION = "gonogo-records.yml", "gonogo-alerts.yml", "prometheus.yml"
 IN_SERVICE = "gonogo:in_service"
+NOT_SCRAPED = "not-scraped"  #: the alert of being blind
+LONG_SECONDS, LONG_EVERY = 3600.0, 60  #: longer windows are summed up no more often than this, in seconds
+
+#: What is recorded whatever the rules are, so that there is something to look at: signal, labels.
+ALWAYS: tuple[tuple[str, Mapping[str, str]], ...] = (
+    ("health", {}),
+    ("unreachable", {}),
+    *(("latency", {"quantile": quantile}) for quantile in ("p50", "p95", "p99")),
+    *((signal, {}) for signal in ("error_rate", "client_error_share", "server_error_share", "psi", "score_mean_shift", "memory")),
+)
 
 
-def rules_file(system: str, rules: Sequence[RuleDeclaration]) -> str:
-    """Recording and alert rules; signals that PromQL cannot say are named at the top."""
-    writer = Writer(system)
-    found = [(rule, series) for rule in rules if (series := writer.series(rule)) is not None]
-    left = sorted({rule.signal for rule in rules} - {rule.signal for rule, _ in found})
+def window_of(rule: RuleDeclaration) -> float:
+    """Seconds: the rule's, or its signal's own."""
+    return rule.window_seconds or float(load("signals", rule.signal).window_seconds)
+
+
+def sayable(writer: Writer, rules: Sequence[RuleDeclaration]) -> tuple[list[tuple[RuleDeclaration, Series]], list[str]]:
+    """The rules that PromQL can say, and the names of the others."""
+    pairs = [(rule, writer.series(rule.signal, window_of(rule), rule.labels)) for rule in rules]
+    return [(rule, series) for rule, series in pairs if series is not None], [rule.name for rule, series in pairs if series is None]
+
+
+def always(writer: Writer) -> list[tuple[str, float, Series]]:
+    """Signal, window and series of what is recorded without a rule."""
+    windows = {signal: float(load("signals", signal).window_seconds) for signal, _ in ALWAYS}
+    found = [(signal, windows[signal], writer.series(signal, windows[signal], labels)) for signal, labels in ALWAYS]
+    return [(signal, window, series) for signal, window, series in found if series is not None]
+
+
+def records_file(system: str, rules: Sequence[RuleDeclaration], every: int) -> str:
+    """Recording rules of every signal that a rule or a panel needs."""
+    writer = Writer(system, every)
     records: dict[str, str] = {IN_SERVICE: f"max by (release) ({writer.told('gonogo_route_weight')}) > 0"}
-    for _, series in found:
+    for series in (*(series for _, _, series in always(writer)), *(series for _, series in sayable(writer, rules)[0])):
         records |= series.records
-    groups = [
+    return head("prometheus", system) + as_yaml({"groups": _record_groups(writer, records)})
+
+
+def alerts_file(system: str, rules: Sequence[RuleDeclaration], every: int) -> str:
+    """Alert rules; alarms that PromQL cannot say are named at the top, so that nobody believes them watched here."""
+    writer = Writer(system, every)
+    found, left = sayable(writer, rules)
+    alerts = [not_scraped(writer), *(alert(writer, rule, series) for rule, series in found)]
+    group = {"name": f"gonogo-{system}-alerts", "interval": f"{every}s", "rules": alerts}
+    return head("prometheus", system, left) + as_yaml({"groups": [group]})
+
+
+def _record_groups(writer: Writer, records: Mapping[str, str]) -> list[dict[str, Any]]:
+    """One for each window; the records of one are told by their suffix, and stay in their order."""
+    groups: dict[int, list[dict[str, Any]]] = {}
+    for name, expression in records.items():
+        window = name.rpartition(":")[2].removesuffix("s")
+        place = int(window) if window.isdigit() else 0
+        groups.setdefault(place, []).append({"record": name, "expr": expression, "labels": {"system": writer.system}})
+    return [
         {
-            "name": f"gonogo-{system}-records",
-            "interval": EVERY,
-            "rules": [{"record": name, "expr": expression, "labels": {"system": system}} for name, expression in records.items()],
-        },
-        {"name": f"gonogo-{system}-alerts", "interval": EVERY, "rules": [alert(writer, rule, series) for rule, series in found]},
+            "name": f"gonogo-{writer.system}-{f'{window}s' if window else 'now'}",
+            "interval": f"{max(writer.every, LONG_EVERY) if window > LONG_SECONDS else writer.every}s",
+            "rules": groups[window],
+        }
+        for window in sorted(groups)
     ]
-    return head(system, left) + as_yaml({"groups": groups})
 
 
 def alert(writer: Writer, rule: RuleDeclaration, series: Series) -> dict[str, Any]:
     """Rings above `above` when there are samples enough and it is beyond chance; while it rings, until it is at or below `clear`."""
     on = f"on ({', '.join(series.by)})"
-    chosen = {name: value for name, value in rule.labels.items() if name in series.by}
-    value = writer.recorded(series.value, **chosen)
+    value = writer.recorded(series.value, {name: value for name, value in rule.labels.items() if name in series.by})
     rings = f"({value} > {rule.above!r}) and {on} ({writer.recorded(series.n)} >= {rule.min_n})"
     rings += f" and {on} ({writer.recorded(series.sure)} == 1)" if series.sure else ""
     before = "ALERTS" + matchers({"alertname": rule.name, "alertstate": "firing", "system": writer.system})
@@ -50,48 +93,52 @@ def alert(writer: Writer, rule: RuleDeclaration, series: Series) -> dict[str, An
         "expr": expression,
         "for": duration(lasts(rule)),
         "keep_firing_for": duration(lasts(rule)),
-        "labels": {"severity": rule.level, "signal": rule.signal, **rule.labels},
-        "annotations": said_of(rule),
+        "labels": {"severity": rule.level, "signal": rule.signal, **series.labels},
+        "annotations": {"summary": summary(rule, series), "runbook": f"gonogo alarms explain {rule.name}"},
     }
 
 
-def said_of(rule: RuleDeclaration) -> dict[str, str]:
-    said = {
-        "summary": f"{rule.name} ({{{{ $labels.release }}}} {{{{ $labels.feature }}}}): {rule.signal} is above {rule.above:g}",
-        "value": '{{ $value | printf "%.4g" }}',
+def summary(rule: RuleDeclaration, series: Series) -> str:
+    """With Prometheus' templates for what tells the readings apart."""
+    of = " ".join(["{{ $labels.system }}", *(f"{{{{ $labels.{name} }}}}" for name in series.by), *series.labels.values()])
+    return f"{rule.name} ({of}): {rule.signal} is above {rule.above:g}"
+
+
+def not_scraped(writer: Writer) -> dict[str, Any]:
+    """Whoever is not asked at all cannot be unreachable: `up` is not 0 then, it is not there."""
+    return {
+        "alert": NOT_SCRAPED,
+        "expr": f"absent({writer.told('up')})",
+        "for": "2m",
+        "labels": {"severity": "critical", "signal": "unreachable", "system": writer.system},
+        "annotations": {"summary": f"Prometheus does not scrape {writer.system}", "runbook": f"the scrape job {job(writer.system)}"},
     }
-    return {**said, **({"runbook": f"gonogo alarms explain {rule.name}"} if rule.runbook else {})}
 
 
 def lasts(rule: RuleDeclaration) -> float:
     """Seconds. So many windows in a row, which do not overlap, are all but the first one's length."""
-    from gonogo.base.catalogue import load
-
-    window = rule.window_seconds or load("signals", rule.signal).window_seconds
-    return (rule.times - 1) * window if rule.times else rule.for_seconds
+    return (rule.times - 1) * window_of(rule) if rule.times else rule.for_seconds
 
 
-def scrape_file(system: str, port: int, alertmanager: str) -> str:
+def scrape_file(system: str, port: int, alertmanager: str, every: int) -> str:
     """A whole prometheus.yml for one service on this machine."""
-    job = {"job_name": f"gonogo-{system}", "scrape_interval": EVERY, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
     keys = "# A service with keys: add `authorization: {credentials_file: FILE}` to the job, with the key of a reader.\n"
-    return keys + as_yaml(
-        {
-            "global": {"scrape_interval": EVERY, "evaluation_interval": EVERY},
-            "rule_files": [RULES],
-            "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]},
-            "scrape_configs": [job],
-        }
-    )
+    document = {
+        "global": {"scrape_interval": f"{every}s", "evaluation_interval": f"{every}s", "scrape_timeout": f"{min(every, 10)}s"},
+        "rule_files": [RECORDS, ALERTS],
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]},
+        "scrape_configs": [{"job_name": job(system), "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}],
+    }
+    return head("prometheus", system) + keys + as_yaml(document)
 
 
 def duration(seconds: float) -> str:
     return f"{seconds:.0f}s"
 
 
-def head(system: str, left: Sequence[str]) -> str:
-    said = f"# Rendered by `gonogo render prometheus` from the rules in force for {system}. Render it anew when they change.\n"
-    return said + (f"# Not here, and watched by gonogo itself only: {', '.join(left)}.\n" if left else "")
+def head(kind: str, system: str, left: Sequence[str] = ()) -> str:
+    said = f"# Rendered by `gonogo render {kind}` from the rules in force for {system}. Render it anew when they change.\n"
+    return said + "".join(f"# Not here, watched by gonogo itself only: {name}\n" for name in left)
 
 
 def as_yaml(document: Any) -> str:
