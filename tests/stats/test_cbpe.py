@@ -10,7 +10,7 @@ import pytest
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import accuracy_score, precision_score, recall_score, roc_auc_score
 
-from gonogo.stats.cbpe import calibration_map, expected
+from gonogo.stats.cbpe import calibration_map, expected, expected_auc
 from gonogo.stats.score_decisions import decisions
 from gonogo.stats.score_ranking import roc_auc
 from gonogo.stats.score_table import MIDDLES, ScoreTable
@@ -83,3 +83,20 @@ def test_nothing_is_expected_of_nothing() -> None:
     for wrong in (np.zeros(1025), np.full(1024, -1)):
         with pytest.raises(ValueError, match="no histogram"):
             expected(chance, wrong, 0.5)
+
+
+def test_the_interval_of_the_expected_area_covers_it_and_its_value_is_that_of_expected() -> None:
+    chance = calibration_map(table_of(*rows(20_000, 2, 5, seed=3)))
+    truth = expected_auc(chance, table_of(*rows(1_000_000, 2, 5, seed=4)).histogram).value
+    found = [expected_auc(chance, table_of(*rows(300, 2, 5, seed=seed)).histogram) for seed in range(100, 500)]
+    assert 0.92 < np.mean([one.low <= truth <= one.high for one in found]) < 0.98
+    histogram = table_of(*rows(300, 2, 5, seed=100)).histogram
+    assert found[0].value == pytest.approx(expected(chance, histogram, 0.5).roc_auc, abs=1e-12)
+    assert found[0].n == 300
+
+
+@pytest.mark.parametrize("histogram", [np.zeros(1024), np.eye(1024)[0]])
+def test_of_no_rows_or_one_class_no_area_is_expected(histogram: Any) -> None:
+    chance = calibration_map(table_of([0.0, 0.5, 1.0], [0, 0, 1]))
+    with pytest.raises(ValueError, match="one class"):
+        expected_auc(chance, histogram)

@@ -96,6 +96,14 @@ class LabelReader:
     def expected(self) -> bool:
         return self._declared or self._some
 
+    def releases(self) -> list[str]:
+        """All that have predicted something that a label could be of, the first one first."""
+        return self._store.releases() if self._store is not None else []
+
+    def state(self) -> dict[str, Any]:
+        """`waiting`: labels whose predictions are not known; `lost`: {refused, expired}, labels that came to nothing."""
+        return {"waiting": self._store.waiting(), "lost": self._store.lost()} if self._store is not None else {"waiting": 0, "lost": {}}
+
     def slices(self, release: str) -> tuple[str, ...]:
         return ()
 

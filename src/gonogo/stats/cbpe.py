@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 
 from gonogo.stats.bins import Array
+from gonogo.stats.classification import area_interval
+from gonogo.stats.intervals import Estimate
 from gonogo.stats.score_table import BINS, MIDDLES, ScoreTable, score_bin
 
 
@@ -58,9 +60,7 @@ def expected(chance: Array, histogram: Any, threshold: float) -> Expected:
 
     The threshold is taken down to the lower edge of its bin, as `gonogo.stats.score_decisions` does. Raises ValueError for other bins.
     """
-    rows = np.asarray(histogram, dtype=np.float64)
-    if rows.shape != (BINS,) or chance.shape != (BINS,) or (rows < 0).any():
-        raise ValueError(f"no histogram over {BINS} bins of scores")
+    rows = _rows(chance, histogram)
     positive, negative = rows * chance, rows * (1 - chance)
     first = int(score_bin(threshold))
     hits, false_alarms = float(positive[first:].sum()), float(negative[first:].sum())
@@ -74,6 +74,35 @@ def expected(chance: Array, histogram: Any, threshold: float) -> Expected:
         accuracy=_share(hits + q - false_alarms, n),
         positives=_share(p, n),
     )
+
+
+def expected_auc(chance: Array, histogram: Any, level: float = 0.95) -> Estimate:
+    """The ROC-AUC that is expected of a histogram of scores, and how far other rows of the same kind would move it; `n` rows.
+
+    The interval is that of the histogram alone: the chances are taken for true. Each row's influence on
+    A = N/(P·Q), N = sum of c(s)·(1-c(t)) over s above t, is ((c·Q_below + (1-c)·P_above) - A·(c·Q + (1-c)·P))/(P·Q), by the delta method.
+    Raises ValueError for other bins, and for a histogram without rows or with one class only.
+    """
+    rows = _rows(chance, histogram)
+    n = float(rows.sum())
+    share = rows / n if n else rows
+    positive, negative = share * chance, share * (1 - chance)
+    p, q = float(positive.sum()), float(negative.sum())
+    if not p * q:
+        raise ValueError("rows of only one class are expected")
+    below = np.cumsum(negative) - negative / 2
+    above = p - np.cumsum(positive) + positive / 2
+    area = float((positive * below).sum()) / (p * q)
+    influence = (chance * below + (1 - chance) * above - area * (chance * q + (1 - chance) * p)) / (p * q)
+    variance = float((share * influence**2).sum()) / n
+    return Estimate(area, *area_interval(area, variance, max(1, int(n * min(p, q))), level), int(n))
+
+
+def _rows(chance: Array, histogram: Any) -> Array:
+    rows = np.asarray(histogram, dtype=np.float64)
+    if rows.shape != (BINS,) or chance.shape != (BINS,) or (rows < 0).any():
+        raise ValueError(f"no histogram over {BINS} bins of scores")
+    return rows
 
 
 def _share(part: float, whole: float) -> float:

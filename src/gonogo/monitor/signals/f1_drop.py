@@ -1,0 +1,19 @@
+"""By how much F1, the harmonic mean of precision and recall, lies below that of the held-out data."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from gonogo.monitor.quality import decided, drops
+from gonogo.monitor.signal import Reading, Sight
+
+
+class F1Drop:
+    """Of the mature cohorts of a week, at the release's threshold; of binary tasks only. `n`: rows that were told positive, or are."""
+
+    name: ClassVar[str] = "f1_drop"
+    unit: ClassVar[str] = "F1"
+    window_seconds: ClassVar[float] = 604_800.0
+
+    def compute(self, sight: Sight) -> list[Reading]:
+        return drops(self, sight, lambda table, threshold: decided(table, threshold).f1())

@@ -1,0 +1,19 @@
+"""By how much the share of positives that were found lies below that of the held-out data."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from gonogo.monitor.quality import decided, drops
+from gonogo.monitor.signal import Reading, Sight
+
+
+class RecallDrop:
+    """Of the mature cohorts of a week, at the release's threshold; of binary tasks only. `n` counts the rows that are positive."""
+
+    name: ClassVar[str] = "recall_drop"
+    unit: ClassVar[str] = "share"
+    window_seconds: ClassVar[float] = 604_800.0
+
+    def compute(self, sight: Sight) -> list[Reading]:
+        return drops(self, sight, lambda table, threshold: decided(table, threshold).recall())
