@@ -27,8 +27,8 @@ class Rule:
 
     With `times`, so many valid windows in a row, which do not overlap, stand in the place of both durations. Fewer than `min_n` samples
     are UNKNOWN. Where the signal gives the chance of such a value without cause, it must be under `p_value` as well. `labels` narrows the
-    rule to readings that carry them, `excepted` to those that carry none of these. `window_seconds` None is the signal's own window. `level` says whom it wakes, `runbook` where to read
-    on, `rows` which requirements it meets.
+    rule to readings that carry them, `excepted` to those that carry none of these. `window_seconds` None is the signal's own window.
+    `level` says whom it wakes, `runbook` where to read on, `rows` which requirements it meets.
     """
 
     name: str
