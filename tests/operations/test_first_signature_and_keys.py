@@ -22,6 +22,13 @@ from team import GATE, Team, join_the_role, let_fewer_sign_policies, lower_the_t
 # -- the first signature
 
 
+def test_who_signs_what_is_stale_is_not_told_that_files_changed(measured: Team) -> None:
+    gate = measured.folder / "pack" / "gate.yaml"
+    gate.write_text(gate.read_text().replace("check: quality,", "check: quality, options: {level: 0.9},"))
+    with pytest.raises(RefusedError, match="quality: not measured for the files, packages and demands as they are now"):
+        measured.sign("lead", "ana")
+
+
 def test_before_the_first_signature_it_is_no_go_and_says_who_may_pin(measured: Team) -> None:
     assert measured.decision() is Decision.NO_GO
     assert "the first signature as lead or owner pins" in measured.notes()

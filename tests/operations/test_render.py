@@ -24,10 +24,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import sample
+from gonogo import __version__
 from gonogo.errors import UsageError
 from gonogo.operations.render import render, write_rendered
 from gonogo.operations.workspace import Workspace
 from supervised import OLD, serving
+
+ROOT = Path(__file__).resolve().parents[2]
+WHEEL = f"gonogo-{__version__}-py3-none-any.whl"
 
 
 def tool(name: str) -> str:
@@ -132,17 +136,55 @@ def test_caddy_accepts_its_file(workspace: Workspace, tmp_path: Path, certificat
 
 
 def test_a_container_has_the_version_that_rendered_it_and_no_store(workspace: Workspace) -> None:
-    import gonogo
-
     _, text = render(workspace, "container", port=8500)
     lines = [line.split(" ", 1) for line in text.splitlines() if line and not line.startswith("#")]
-    words = {word for word, _ in lines}
-    assert words == {"FROM", "ENV", "RUN", "WORKDIR", "COPY", "USER", "VOLUME", "EXPOSE", "STOPSIGNAL", "HEALTHCHECK", "ENTRYPOINT"}
-    assert f"gonogo=={gonogo.__version__}" in text
+    assert {word for word, _ in lines} == {
+        "FROM",
+        "ENV",
+        "RUN",
+        "WORKDIR",
+        "COPY",
+        "USER",
+        "VOLUME",
+        "EXPOSE",
+        "STOPSIGNAL",
+        "HEALTHCHECK",
+        "ENTRYPOINT",
+    }
+    [install] = [rest for word, rest in lines if word == "RUN"]
+    assert install == f'pip install --no-cache-dir "/opt/{WHEEL}"'
     entry = json.loads(dict(lines)["ENTRYPOINT"])
     assert entry[:2] == ["gonogo", "serve"]
     assert entry[-1] == "8500"
-    assert [rest for word, rest in lines if word == "COPY"] == ["gonogo.yaml /srv/gonogo.yaml"]
+    assert [rest for word, rest in lines if word == "COPY"] == [f"{WHEEL} /opt/", "gonogo.yaml /srv/gonogo.yaml"]
+
+
+def test_the_wheel_that_the_image_takes_is_what_pip_makes_of_a_clone(workspace: Workspace, tmp_path: Path) -> None:
+    _, text = render(workspace, "container")
+    [told] = [line.partition("Once:")[2].split("(")[0].split() for line in text.splitlines() if "Once:" in line]
+    assert told == ["pip", "wheel", "--no-deps", "--wheel-dir", ".", "CLONE"]
+    clone = tmp_path / "clone"
+    shutil.copytree(ROOT / "src", clone / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        if (ROOT / name).exists():
+            shutil.copy(ROOT / name, clone)
+    here = [str(clone) if word == "CLONE" else word for word in told[1:]]
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", *here, "--no-build-isolation"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [path.name for path in tmp_path.glob("*.whl")] == [WHEEL]
+
+
+def test_the_container_runs_as_whoever_owns_the_store_since_nobody_else_can_read_it(workspace: Workspace) -> None:
+    workspace.store()
+    _, text = render(workspace, "compose")
+    assert yaml.safe_load(text)["services"]["gonogo"]["user"] == f"{os.getuid()}:{os.getgid()}"
 
 
 def test_compose_mounts_the_store_and_listens_on_this_machine_only(workspace: Workspace) -> None:

@@ -110,6 +110,16 @@ def test_a_version_that_is_not_there_or_not_ready_is_refused_and_never_answered_
     ]
 
 
+def test_who_asks_for_a_version_that_is_not_there_is_told_which_are(crew):
+    two(crew)
+    [(_, _, problem)] = ask(crew.port, x_gonogo_version="9.9.9")
+    assert problem["detail"] == "small@9.9.9 is not in service here; in service: small@1.0.0, small@1.1.0, small@2.0.0."
+    connection = http.client.HTTPConnection("127.0.0.1", crew.port, timeout=20)
+    connection.request("GET", "/v2/models/small/versions/9.9.9")
+    assert json.loads(connection.getresponse().read())["error"].endswith("in service: 1.0.0, 1.1.0, 2.0.0.")
+    connection.close()
+
+
 def test_a_version_that_fails_is_not_answered_for(crew):
     old, new = two(crew, new={"broken": True})
     assert ask(crew.port, x_gonogo_version="1.1.0")[0][0] == 500

@@ -38,6 +38,21 @@ def test_a_no_go_is_refused_naming_what_is_in_the_way() -> None:
     assert caught.value.exit_code == 1
 
 
+def test_who_is_refused_for_what_is_stale_or_missing_is_told_to_measure_first() -> None:
+    case = Case(AUC, LEAD)
+    case.sign()
+    case.evidence["auc"] = replace(measured(AUC), inputs={**measured(AUC).inputs, "bundle": "sha256:" + "00" * 32})
+    assert [one.outcome for one in case.judge().items] == [Outcome.STALE, Outcome.STALE]
+    for unmeasured in (case, Case(AUC, LEAD)):
+        with pytest.raises(NotApprovedError, match="Run `gonogo check` first"):
+            approve(unmeasured.judge())
+    also_failing = Case(AUC, replace(AUC, id="other"), LEAD)
+    also_failing.evidence["auc"] = case.evidence["auc"]
+    also_failing.evidence["other"] = replace(measured(AUC, 0.5), item="other")
+    with pytest.raises(NotApprovedError, match="Run `gonogo check` first"):
+        approve(also_failing.judge())
+
+
 def test_failures_alone_are_called_failures() -> None:
     case = Case(AUC, replace(AUC, id="other"))
     case.evidence["auc"] = measured(AUC, 0.5)

@@ -1,7 +1,7 @@
 """`gonogo experiment`: a share of the traffic for another release without a judge (A/B), or copies of requests for one (shadow).
 
 Production stays what it is: only a rollout moves that. During a rollout there is no experiment, since chance alone must assign what a
-judge counts; a rollout that starts ends the experiment.
+judge counts; and a rollout is refused while an experiment holds a share.
 """
 
 from __future__ import annotations

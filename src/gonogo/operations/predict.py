@@ -126,7 +126,7 @@ def read_lines(stream: IO[str]) -> Iterator[list[Row | str]]:
 
 
 def read_file(path: Path, features: Callable[[], Sequence[Feature]]) -> Iterator[Sequence[Row | str]]:
-    """The rows of a .jsonl, .csv or .parquet file. A table is asked for the model's features, which are asked for then. Raises DataError."""
+    """The rows of a .jsonl, .csv or .parquet file. A table is asked for the model's features, which only then are. Raises DataError."""
     if path.suffix.lower() not in READERS:
         with path.open(encoding="utf-8") as stream:
             yield from read_lines(stream)

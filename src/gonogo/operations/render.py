@@ -33,6 +33,7 @@ def render(
         store=workspace.path.absolute(),
         program=_program(),
         user=user or settings.actor(),
+        owner=_owner(workspace.path),
         port=port,
         public_port=public_port,
         server_name=server_name,
@@ -50,6 +51,12 @@ def write_rendered(folder: Path, name: str, text: str) -> Path:
         raise UsageError(f"{path} is there already and says something else.", hint="Move it away, or render into another folder.")
     write_atomic(path, text.encode())
     return path
+
+
+def _owner(store: Path) -> str:
+    """Who can read the store, whose files are for its owner alone: "uid:gid"."""
+    found = next(path for path in (store, *store.parents) if path.exists()).stat()
+    return f"{found.st_uid}:{found.st_gid}"
 
 
 def _program() -> Path:

@@ -11,19 +11,21 @@ from typing import Any
 from gonogo import settings
 from gonogo.base.clock import parse_stamp
 from gonogo.base.names import Ref
-from gonogo.errors import GonogoError, NotFoundError
+from gonogo.errors import ConflictError, GonogoError, NotFoundError
 from gonogo.operations.workspace import Workspace
 from gonogo.registry.fold import ReleaseEntry
 from gonogo.registry.store import Transaction
 from gonogo.rollout import journal
 from gonogo.rollout.command import ask, follow
 from gonogo.rollout.journal import Rollout
+from gonogo.rollout.judge import requests_to_pass
 from gonogo.rollout.look import Look
 from gonogo.rollout.machine import Phase
 from gonogo.rollout.plan import Kind, Plan
 from gonogo.rollout.run import Controller
 from gonogo.rollout.targets.local import LocalTarget
 from gonogo.service.control import ControlClient
+from gonogo.service.routing import WHOLE, RoutingTable
 
 ANSWER_SECONDS = 2.0
 
@@ -104,11 +106,23 @@ class PointerMover:
 
 
 def start(workspace: Workspace, reference: str, *, look: Callable[[Seen], None] = lambda seen: None) -> Rolled:
-    """Roll out `reference` from what is in production, and drive it to its end."""
+    """Roll out `reference` from what is in production, and drive it to its end. Raises ConflictError during an experiment."""
     workspace.check_log()
     driver = controller(workspace)
-    driver.start(plan(workspace, reference))
+    planned = plan(workspace, reference)
+    _no_experiment(workspace)
+    driver.start(planned)
     return _ended(workspace, driver.drive(_telling(look)))
+
+
+def _no_experiment(workspace: Workspace) -> None:
+    """Raises ConflictError while an experiment holds a share: its requests were not assigned as the judge of a rollout assumes."""
+    if journal.active(workspace.store(), workspace.project.system):
+        return  # starting says so itself
+    table = RoutingTable.from_json(ControlClient.of_store(workspace.path).observe()["table"])
+    shares = ", ".join(f"{arm.release} {arm.weight_bp / 100:g} %" for arm in table.arms if arm.weight_bp)
+    if table.weight(table.stable) != WHOLE:
+        raise ConflictError(f"an experiment shares the traffic ({shares}).", hint="gonogo experiment end, then start the rollout again.")
 
 
 def resume(workspace: Workspace, *, take_over: bool = False, look: Callable[[Seen], None] = lambda seen: None) -> Rolled:
@@ -208,7 +222,19 @@ def view(workspace: Workspace) -> dict[str, Any] | None:
     latest = journal.latest(store, workspace.project.system)
     if latest is None:
         return None
-    return {**rolled(latest).to_json(), "finished": latest.state.ended, "looks": journal.looks(store, latest.id)}
+    document = rolled(latest).to_json()
+    document["figures"] += _awaited(latest)
+    return {**document, "finished": latest.state.ended, "looks": journal.looks(store, latest.id)}
+
+
+def _awaited(rollout: Rollout) -> list[str]:
+    """What a stage under judgement waits for, in words. Evidence of the stages before it makes it fewer requests than these."""
+    if rollout.state.phase is not Phase.ANALYZING:
+        return []
+    now = rollout.booked()[-1]
+    needed = requests_to_pass(rollout.plan, min(rollout.state.stage, len(rollout.plan.stages) - 1))
+    so_far = now.canary.n + now.stable.n
+    return [f"waiting at {now.weight_bp / 100:g} %: {so_far:,} of at most {needed:,} requests in all, when none fails"]
 
 
 def rolled(rollout: Rollout) -> Rolled:

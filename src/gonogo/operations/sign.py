@@ -129,7 +129,10 @@ def drafted(workspace: Workspace, checked: Checked, role: str, person: tuple[str
     asked = {item.id for item in checked.checklist.items if item.check}
     unmeasured = [result.item for result in checked.verdict.items if result.item in asked and result.outcome in UNMEASURED]
     if unmeasured and not reject:
-        raise RefusedError(f"{', '.join(unmeasured)}: not measured for the files as they are now.", hint="Run `gonogo check`, then sign.")
+        raise RefusedError(
+            f"{', '.join(unmeasured)}: not measured for the files, packages and demands as they are now.",
+            hint="Run `gonogo check`, then sign.",
+        )
     own_work = clashes(checked.checklist.apart, {role: [Someone(*person)]}, checked.verdict.author).get(role)
     if own_work and not reject:
         raise RefusedError(f"{own_work}.", hint="Let somebody else sign; docs/how-to-approve.md says who may.")
@@ -137,7 +140,7 @@ def drafted(workspace: Workspace, checked: Checked, role: str, person: tuple[str
     if waiting and not reject:
         raise RefusedError(f"{', '.join(waiting)} must pass before {role} signs.", hint="`gonogo check` says what is open there.")
     if checked.verdict.subject is None or not checked.evidence:
-        raise RefusedError("nothing has been measured for the files as they are now.", hint="Run `gonogo check` first.")
+        raise RefusedError("nothing has been measured for the project as it is now.", hint="Run `gonogo check` first.")
     return SignOff(
         role=role,
         person=person[0],

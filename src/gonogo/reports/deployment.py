@@ -32,6 +32,7 @@ class Deployment:
     store: Path
     program: Path
     user: str
+    owner: str  # "uid:gid" of whoever the store belongs to
     port: int = 8400
     public_port: int = 443
     server_name: str = "localhost"
@@ -77,11 +78,12 @@ def _values(deployment: Deployment) -> dict[str, Any]:
         "name": deployment.system.replace("-", "_"),
         "unit": f"gonogo-{deployment.system}.service",
         "user": deployment.user,
+        "owner": deployment.owner,
         "port": deployment.port,
         "public_port": deployment.public_port,
         "server_name": deployment.server_name,
         "extras": f"[{','.join(deployment.extras)}]" if deployment.extras else "",
-        "version": __version__,
+        "wheel": f"gonogo-{__version__}-py3-none-any.whl",
         "python": ".".join(platform.python_version_tuple()[:2]),
         "stop_seconds": math.ceil(settings.number("drain_seconds")) + 15,
         "body_mib": math.ceil(settings.number("request_body")),

@@ -61,4 +61,7 @@ def _next_step(verdict: Verdict) -> str:
     blocking = _blocking(verdict)
     if verdict.blocked:
         return "See `gonogo policy`."
-    return f"See `gonogo explain {blocking[0].item}`." if blocking else "Run `gonogo check`."
+    failed = [result.item for result in blocking if result.outcome in (Outcome.FAIL, Outcome.ERROR)]
+    if failed and all(result.outcome is not Outcome.STALE for result in blocking):
+        return f"See `gonogo explain {failed[0]}`."
+    return "Run `gonogo check` first: it measures what is missing or stale, and says who has still to sign."

@@ -252,7 +252,8 @@ class Answering:
             return
         runs = self.view.get("releases", {}).get(release)
         if runs is None:
-            self.refuse(exchange, codec, 404, f"{release} is not in service here.")
+            here = ", ".join(sorted({self.served.release, *self.view.get("releases", {})}))
+            self.refuse(exchange, codec, 404, f"{release} is not in service here; in service: {here}.")
         elif not runs["ready"]:
             self.refuse(exchange, codec, 409, f"{release} is not ready.", b"retry-after: 1\r\n")
         else:

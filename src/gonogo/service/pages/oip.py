@@ -84,7 +84,7 @@ class OipPages:
         if name != self._system:
             self._refuse(exchange, 404, f"There is no model {name[:100]!r} here.")
         elif version not in running:
-            self._refuse(exchange, 404, f"{name} has no version {version[:100]!r} in service.")
+            self._refuse(exchange, 404, f"{name} has no version {version[:100]!r} in service; in service: {', '.join(sorted(running))}.")
         elif rest == ["ready"]:
             ready = running[version]
             self._read(exchange, {"name": name, "ready": ready}, 200 if ready else 503)
