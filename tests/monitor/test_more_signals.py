@@ -16,7 +16,7 @@ from gonogo.base import catalogue
 from gonogo.base.clock import stamp
 from gonogo.monitor.alarms.rule import Rule
 from gonogo.monitor.counts import SERVICE, Counts
-from gonogo.monitor.history import History
+from gonogo.monitor.history import SAME_HOUR, History
 from gonogo.monitor.signal import NoPast, Past, Reading, Sight, Usual
 from gonogo.monitor.watch import Watch
 from gonogo.monitor.windows import Window
@@ -137,6 +137,20 @@ def test_a_little_less_traffic_than_usual_is_no_surprise() -> None:
     (drop,) = read("volume_drop", Counts(seconds=300, n=590), past=Before(Counts(seconds=36_000, n=72_000)))
     assert drop.p_value is not None
     assert 0.2 < drop.p_value < 0.5
+
+
+def test_the_hour_in_which_the_day_begins_is_compared_with_its_neighbours_too() -> None:
+    @dataclass(frozen=True)
+    class Morning(NoPast):
+        def usual(self, release: str, before: datetime) -> Usual:
+            return Usual(Counts(seconds=3600, n={-1: 1200, 0: 3600, 1: 14_400}[before.hour - hour]), SAME_HOUR)
+
+    hour = (NOW - timedelta(seconds=300)).hour
+    (drop,) = read("volume_drop", Counts(seconds=300, n=90), past=Morning())
+    (spike,) = read("volume_spike", Counts(seconds=300, n=1500), past=Morning())
+    assert drop.value == pytest.approx(0.1), "fewer than in the quietest of the three hours"
+    assert spike.value == pytest.approx(0.25), "more than in the fullest of them"
+    assert (drop.n, spike.n) == (100, 1200)
 
 
 def test_too_short_a_past_expects_nothing() -> None:

@@ -19,6 +19,6 @@ class VolumeDrop:
         if not sight.window.in_service:
             return []
         found = volume(sight)
-        expected = found.expected or 0.0
+        expected = found.least or 0.0
         value = max(0.0, 1.0 - found.n / expected) if expected else 0.0
-        return [volume_reading(self, found, value, found.fewer() if expected else 1.0)]
+        return [volume_reading(self, found, found.least, value, found.fewer() if expected else 1.0)]

@@ -19,6 +19,6 @@ class VolumeSpike:
         if not sight.window.in_service:
             return []
         found = volume(sight)
-        expected = found.expected or 0.0
+        expected = found.most or 0.0
         value = max(0.0, found.n / expected - 1.0) if expected else 0.0
-        return [volume_reading(self, found, value, found.more() if expected else 1.0)]
+        return [volume_reading(self, found, found.most, value, found.more() if expected else 1.0)]
