@@ -16,6 +16,8 @@ from gonogo.checklist.rules import MonitorPolicy
 Kind = Literal["mandatory", "conditional", "optional"]
 Status = Literal["draft", "ready"]
 When = Literal["gate", "on_demand", "continuous"]
+Period = Literal["hour", "day", "week", "month", "quarter"]
+SECONDS: Mapping[Period, float] = {"hour": 3600.0, "day": 86400.0, "week": 7 * 86400.0, "month": 30 * 86400.0, "quarter": 91 * 86400.0}
 SIGN_OFF_DAYS = 30.0  #: an approval older than that is stale, unless the checklist says otherwise
 AUTHOR = "author"  #: in a group of `apart`: whoever made the candidate
 #: Written only where they say something, so that a checklist of an earlier version keeps its digest.
@@ -125,11 +127,24 @@ class Checklist:
 
 
 @dataclass(frozen=True)
+class Review:
+    """What is asked at the end of a period in service: of each one (`repeats`), or only of the first after a release has gone live."""
+
+    period: Period
+    checklist: Checklist
+    repeats: bool = True
+
+    @property
+    def seconds(self) -> float:
+        return SECONDS[self.period]
+
+
+@dataclass(frozen=True)
 class Pack:
     """A ready-made set of checklists for one kind of system. `gate` is the checklist before a release.
 
-    `monitor` is what is watched after it. `policy_roles` are the roles that must sign a changed policy; `extends` names the pack that this
-    one adds to; `form` is the template of its sign-off form.
+    `monitor` is what is watched after it, `reviews` are the checklists of its periods in service. `policy_roles` are the roles that must
+    sign a changed policy; `extends` names the pack that this one adds to; `form` is the template of its sign-off form.
     """
 
     name: str
@@ -141,6 +156,7 @@ class Pack:
     form: str = ""
     claims: Mapping[str, Any] = field(default_factory=dict)  #: what the source says of itself, for the lint; demands nothing
     monitor: MonitorPolicy = field(default_factory=MonitorPolicy)
+    reviews: Mapping[Period, Review] = field(default_factory=dict)
 
     @property
     def apart(self) -> tuple[tuple[str, ...], ...]:

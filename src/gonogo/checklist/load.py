@@ -1,8 +1,9 @@
 """Packs: from YAML to checklists, with a project's overrides applied and visible.
 
-A pack is a folder with `pack.yaml`, `gate.yaml` and, for alarms of its own, `monitor.yaml`. The packs of the product lie in `packs/`; a
-project may name a folder of its own. A pack that `extends` another starts from its items, roles, phases, form and alarms; `change` in its
-gate.yaml changes items, `sections` adds some. A pack without a monitor.yaml that extends nothing has the alarms of the starter pack.
+A pack is a folder with `pack.yaml`, `gate.yaml` and, for alarms and reviews of its own, `monitor.yaml` and `reviews.yaml`. The packs of the
+product lie in `packs/`; a project may name a folder of its own. A pack that `extends` another starts from its items, roles, phases, form,
+alarms and reviews; `change` in its gate.yaml changes items, `sections` adds some. A pack that extends nothing and has no monitor.yaml or
+reviews.yaml has that of the starter pack.
 
 Rules, each an error with file, line and column:
   - an item is satisfied by a check or by a sign-off, by exactly one of them;
@@ -16,16 +17,17 @@ Rules, each an error with file, line and column:
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from gonogo.base.yaml_source import Path_, YamlSource, load_yaml
 from gonogo.checklist.demands import check_ages, check_options, check_requirements, did_you_mean, find_check
-from gonogo.checklist.items import AUTHOR, SIGN_OFF_DAYS, Checklist, Item, Pack, Phase
+from gonogo.checklist.items import AUTHOR, SIGN_OFF_DAYS, Checklist, Item, Pack, Period, Phase, Review
 from gonogo.checklist.pack_schema import GATE, MONITOR, PACK
-from gonogo.checklist.project import ItemOverride, Project, duration, read_override, share
+from gonogo.checklist.project import ItemOverride, Project, read_override
+from gonogo.checklist.read_items import read_items
+from gonogo.checklist.reviews import read_reviews
 from gonogo.checklist.rules import MonitorPolicy, differences, read_monitor
 from gonogo.checklist.shape import check_shape
 from gonogo.errors import NotFoundError
@@ -75,7 +77,8 @@ def _load(folder: Path, below: tuple[Path, ...]) -> Pack:
     roles: dict[str, str] = {**(parent.roles if parent else {}), **about.data.get("roles", {})}
     phases = _phases(gate, parent.gate.phases if parent else ())
     inherited = _changed(gate, parent.gate if parent else None)
-    items = (*inherited, *_items(gate, roles, [phase.id for phase in phases], {item.id for item in inherited}))
+    ids = [phase.id for phase in phases]
+    items = (*inherited, *read_items(gate, ("sections",), gate.data.get("sections", ()), roles, ids, {item.id for item in inherited}))
     if not items:
         raise gate.error(("sections",), "the checklist is empty, so it would demand nothing.", hint="Add an item.")
     empty = [phase.title for phase in phases if phase.id not in {item.phase for item in items}]
@@ -100,6 +103,7 @@ def _load(folder: Path, below: tuple[Path, ...]) -> Pack:
         claims=gate.data.get("claims", {}),
         form=form.read_text(encoding="utf-8") if form.is_file() else parent.form if parent else "",
         monitor=_monitor(folder, parent),
+        reviews=_reviews(folder, parent, checklist, roles),
     )
 
 
@@ -113,6 +117,14 @@ def _monitor(folder: Path, parent: Pack | None) -> MonitorPolicy:
     source = load_yaml(file)
     check_shape(source, MONITOR)
     return read_monitor(source, (), source.data, base)
+
+
+def _reviews(folder: Path, parent: Pack | None, gate: Checklist, roles: Mapping[str, str]) -> Mapping[Period, Review]:
+    """What is asked of its periods in service: what the extended pack asks, as this one changes it."""
+    file = folder / "reviews.yaml"
+    if not file.is_file() and parent:
+        return parent.reviews
+    return read_reviews(file if file.is_file() else PACKS / "starter" / "reviews.yaml", gate, roles, parent.reviews if parent else {})
 
 
 def _parent(about: YamlSource, folder: Path, below: tuple[Path, ...]) -> Pack | None:
@@ -173,92 +185,32 @@ def _phases(gate: YamlSource, inherited: tuple[Phase, ...]) -> tuple[Phase, ...]
     return tuple(found)
 
 
-def _items(gate: YamlSource, roles: Mapping[str, str], phases: list[str], inherited: set[str]) -> Iterator[Item]:
-    seen = set(inherited)
-    for section_index, section in enumerate(gate.data.get("sections", ())):
-        _check_phase(gate, ("sections", section_index), section, phases)
-        for index, entry in enumerate(section["items"]):
-            at: Path_ = ("sections", section_index, "items", index)
-            if entry["id"] in seen:
-                raise gate.error((*at, "id"), f"two items are called {entry['id']!r}.", hint="Rename one.")
-            seen.add(entry["id"])
-            yield _item(gate, at, section, entry, roles)
-
-
-def _check_phase(gate: YamlSource, at: Path_, section: Mapping[str, Any], phases: list[str]) -> None:
-    phase = section.get("phase")
-    if phases and phase is None:
-        raise gate.error(at, f"the section {section['title']!r} has no phase.", hint=f"Add `phase: {phases[0]}`.")
-    if phase is not None and phase not in phases:
-        raise gate.error((*at, "phase"), f"no phase is called {phase!r}.", hint=did_you_mean(phase, phases))
-
-
-def _item(gate: YamlSource, at: Path_, section: Mapping[str, Any], entry: Mapping[str, Any], roles: Mapping[str, str]) -> Item:
-    name = entry["id"]
-    check, role = entry.get("check"), entry.get("sign_off")
-    if (check is None) == (role is None):
-        both = "both a check and a sign_off" if check else "neither a check nor a sign_off"
-        raise gate.error(at, f"{name} has {both}.", hint="An item is satisfied by exactly one of them.")
-    if role is not None and role not in roles:
-        raise gate.error((*at, "sign_off"), f"{name}: the pack has no role {role!r}.", hint=did_you_mean(role, list(roles)))
-    for key in ("options", "require", "confidence", "max_age"):
-        if role is not None and key in entry:
-            raise gate.error((*at, key), f"{name}: `{key}` belongs to items with a check.", hint="Remove it.")
-    require = _listed(entry.get("require", ()))
-    confidence = share(entry["confidence"]) if "confidence" in entry else None
-    max_age = duration(entry["max_age"]) if "max_age" in entry else None
-    if check is not None:
-        kind = find_check(gate, (*at, "check"), name, check)
-        check_requirements(gate, (*at, "require"), name, require, confidence, kind)
-        check_ages(gate, (*at, "require"), name, require, max_age)
-        check_options(gate, (*at, "options"), name, entry.get("options", {}), kind)
-    return Item(
-        id=name,
-        section=section["title"],
-        statement=entry["statement"],
-        kind=entry.get("kind", "mandatory"),
-        check=check,
-        options=dict(entry.get("options", {})),
-        require=require,
-        confidence=confidence,
-        max_age=max_age,
-        sign_off=role,
-        why=entry.get("why", ""),
-        remedy=entry.get("remedy", ""),
-        rows=tuple(entry.get("rows", ())),
-        weight=float(entry.get("weight", 0.0)),
-        ml_test=tuple(entry.get("ml_test", ())),
-        waivable=entry.get("waivable", True),
-        words=dict(entry.get("words", {})),
-        phase=section.get("phase", ""),
-        runbook=entry.get("runbook", ""),
-    )
-
-
-def _listed(require: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
-    return (require,) if isinstance(require, str) else tuple(require)
-
-
 def _for_project(pack: Pack, project: Project) -> Pack:
     """The pack with the project's overrides; what differs is named in `Checklist.overrides`."""
     source = project.source
-    known = [item.id for item in pack.gate.items]
+    known = [item.id for checklist in (pack.gate, *(review.checklist for review in pack.reviews.values())) for item in checklist.items]
     for name in project.items:
         if name not in known:
             raise source.error(("items", name), f"{pack.gate.title} has no item {name!r}.", hint=did_you_mean(name, known))
     for role in project.people:
         if role not in pack.roles:
             raise source.error(("people", role), f"the pack {pack.name} has no role {role!r}.", hint=did_you_mean(role, list(pack.roles)))
+    reviews = {name: replace(review, checklist=_as_overridden(review.checklist, project)) for name, review in pack.reviews.items()}
+    return replace(pack, gate=_as_overridden(pack.gate, project), reviews=reviews, monitor=_watched(pack.monitor, project))
+
+
+def _as_overridden(checklist: Checklist, project: Project) -> Checklist:
+    overrides = {item.id: project.items[item.id] for item in checklist.items if item.id in project.items}
     items = tuple(
-        _overridden(item, project.items[item.id], source, ("items", item.id)) if item.id in project.items else item
-        for item in pack.gate.items
+        _overridden(item, overrides[item.id], project.source, ("items", item.id)) if item.id in overrides else item
+        for item in checklist.items
     )
     changed = {
-        new.id: tuple(key for key in project.items[new.id].keys if getattr(new, key) != getattr(old, key))
-        for new, old in zip(items, pack.gate.items, strict=True)
+        new.id: tuple(key for key in overrides[new.id].keys if getattr(new, key) != getattr(old, key))
+        for new, old in zip(items, checklist.items, strict=True)
         if new != old
     }
-    return replace(pack, gate=replace(pack.gate, items=items, overrides=changed), monitor=_watched(pack.monitor, project))
+    return replace(checklist, items=items, overrides=changed)
 
 
 def _watched(policy: MonitorPolicy, project: Project) -> MonitorPolicy:

@@ -1,5 +1,5 @@
-"""The shape of a pack: `pack.yaml` (name, title, roles), beside it `gate.yaml` (the checklist before a release) and `monitor.yaml` (the
-alarms after it).
+"""The shape of a pack: `pack.yaml` (name, title, roles), beside it `gate.yaml` (the checklist before a release), and for what follows it
+`monitor.yaml` (alarms) and `reviews.yaml` (checklists of an hour, a day, …).
 
 `form.md` beside them, when it is there, is the template of the sign-off form; `runbooks/` holds pages for alarms.
 """
@@ -89,6 +89,12 @@ CLAIMS: dict[str, Any] = {
     },
 }
 
+
+def _sections(more: dict[str, Any]) -> dict[str, Any]:
+    properties = {"title": _WORDS, **more, "items": {"type": "array", "items": ITEM}}
+    return {"type": "array", "items": {"type": "object", "properties": properties, "required": ["title", "items"]}}
+
+
 GATE: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -101,14 +107,7 @@ GATE: dict[str, Any] = {
         "sign_off_days": {"type": "number", "exclusiveMinimum": 0, "maximum": 3660},
         "phases": {"type": "array", "items": PHASE},
         "change": {"type": "object", "properties": {}, "additionalProperties": CHANGE},
-        "sections": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {"title": _WORDS, "phase": _ID, "items": {"type": "array", "items": ITEM}},
-                "required": ["title", "items"],
-            },
-        },
+        "sections": _sections({"phase": _ID}),
     },
     "required": ["id", "title", "version", "date", "status"],
 }
@@ -117,4 +116,20 @@ MONITOR: dict[str, Any] = {
     "type": "object",
     "properties": {"rules": {"type": "array", "items": RULE, "minItems": 1}, "escalation": ESCALATION, "repeat": DURATION},
     "required": ["rules"],
+}
+
+_REVIEW: dict[str, Any] = {
+    "type": "object",
+    "properties": {"title": _WORDS, "repeats": {"type": "boolean"}, "sections": _sections({})},
+    "required": ["title", "sections"],
+}
+REVIEWS: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "version": _VERSION,
+        "date": _DATE,
+        "status": {"type": "string", "enum": ["draft", "ready"]},
+        "reviews": {"type": "object", "properties": dict.fromkeys(("hour", "day", "week", "month", "quarter"), _REVIEW)},
+    },
+    "required": ["version", "date", "status", "reviews"],
 }

@@ -35,6 +35,7 @@ VERBS: dict[str, str] = {
     "ship": "check, release and rollout in one go",
     "status": "what is live, is it well, who put it there",
     "watch": "show signals and alarms as they change",
+    "review": "review an hour, a day, a week, a month or a quarter in service",
     "channels": "show where alarms are told, and try it",
     "alarms": "list the alarms",
     "log": "print the audit log; --verify checks its chain",

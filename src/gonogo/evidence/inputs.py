@@ -56,6 +56,12 @@ INPUTS: dict[str, str] = {
     "test_uses": "Mapping: digest of the test table, uses (bundles that it has judged) and budget; digest of that",
     "negative_control": "Mapping: what `check --prove` found for this bundle under this checklist; digest of that",
     "load_result": "Mapping of a LoadResult; digest of the file in which the bundle's load test is kept",
+    # What a review looks at; a gate has none of it. Each is taken once, at the beginning, and its digest is that of what was taken.
+    "passed": "Mapping: what was counted of the release in production over the period, as a whole and step by step",
+    "readings": "Sequence of readings: every signal over the period, of the releases in service",
+    "watched": "Mapping: what the watch saw last, and which alarms fired in the period",
+    "audit": "Mapping: whether the audit log is whole, how many events it has, and what has happened in the period",
+    "host": "Mapping: the room on the disk of the store",
 }
 
 

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,16 @@ def last_watch(workspace: Workspace) -> dict[str, Any]:
     return last_record(workspace.store(), workspace.project.system) or {"signals": [], "alarms": [], "problem": "", "time": None}
 
 
+def baseline_of(workspace: Workspace, release: str) -> Mapping[str, Any]:
+    """What signals compare a release with: the baseline sealed in it, when it was sealed, and the latencies of its load test. Raises
+    VerificationError."""
+    from gonogo.operations.verify import verify_reference
+
+    found = verify_reference(workspace, release)
+    load = found.statements.load_test
+    return {**found.bundle.baseline, "sealed_at": found.sealed_at, "latency": None if load is None else load.get("histogram")}
+
+
 def watch(workspace: Workspace) -> Watch:
     """A watch over this system: the supervisor's counters, the baselines sealed in its releases, the rules in force, the project's
     channels."""
@@ -37,18 +48,12 @@ def watch(workspace: Workspace) -> Watch:
     from gonogo.monitor.alarms.telling import Rung
     from gonogo.monitor.history import History
     from gonogo.monitor.watch import Watch
-    from gonogo.operations.verify import verify_reference
     from gonogo.service.control import ControlClient
-
-    def baseline(release: str) -> Mapping[str, Any]:
-        found = verify_reference(workspace, release)
-        load = found.statements.load_test
-        return {**found.bundle.baseline, "sealed_at": found.sealed_at, "latency": None if load is None else load.get("histogram")}
 
     policy = load_pack(workspace.project.pack, workspace.project).monitor
     return Watch(
         ControlClient.of_store(workspace.path).observe,
-        baseline,
+        partial(baseline_of, workspace),
         [Rule(**asdict(rule)) for rule in policy.rules],
         channels_of(workspace),
         workspace.store(),

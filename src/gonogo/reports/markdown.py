@@ -38,7 +38,7 @@ def code(text: str) -> str:
 
 
 def _document(report: Report) -> Iterator[str]:
-    yield f"# {'✓' if report.go else '✗'} {prose(report.system)}: {report.verdict.decision}"
+    yield f"# {'✓' if report.go else '✗'} {prose(report.system)}: {report.word}"
     yield ""
     yield report.headline
     yield ""
@@ -47,7 +47,7 @@ def _document(report: Report) -> Iterator[str]:
     yield f"Next: {code(report.next_step)}"
     yield from _lines("Notes", (f"Note: {prose(note)}" for note in report.notes))
     if report.blocking:
-        yield from ("", "## What stands in the way")
+        yield from ("", "## What is not well" if report.reviewed else "## What stands in the way")
         for entry in report.blocking:
             yield from _blocking(entry)
     yield from _lines("Waived", (f"{code(entry.item.id)}: {prose(entry.result.reason)}" for entry in report.waived))

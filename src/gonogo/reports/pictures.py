@@ -9,6 +9,7 @@ The data of a picture (see `Measurement.pictures`) is a JSON object with a `kind
     histogram          title, labels [n] or edges [n + 1], series {name: [n]}
     latency            quantiles [{p, ms}]
     percentiles        series {name: [[share, ms]]}, shares rising from 0 to 1
+    series             lines {name: [[time, value]]}, times rising, in RFC 3339; title, unit, optionally limit
 
 `draw` never fails for what a check put into its evidence: data that cannot be drawn gives a picture without SVG whose words say so.
 """
@@ -18,11 +19,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 from markupsafe import Markup
 
+from gonogo.base.clock import parse_stamp
 from gonogo.checklist.units import shown
 from gonogo.reports import svg
 from gonogo.reports.svg import WIDTH, number
@@ -30,6 +33,7 @@ from gonogo.reports.svg import WIDTH, number
 MOST_BARS = 20
 MOST_CLASSES = 12
 MOST_POINTS = 240
+LINES = ("curve", "harm", "path")  #: how the lines of a series are drawn, in their order
 PLOT = 256  #: height and width of a square plot
 LEFT, TOP = 44, 26
 
@@ -175,6 +179,46 @@ def percentiles(title: str, data: Data) -> Drawn:
     return Drawn(title, svg.drawing(floor + 40, title, shapes), "; ".join(said) + ".")
 
 
+def series(title: str, data: Data) -> Drawn:
+    """Values over time. `limit`, when there is one, is drawn across: what should not be passed."""
+    lines = {str(name): [(parse_stamp(time), number(value)) for time, value in points] for name, points in data["lines"].items()}
+    limit, unit = data.get("limit"), str(data.get("unit", ""))
+    points = [point for line in lines.values() for point in line]
+    if not points or any(list(line) != sorted(line, key=lambda point: point[0]) for line in lines.values()):
+        raise ValueError("a series needs a value or more, in the order of time")
+    begin, end = min(time for time, _ in points), max(time for time, _ in points)
+    span = (end - begin).total_seconds() or 1.0
+    top = max(*(value for _, value in points), number(limit) if limit is not None else 0.0) or 1.0
+    left, right, high, floor = 52, WIDTH - 14, 24, 174
+
+    def place(time: datetime, value: float) -> tuple[float, float]:
+        return left + (right - left) * (time - begin).total_seconds() / span, floor - (floor - high) * max(value, 0.0) / top
+
+    shapes = []
+    for tick in range(5):
+        value = top * tick / 4
+        shapes.append(svg.line(left, place(begin, value)[1], right, place(begin, value)[1], "axis" if tick == 0 else "grid"))
+        shapes.append(svg.text(left - 6, place(begin, value)[1] + 4, f"{value:.3g}", "end", "soft"))
+    for kind, (name, line) in zip(LINES, list(lines.items())[: len(LINES)], strict=False):
+        shapes.append(svg.path([place(*point) for point in line], kind))
+        x = left + 100 * LINES.index(kind)
+        shapes += [svg.line(x, 8, x + 18, 8, kind), svg.text(x + 24, 12, svg.clipped(name, 11), "start", "soft")]
+    if limit is not None:
+        shapes.append(svg.line(left, place(begin, number(limit))[1], right, place(begin, number(limit))[1], "ideal"))
+    form = "%H:%M" if span <= 86400 else "%d %b"
+    shapes += [
+        svg.text(left, floor + 16, f"{begin:{form}}", "start", "soft"),
+        svg.text(right, floor + 16, f"{end:{form}} UTC", "end", "soft"),
+    ]
+    said = (f"{name}: {_span(line, unit)}" for name, line in lines.items())
+    return Drawn(title, svg.drawing(floor + 22, title, shapes), "; ".join(said) + ".")
+
+
+def _span(line: Sequence[tuple[datetime, float]], unit: str) -> str:
+    values = [value for _, value in line]
+    return f"{shown(min(values), unit)} to {shown(max(values), unit)}, last {shown(values[-1], unit)}, {len(values)} points"
+
+
 def _bars(title: str, items: Sequence[tuple[str, float, str]]) -> Drawn:
     if not items:
         raise ValueError("nothing to show")
@@ -277,4 +321,5 @@ DRAWERS: dict[str, Callable[[str, Data], Drawn]] = {
     "histogram": histogram,
     "latency": latency,
     "percentiles": percentiles,
+    "series": series,
 }

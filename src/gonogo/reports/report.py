@@ -51,6 +51,7 @@ class Entry:
     result: ItemResult
     evidence: Evidence | None = None
     overridden: tuple[str, ...] = ()
+    review: str = ""  #: the period whose review it is an item of; of the gate: none
 
     @property
     def good(self) -> bool:
@@ -72,6 +73,8 @@ class Entry:
     @property
     def again(self) -> str:
         """What to type once it is mended."""
+        if self.review:
+            return f"gonogo review sign {self.review} {self.item.sign_off}" if self.item.sign_off else f"gonogo review run {self.review}"
         return f"gonogo sign {self.item.sign_off}" if self.item.sign_off else f"gonogo check --only {self.item.id}"
 
     @property
@@ -99,6 +102,16 @@ class Report:
         return self.verdict.decision is Decision.GO
 
     @property
+    def word(self) -> str:
+        """The decision."""
+        return str(self.verdict.decision)
+
+    @property
+    def reviewed(self) -> str:
+        """The period that it is the review of; "" for a gate."""
+        return ""
+
+    @property
     def entries(self) -> tuple[Entry, ...]:
         """Every item of the verdict, in its order."""
         known = {item.id: item for item in self.checklist.items}
@@ -108,6 +121,7 @@ class Report:
                 result,
                 self.evidence.get(result.item),
                 tuple(self.checklist.overrides.get(result.item, ())),
+                self.reviewed,
             )
             for result in self.verdict.items
         )

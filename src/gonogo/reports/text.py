@@ -48,7 +48,7 @@ class Paint:
 
 def _report(report: Report, paint: Paint) -> Iterator[str]:
     style = GREEN if report.go else RED
-    yield f"{paint(BOLD, report.system)}  {paint(BOLD + style, str(report.verdict.decision))}  {report.headline}"
+    yield f"{paint(BOLD, report.system)}  {paint(BOLD + style, report.word)}  {report.headline}"
     counts = ", ".join(f"{count} {WORDS[outcome]}" for outcome, count in report.counts)
     yield paint(DIM, counts)
     subject = f"bundle {short(report.verdict.subject)} · {report.checklist.title} {report.checklist.version}"
