@@ -28,7 +28,7 @@ VERBS: dict[str, str] = {
     "apikey": "make, rotate or revoke the keys that requests come with",
     "predict": "predictions for the rows of a file, by a release or a running service",
     "feedback": "say what came true: labels by prediction id, from a file",
-    "render": "files for operators: systemd, container, nginx, Caddy",
+    "render": "files for operators: systemd, container, nginx, Caddy, Prometheus, Alertmanager, Grafana",
     "rollout": "move traffic in judged steps",
     "rollback": "go back to the previous release, now",
     "experiment": "A/B and shadow: traffic for a release without a judge",

@@ -19,6 +19,7 @@ from gonogo.errors import UsageError
 
 #: What can be rendered, and the name of its file.
 KINDS = {"systemd": "gonogo.service", "container": "Containerfile", "compose": "compose.yaml", "nginx": "nginx.conf", "caddy": "Caddyfile"}
+MORE_KINDS = ("prometheus", "alertmanager", "grafana")  #: of `tools/`
 
 _UNSAFE = re.compile(r"[\x00-\x20\"'\\;{}$#]")
 
@@ -44,7 +45,7 @@ class Deployment:
 def render_deployment(kind: str, deployment: Deployment) -> tuple[str, str]:
     """File name and text. Raises UsageError for an unknown kind, and for a path or name that such a file cannot hold."""
     if kind not in KINDS:
-        raise UsageError(f"nothing is rendered for {kind!r}.", hint=f"Known: {', '.join(KINDS)}.")
+        raise UsageError(f"nothing is rendered for {kind!r}.", hint=f"Known: {', '.join([*KINDS, *MORE_KINDS])}.")
     values = _values(deployment)
     for name, value in values.items():
         if isinstance(value, str) and _UNSAFE.search(value):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,7 +34,15 @@ def window_of(rule: RuleDeclaration) -> float:
 def sayable(writer: Writer, rules: Sequence[RuleDeclaration]) -> tuple[list[tuple[RuleDeclaration, Series]], list[str]]:
     """The rules that PromQL can say, and the names of the others."""
     pairs = [(rule, writer.series(rule.signal, window_of(rule), rule.labels)) for rule in rules]
-    return [(rule, series) for rule, series in pairs if series is not None], [rule.name for rule, series in pairs if series is None]
+    found = [(rule, series) for rule, series in pairs if series is not None and set(rule.excepted) <= set(series.by)]
+    said = {rule.name for rule, _ in found}
+    return found, [rule.name for rule in rules if rule.name not in said]
+
+
+def chosen(rule: RuleDeclaration, series: Series) -> dict[str, str]:
+    """What tells the readings that a rule means from the others of its series."""
+    excepted = {f"{name}!~": "|".join(re.escape(value) for value in values) for name, values in rule.excepted.items()}
+    return {**{name: value for name, value in rule.labels.items() if name in series.by}, **excepted}
 
 
 def always(writer: Writer) -> list[tuple[str, float, Series]]:
@@ -81,7 +90,7 @@ def _record_groups(writer: Writer, records: Mapping[str, str]) -> list[dict[str,
 def alert(writer: Writer, rule: RuleDeclaration, series: Series) -> dict[str, Any]:
     """Rings above `above` when there are samples enough and it is beyond chance; while it rings, until it is at or below `clear`."""
     on = f"on ({', '.join(series.by)})"
-    value = writer.recorded(series.value, {name: value for name, value in rule.labels.items() if name in series.by})
+    value = writer.recorded(series.value, chosen(rule, series))
     rings = f"({value} > {rule.above!r}) and {on} ({writer.recorded(series.n)} >= {rule.min_n})"
     rings += f" and {on} ({writer.recorded(series.sure)} == 1)" if series.sure else ""
     before = "ALERTS" + matchers({"alertname": rule.name, "alertstate": "firing", "system": writer.system})

@@ -292,8 +292,8 @@ def job(system: str) -> str:
 
 
 def matchers(labels: Mapping[str, str]) -> str:
-    """A label whose name ends with `!` must be another one."""
-    return "{" + ", ".join(f'{name}="{quoted(value)}"' for name, value in labels.items()) + "}"
+    """A label whose name ends with `!` must be another one, one with `!~` none that the pattern finds."""
+    return "{" + ", ".join(f'{name}{"" if name.endswith("~") else "="}"{quoted(value)}"' for name, value in labels.items()) + "}"
 
 
 def quoted(text: str) -> str:

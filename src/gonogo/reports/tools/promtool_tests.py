@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ class Case:
     n: int
     sure: int = 1
     in_service: bool = True
+    excepted: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def release(self) -> str:
@@ -65,15 +66,16 @@ def _tests(writer: Writer, rule: RuleDeclaration, series: Series) -> list[dict[s
     checks = [(looks + 1, True), (last, True), (last + looks + 2, False)]
     checks += [(looks - 1, False), (last + 1, True)] if looks else []
     rings = Case("", " ".join(f"{value!r}x{count - 1}" for value, count in parts), rule.min_n)
-    always = f"{high!r}x{whole}"
-    quiet = [Case("few", always, rule.min_n - 1), Case("at-the-limit", f"{rule.above!r}x{whole}", rule.min_n)]
-    quiet += [Case("by-chance", always, rule.min_n, sure=0)] if series.sure else []
+    ever = f"{high!r}x{whole}"
+    quiet = [Case("few", ever, rule.min_n - 1), Case("at-the-limit", f"{rule.above!r}x{whole}", rule.min_n)]
+    quiet += [Case("by-chance", ever, rule.min_n, sure=0)] if series.sure else []
     if "release" not in series.by:  # there is one reading only
         return [
             _test(writer, rule, series, f"{rule.name} rings and is over", [rings], whole, checks),
             *(_test(writer, rule, series, f"{rule.name}: {case.name}", [case], whole, [(whole, False)]) for case in quiet),
         ]
-    quiet.append(Case("idle", always, rule.min_n, in_service=False))
+    quiet.append(Case("idle", ever, rule.min_n, in_service=False))
+    quiet += [Case("excepted", ever, rule.min_n, excepted={name: values[0]}) for name, values in rule.excepted.items()]
     return [_test(writer, rule, series, f"{rule.name} rings and is over, and none but that", [rings, *quiet], whole, checks)]
 
 
@@ -106,8 +108,8 @@ def _test(
 
 
 def _labels(rule: RuleDeclaration, series: Series, case: Case) -> dict[str, str]:
-    labels = {"release": case.release, "feature": rule.labels.get("feature", "example")}
-    return {name: rule.labels.get(name, value) for name, value in labels.items() if name in series.by}
+    labels = {"release": case.release, "feature": "example", **rule.labels, **case.excepted}
+    return {name: value for name, value in labels.items() if name in series.by}
 
 
 def _psi(writer: Writer, window: float) -> dict[str, Any]:
