@@ -194,6 +194,11 @@ class History:
                 break
         return found
 
+    def minutes_from(self) -> datetime:
+        """Since when every minute is still there by itself; now when none is."""
+        first = self._holds_from(MINUTE, HOUR)
+        return self._clock.now() if math.isinf(first) else datetime.fromtimestamp(first, UTC)
+
     def _holds_from(self, ring: int, coarser: int) -> float:
         """The first bucket of the coarser ring of which this one still has everything; infinity when it has nothing."""
         with self._mutex, database_errors(self.path):

@@ -82,7 +82,7 @@ def looks_over(
     for at in range(first, last + 1, every):
         if (resolution := past.looked(at, every)) is None:
             continue
-        seen = _Moment(past, at, resolution, baselines, labels or NoLabels())
+        seen = _Moment(past, at, baselines, labels or NoLabels())
         problems: list[str] = []
         readings = measure(signals, by_name, seen.sight, problems)
         told = {(reading.signal, *sorted(reading.labels.items()), seen.seconds(reading.window_seconds)): reading for reading in readings}
@@ -120,8 +120,8 @@ class _Past:
 class _Moment:
     """What may be looked at, at one moment."""
 
-    def __init__(self, past: _Past, at: int, resolution: int, baselines: Baselines, labels: Labels) -> None:
-        self._past, self._at, self._resolution, self._baselines, self._labels = past, at, resolution, baselines, labels
+    def __init__(self, past: _Past, at: int, baselines: Baselines, labels: Labels) -> None:
+        self._past, self._at, self._baselines, self._labels = past, at, baselines, labels
         self.now = datetime.fromtimestamp(at, UTC)
         last = {release: sums.last(at) for release, sums in past.sums.items()}
         whole = last.pop(SERVICE)
@@ -130,7 +130,9 @@ class _Moment:
         self.in_service = tuple(sorted(here))
 
     def seconds(self, window: float) -> float:
-        return max(window, float(self._resolution))
+        """How long the window is: no shorter than the first of the buckets that end in it."""
+        first = self._past.sums[SERVICE].first(self._at - window)
+        return window if first is None else max(window, float(first.length))
 
     def sight(self, window: float) -> Sight:
         low = self._at - self.seconds(window)
@@ -163,6 +165,11 @@ class _Sums:
         """The newest bucket that ends by `at`."""
         place = bisect.bisect_right(self._ends, at)
         return self._buckets[place - 1] if place else None
+
+    def first(self, after: float) -> Bucket | None:
+        """The oldest bucket that ends after it."""
+        place = bisect.bisect_right(self._ends, after)
+        return self._buckets[place] if place < len(self._buckets) else None
 
     def failing(self, at: float) -> int:
         """Bad answers up to `at` since the last bucket that had a good one."""
