@@ -188,6 +188,17 @@ def test_a_bucket_fills_at_the_rate_and_never_above_one_second_of_it():
     assert rates.wait("ana", "reader", 1.0) > 0, "a clock that goes back gives nothing"
 
 
+def test_a_key_that_is_made_or_revoked_fills_nobodys_bucket():
+    access = door(ANA, limits={"reader": 2.0, "operator": 1.0})
+    spent = [ask(access, x_api_key=ANA_TEXT).status for _ in range(3)]
+    assert spent == [None, None, 429]
+    access.put(told([ANA, OTTO], {"reader": 2.0, "operator": 1.0}, 1))
+    assert ask(access, x_api_key=ANA_TEXT).status == 429
+    assert ask(access, x_api_key=OTTO_TEXT).status is None
+    access.put(told([ANA, OTTO], {}, 1))
+    assert ask(access, x_api_key=ANA_TEXT).status is None, "other limits hold at once"
+
+
 def test_workers_share_the_limit():
     parts = [Rates({"reader": 8.0}, workers=4) for _ in range(4)]
     assert sum(part.wait("ana", "reader", 0.0) == 0 for part in parts for _ in range(10)) == 8

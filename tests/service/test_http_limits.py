@@ -151,6 +151,16 @@ def test_the_memory_of_all_connections_is_bounded():
         until(lambda: on_loop(value(lambda s: s.held)) == 0)
 
 
+def test_small_requests_that_wait_for_their_answers_count_as_well():
+    body = POST.replace(b"/ ", b"/never ") + b"content-length: 6000\r\n\r\n" + bytes(6000)
+    with serving(Limits(held=100_000, pipeline=64)) as (port, echo, on_loop), ExitStack() as stack:
+        for _ in range(4):
+            stack.enter_context(connect(port)).sendall(body * 4)
+        until(lambda: len(echo.seen) == 16)
+        assert on_loop(value(lambda s: s.held)) == 96_000
+        assert talk(port, body).startswith(b"HTTP/1.1 503 ")
+
+
 def test_clients_that_ask_and_do_not_read_are_cut_when_they_hold_too_much():
     limits = Limits(body=1 << 20, held=2 << 20, pipeline=64, write_seconds=60)
     with serving(limits) as (port, _, on_loop), ExitStack() as stack:

@@ -7,15 +7,18 @@ import os
 import resource
 import signal
 import stat
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pytest
 
+from gonogo.base.clock import FakeClock
 from gonogo.model.schema import Feature, GraphInput, Schema
 from gonogo.service.answering.batching import Computed
 from gonogo.service.places import listen_private
+from gonogo.service.prediction_log.believed import BelievedClock
 from gonogo.service.prediction_log.frames import prediction_frame, read_frames
 from gonogo.service.prediction_log.process import LogProcess
 from gonogo.service.prediction_log.segments import write_segments
@@ -201,6 +204,66 @@ def test_a_killed_writer_is_replaced_and_what_it_had_spooled_is_written(tmp_path
     [(rows, first)] = read(tmp_path / "predictions", "SELECT count(*), min(feature_age) FROM LOG")
     assert rows >= 100
     assert first == 0.0
+
+
+def test_what_a_killed_writer_had_not_read_is_counted(tmp_path: Path) -> None:
+    """Every row is in a segment or among the dropped, whatever stood in the writer's socket when it was killed."""
+    counts = {}
+
+    async def body(log: LogProcess, sink: PredictionSink) -> None:
+        sink.see(computed(*([1] * 100)))
+        await settle(sink)
+        await until(lambda: not sink.settle(1) and sink.logged == 100)
+        assert log._process is not None
+        first = log._process.pid
+        os.kill(first, signal.SIGSTOP)
+        for start in range(1000, 2000, 100):
+            sink.see(computed(*([1] * 100), first=start))
+            sink.settle(4096)
+        os.kill(first, signal.SIGKILL)
+        await until(lambda: log._process is not None and log._process.pid != first)
+        await until(lambda: not sink.settle(4096) and sink.logged + sink.dropped == 1100)
+        sink.see(computed(*([1] * 50), first=5000))
+        await until(lambda: not sink.settle(4096) and sink.logged + sink.dropped == 1150)
+        counts.update(sink.counts())
+
+    run_log(tmp_path, body)
+    [(rows,)] = read(tmp_path / "predictions", "SELECT count(*) FROM LOG")
+    assert counts["dropped"] >= 1000 - 100
+    assert rows == counts["logged"]
+
+
+def test_a_clock_that_jumps_forward_removes_nothing_before_it_has_said_so_for_a_day() -> None:
+    clock = FakeClock()
+    believed = BelievedClock(clock, None)
+    clock.set(clock.now() + timedelta(days=40))
+    assert believed.now() == clock.now() - timedelta(days=40)
+    clock.advance(86_000.0)
+    assert (clock.now() - believed.now()).days == 40, "time goes on as the steady clock has it"
+    clock.advance(500.0)
+    assert believed.now() == clock.now()
+
+
+def test_a_clock_that_is_set_right_again_within_the_day_was_never_believed() -> None:
+    clock = FakeClock()
+    believed = BelievedClock(clock, None)
+    right = clock.now() + timedelta(hours=2)
+    clock.advance(7200.0)
+    clock.set(right + timedelta(days=40))
+    assert believed.now() == right
+    clock.set(right)
+    assert believed.now() == right
+    clock.advance(90_000.0)
+    assert believed.now() == clock.now()
+
+
+def test_a_log_whose_last_segment_is_old_is_not_removed_at_the_start_but_after_a_day() -> None:
+    clock = FakeClock()
+    believed = BelievedClock(clock, clock.now() - timedelta(days=31))
+    assert (clock.now() - believed.now()).days == 31
+    clock.advance(86_400.0)
+    assert believed.now() == clock.now()
+    assert BelievedClock(clock, clock.now() + timedelta(days=9)).now() == clock.now(), "a file from the future proves nothing"
 
 
 def test_segments_come_while_the_service_runs(tmp_path: Path) -> None:

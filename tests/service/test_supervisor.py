@@ -248,6 +248,27 @@ def test_the_end_of_the_supervisor_is_the_end_of_everything_and_its_table_stays(
     assert OLD in text
 
 
+def test_the_end_of_the_terminal_ends_the_service_in_order(two):
+    pids = [two.pid(OLD), two.pid(NEW)]
+    two.process.send_signal(signal.SIGHUP)
+    assert two.process.wait(60) == 0
+    wait_gone(pids)
+    assert not list((two.store / "service").rglob("control.sock"))
+
+
+def test_a_service_that_was_started_with_nohup_outlives_its_terminal(tmp_path, sealed):
+    with serving(tmp_path / "store", sealed) as service:
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does; a child inherits it
+        try:
+            service.start(OLD)
+        finally:
+            signal.signal(signal.SIGHUP, before)
+        service.process.send_signal(signal.SIGHUP)
+        service.client.start(NEW)
+        assert service.client.observe()["releases"][OLD]["healthy"]
+        assert service.end() == 0
+
+
 def test_several_processes_of_a_release_accept_and_are_counted_together(tmp_path, sealed):
     with serving(tmp_path / "store", sealed, TEST_PROCESSES="2") as service:
         service.start()

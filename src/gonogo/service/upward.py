@@ -26,6 +26,7 @@ from gonogo.service.counters import Counters
 from gonogo.service.error_json import error_of
 from gonogo.service.reference import reference
 
+MOST_WAITING = 64  #: questions of one worker; while the supervisor hangs, more are not taken
 TOTALS_SECONDS = 1.0  #: longest a page waits for the sums; a partial sum is never given instead
 
 
@@ -43,6 +44,8 @@ class Asking:
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
 
     async def ask(self, verb: str, **arguments: Any) -> dict[str, Any]:
+        if len(self._waiting) >= MOST_WAITING:
+            raise UnreachableError(f"The supervisor owes {MOST_WAITING} answers already.", hint="Repeat in a moment.")
         number = next(self._numbers)
         future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._waiting[number] = future

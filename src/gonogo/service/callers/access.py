@@ -25,7 +25,7 @@ from gonogo.service.callers.api_keys import ROLES, ApiKey
 from gonogo.service.callers.rates import Rates
 from gonogo.service.door.exchange import Exchange
 
-OPEN = frozenset({b"/health", b"/v2/health/live", b"/v2/health/ready"})
+OPEN = frozenset({b"/health", b"/v2/health/live", b"/v2/health/ready", b"/v2/health/live/", b"/v2/health/ready/"})
 ANYBODY = "reader"  #: the role whose limit holds for callers without a key, where none is needed
 _LEVEL = {role: level for level, role in enumerate(ROLES)}
 _CHALLENGE = b'www-authenticate: Bearer realm="gonogo"\r\n'
@@ -84,6 +84,7 @@ class Access:
         self._open = True
         self._keys: dict[bytes, _Key] = {}
         self._rates: Rates | None = None
+        self._limited_by: tuple[Mapping[str, float], int] = ({}, 0)
         self._host = b""  #: the name of this machine that was asked for last, where no keys are
 
     def put(self, document: Mapping[str, Any]) -> None:
@@ -94,8 +95,11 @@ class Access:
             key = _Key(str(entry["name"]), str(entry["role"]), _LEVEL[entry["role"]], bytes.fromhex(entry["sha256"]), until)
             keys[str(entry["id"]).encode()] = key
         limits = {str(role): float(rate) for role, rate in document["limits"].items()}
-        rates = Rates(limits, int(document["workers"])) if limits else None
-        self._keys, self._rates, self._open = keys, rates, not keys and rates is None
+        workers = int(document["workers"])
+        if self._limited_by != (limits, workers):  # with the same limits every caller's bucket stays as full as it is
+            self._rates = Rates(limits, workers) if limits else None
+            self._limited_by = (limits, workers)
+        self._keys, self._open = keys, not keys and self._rates is None
 
     def admit(self, exchange: Exchange, role: str) -> bool:
         """Whether whoever asks may do what needs `role`; when not, it was answered: 401, 403 or 429. Sets `exchange.caller`."""

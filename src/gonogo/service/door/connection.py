@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 LINGER_SECONDS = 2.0
 SLICE = 2048  #: bytes of heads that the parser gets at a time, so that a pipeline stops near its bound
-LARGE = 64 << 10  #: bytes; larger bodies and answers that wait are counted
+LARGE = 4 << 10  #: bytes; larger bodies and answers that wait are counted
 _MOST_HEADERS = 100
 _IDLE, _HEAD, _BODY = range(3)
 _clock = time.perf_counter

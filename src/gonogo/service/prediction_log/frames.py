@@ -4,6 +4,7 @@
 
 Predictions: `{"kind": "predictions", "time", "release", "classes", "features": [[name, type, input, column]], "ids", "rows",
 "inputs": {name: [dtype, rows, width, bytes | texts]}, "scores": bytes of float64 [rows, classes]}`. `rows` counts the rows of each id.
+The writer answers each frame with the number of its rows (4 bytes, big-endian), once it has them.
 Exposures: `{"kind": "exposures", "seen": [[time, key digest, epoch, release]]}`.
 
 A spool may end anywhere, when the machine stopped: `read_frames` gives what is whole and says how many bytes are not.
@@ -25,6 +26,7 @@ from gonogo.model.schema import Schema
 from gonogo.service.answering.batching import Computed
 
 HEAD = struct.Struct(">II")
+ACK = struct.Struct(">I")
 LONGEST = 64 << 20  #: bytes; a longer frame is damage
 
 _encode = msgspec.msgpack.Encoder().encode

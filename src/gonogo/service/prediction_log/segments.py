@@ -61,6 +61,11 @@ def remove_older(folder: Path, before: datetime) -> int:
     return removed
 
 
+def newest(folder: Path) -> datetime | None:
+    """When the newest segment was written; None without any."""
+    return max((datetime.fromtimestamp(path.stat().st_mtime, UTC) for path in folder.rglob("*.parquet")), default=None)
+
+
 def _prediction_columns(frame: Mapping[str, Any], redact: Mapping[str, str], secret: bytes) -> Columns:
     rows, classes = frame["rows"], frame["classes"]
     count = sum(rows)

@@ -5,6 +5,7 @@ Rules it keeps:
 1. Nothing here ever waits. What cannot be kept or sent at once is dropped, and the dropped rows are counted.
 2. Which requests are logged is chosen request by request (all rows of one or none), by a share that is fixed when the service starts.
 3. A log that is gone or full is no fault of the service: answers go on, and the count says what is missing.
+4. A row is logged once the writer says that it has it: what a killed writer had not read yet is counted as dropped.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 
 from gonogo.model.schema import Schema
 from gonogo.service.answering.batching import Computed
-from gonogo.service.prediction_log.frames import exposure_frame, prediction_frame
+from gonogo.service.prediction_log.frames import ACK, exposure_frame, prediction_frame
 
 MOST_ROWS = 100_000  #: rows in hand before what is new is dropped
 MOST_EXPOSED = 100_000  #: exposures in hand
@@ -41,10 +42,12 @@ class PredictionSink:
         self._rows = 0
         self._exposures: list[tuple[float, str, int, str]] = []
         self._unsent = b""
+        self._half = b""  # of an acknowledgement
         self._unsent_rows = 0
+        self._sent_rows = 0  # sent, and not yet acknowledged
         self._socket: socket.socket | None = None
         self._try_again = 0.0
-        self.logged = 0  #: rows handed to the writer
+        self.logged = 0  #: rows that the writer has
         self.dropped = 0  #: rows that were to be logged and are not
 
     def see(self, computed: Computed) -> None:
@@ -67,10 +70,11 @@ class PredictionSink:
 
     @property
     def waiting(self) -> bool:
-        return bool(self._taken or self._exposures or self._unsent)
+        return bool(self._taken or self._exposures or self._unsent or self._sent_rows)
 
     def settle(self, most: int) -> bool:
         """Send about `most` rows, without waiting. True when there is more that could be sent now."""
+        self._hear()
         if not self._send():
             return False
         rows = 0
@@ -102,9 +106,11 @@ class PredictionSink:
         """Send what can be sent at once, and count the rest as dropped."""
         while self._taken and self.settle(MOST_ROWS):
             pass
+        self._hear()
+        self.logged += self._sent_rows  # the writer ends after us, and reads what we have sent
         self.dropped += self._rows + self._unsent_rows
         self._taken.clear()
-        self._rows = self._unsent_rows = 0
+        self._rows = self._unsent_rows = self._sent_rows = 0
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -134,9 +140,28 @@ class PredictionSink:
                 self._lose()
                 return False
             self._unsent = self._unsent[sent:]
-        self.logged += self._unsent_rows
+        self._sent_rows += self._unsent_rows
         self._unsent_rows = 0
         return True
+
+    def _hear(self) -> None:
+        """Take the writer's acknowledgements: numbers of rows, as `ACK` has them. They are as few as the frames."""
+        while self._socket is not None:
+            try:
+                heard = self._socket.recv(4096 * ACK.size)
+            except BlockingIOError:
+                return
+            except OSError:
+                heard = b""
+            if not heard:
+                self._lose()
+                return
+            heard = self._half + heard
+            whole = len(heard) - len(heard) % ACK.size
+            self._half = heard[whole:]
+            rows = sum(number for (number,) in ACK.iter_unpack(heard[:whole]))
+            self.logged += rows
+            self._sent_rows -= rows
 
     def _connect(self) -> bool:
         now = time.monotonic()
@@ -157,5 +182,5 @@ class PredictionSink:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-        self.dropped += self._unsent_rows
-        self._unsent, self._unsent_rows = b"", 0
+        self.dropped += self._unsent_rows + self._sent_rows
+        self._unsent, self._unsent_rows, self._sent_rows, self._half = b"", 0, 0, b""

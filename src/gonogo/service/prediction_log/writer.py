@@ -31,11 +31,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from gonogo.base.clock import SystemClock
 from gonogo.errors import StorageError
+from gonogo.model.slices import Slices
 from gonogo.service.labels.desk import LABELS
 from gonogo.service.labels.store import LabelStore
-from gonogo.service.prediction_log.frames import HEAD, LONGEST, read_frames
-from gonogo.service.prediction_log.segments import remove_older, write_segments
+from gonogo.service.prediction_log.believed import BelievedClock
+from gonogo.service.prediction_log.frames import ACK, HEAD, LONGEST, read_frames
+from gonogo.service.prediction_log.segments import newest, remove_older, write_segments
 from gonogo.service.prediction_log.spool import ENDING, Spool, is_closed, read_spool, spools
 
 FULL_BYTES = 32 << 20  #: a spool this large becomes segments
@@ -46,11 +49,13 @@ END_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class WriterRules:
-    """`rotate_seconds`: the oldest a spooled row may become before it is in a segment; `redact` maps features to "drop" or "hash"."""
+    """`rotate_seconds`: the oldest a spooled row may become before it is in a segment; `redact` maps features to "drop" or "hash";
+    `slices` are told apart in the label store."""
 
     rotate_seconds: float = 60.0
     keep_days: float = 30.0
     redact: Mapping[str, str] = field(default_factory=dict)
+    slices: Slices = field(default_factory=dict)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -65,7 +70,8 @@ class Writer:
         self._spool_folder = folder / "spool"
         self._spool: Spool | None = None
         self._secret = _secret(folder / "redaction.key")
-        self._labels = LabelStore(folder / LABELS)
+        self._labels = LabelStore(folder / LABELS, rules.slices)
+        self._believed = BelievedClock(SystemClock(), newest(folder))
         self._clients: set[asyncio.Task[None]] = set()
         self._kept_bytes = 0  # of spools that are closed and not yet segments
         self.rows = 0
@@ -101,7 +107,7 @@ class Writer:
                     raise ValueError(f"a frame of {length} bytes")
                 frame = head + await reader.readexactly(length)
                 [(document, _)] = read_frames(frame)
-                self._keep(frame, document)
+                writer.write(ACK.pack(self._keep(frame, document)))
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # the worker has gone
         except ValueError as error:
@@ -110,8 +116,9 @@ class Writer:
             self._clients.discard(task)
             writer.close()
 
-    def _keep(self, frame: bytes, document: Mapping[str, Any]) -> None:
-        rows = sum(document.get("rows", ()))
+    def _keep(self, frame: bytes, document: Mapping[str, Any]) -> int:
+        """Spool a frame, or count its rows as dropped; the number of its rows."""
+        rows = sum(int(count) for count in document.get("rows", ()))
         try:
             if self._kept_bytes + (self._spool.bytes if self._spool else 0) > MOST_BYTES:
                 raise StorageError(f"{self._spool_folder} holds more than {MOST_BYTES >> 20} MiB that could not be written as segments.")
@@ -121,6 +128,7 @@ class Writer:
         except (StorageError, OSError) as error:
             self.dropped += rows
             self.problem = str(error)
+        return rows
 
     async def _tick(self) -> None:
         spool = self._spool
@@ -150,7 +158,7 @@ class Writer:
             self.problem = ""
         with suppress(OSError, StorageError):
             self._kept_bytes = sum(path.stat().st_size for path in spools(self._spool_folder) if is_closed(path))
-            oldest = datetime.now(UTC) - timedelta(days=self._rules.keep_days)
+            oldest = self._believed.now() - timedelta(days=self._rules.keep_days)
             remove_older(self._folder, oldest)
             await asyncio.to_thread(self._labels.forget, oldest.timestamp())
 

@@ -168,7 +168,8 @@ class Supervisor:
                 _log.warning("%s cannot be started: %s", release, error)
 
     async def serve(self, initial: str | None = None, *, announce: Callable[[str], None] = lambda url: None) -> None:
-        """Start, call `announce` with the address (in a thread), run until SIGTERM or SIGINT, then drain. A second signal ends at once."""
+        """Start, call `announce` with the address (in a thread), run until SIGTERM, SIGINT or SIGHUP, then drain. A second signal ends at
+        once. A SIGHUP that was ignored from the start (`nohup`) stays ignored."""
         asked = asyncio.Event()
 
         def ask() -> None:
@@ -178,7 +179,8 @@ class Supervisor:
             asked.set()
 
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        closed_terminal = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+        for number in (signal.SIGTERM, signal.SIGINT, *closed_terminal):
             loop.add_signal_handler(number, ask)
         try:
             starting = asyncio.ensure_future(self.start(initial))
