@@ -15,7 +15,7 @@ from gonogo.reports.tools.promql import Series, Writer, job, matchers
 RECORDS, ALERTS, CONFIGURATION = "gonogo-records.yml", "gonogo-alerts.yml", "prometheus.yml"
 IN_SERVICE = "gonogo:in_service"
 NOT_SCRAPED = "not-scraped"  #: the alert of being blind
-LONG_SECONDS, LONG_EVERY = 3600.0, 60  #: longer windows are summed up no more often than this, in seconds
+LONG_SECONDS, SELDOM = 3600.0, 4  #: longer windows are summed up at every fourth look only
 
 #: What is recorded whatever the rules are, so that there is something to look at: signal, labels.
 ALWAYS: tuple[tuple[str, Mapping[str, str]], ...] = (
@@ -80,7 +80,7 @@ def _record_groups(writer: Writer, records: Mapping[str, str]) -> list[dict[str,
     return [
         {
             "name": f"gonogo-{writer.system}-{f'{window}s' if window else 'now'}",
-            "interval": f"{max(writer.every, LONG_EVERY) if window > LONG_SECONDS else writer.every}s",
+            "interval": f"{writer.every * (SELDOM if window > LONG_SECONDS else 1)}s",
             "rules": groups[window],
         }
         for window in sorted(groups)
