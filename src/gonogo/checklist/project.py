@@ -25,6 +25,7 @@ from gonogo.checklist.channels import ChannelDeclaration, read_channels
 from gonogo.checklist.project_schema import project_schema
 from gonogo.checklist.shape import check_shape
 from gonogo.errors import ProjectFileError
+from gonogo.model.slices import MOST
 
 Command = tuple[str, ...]
 FORMAT = "gonogo-project/1"
@@ -115,10 +116,12 @@ class RolloutDeclaration:
 @dataclass(frozen=True)
 class LabelsDeclaration:
     """How labels come. The predictions of an hour are judged from `mature_after` seconds after it began on, when at least the share
-    `least_coverage` of them has a label. `expected`: they are declared to come, so that none is something to tell."""
+    `least_coverage` of them has a label. `slices` (see `model/slices.py`) are told apart. `expected`: they are declared to come, so that
+    none is something to tell."""
 
     mature_after: float = 86_400.0
     least_coverage: float = 0.5
+    slices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     expected: bool = False
 
 
@@ -128,7 +131,7 @@ class MonitorDeclaration:
     `rules.py`)."""
 
     channels: tuple[ChannelDeclaration, ...] = (ChannelDeclaration("file", "file"),)
-    labels: LabelsDeclaration = LabelsDeclaration()
+    labels: LabelsDeclaration = field(default_factory=LabelsDeclaration)
     changes: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -379,12 +382,20 @@ class _Reader:
     def monitor(self) -> MonitorDeclaration:
         section = self.data.get("monitor", {})
         channels = read_channels(self.source, ("monitor", "channels"), section.get("channels", ("file",)), self.root)
-        labels = section.get("labels", {})
-        return MonitorDeclaration(
-            channels,
-            LabelsDeclaration(duration(labels.get("mature_after", "24 h")), float(labels.get("least_coverage", 0.5)), "labels" in section),
-            {key: section[key] for key in ("rules", "escalation") if key in section},
-        )
+        changes = {key: section[key] for key in ("rules", "escalation") if key in section}
+        return MonitorDeclaration(channels, self.labels(section["labels"]) if "labels" in section else LabelsDeclaration(), changes)
+
+    def labels(self, section: Mapping[str, Any]) -> LabelsDeclaration:
+        slices = {name: tuple(str(value) for value in values) for name, values in section.get("slices", {}).items()}
+        number = sum(map(len, slices.values()))
+        if number > MOST:
+            raise self.error(("monitor", "labels", "slices"), f"{number} slices are more than {MOST}.", "Declare those that matter.")
+        for name in slices:
+            if name in self.data.get("prediction_log", {}).get("redact", {}):
+                message = f"{name!r} is redacted in the prediction log, and a slice would keep what it was."
+                raise self.error(("monitor", "labels", "slices", name), message, "Take it out of one of the two.")
+        mature_after, least = duration(section.get("mature_after", "24 h")), float(section.get("least_coverage", 0.5))
+        return LabelsDeclaration(mature_after, least, slices, expected=True)
 
     def override(self, item: str, entry: Mapping[str, Any]) -> ItemOverride:
         if "applies" in entry and "reason" not in entry:

@@ -339,6 +339,18 @@ def _monitor() -> dict[str, Any]:
                         "examples": ["24 h"],
                     },
                     "least_coverage": _number("share of the predictions of the time that must have a label", 0.5, minimum=0, maximum=1),
+                    "slices": {
+                        "type": "object",
+                        "description": "values of features, for the rows of which figures are told as well; at most 60 in all",
+                        "properties": {},
+                        "additionalProperties": {
+                            "type": "array",
+                            "items": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "integer"}]},
+                            "minItems": 1,
+                            "uniqueItems": True,
+                        },
+                        "examples": ["{purpose: [car, house]}"],
+                    },
                 },
             ),
         },
@@ -404,7 +416,9 @@ def project_schema() -> dict[str, Any]:
                     "additionalProperties": {"type": "string", "enum": ["drop", "hash"]},
                     "examples": ["{income: drop, postcode: hash}"],
                 },
-                "keep_days": _number("after how many days a segment is removed", 30, exclusiveMinimum=0),
+                "keep_days": _number(
+                    "after how many days a segment is removed", 30, exclusiveMinimum=0
+                ),
             },
         ),
         "items": _items(),

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from gonogo.monitor.signal import Labels, Sight, Signal
-from gonogo.service.labels.store import HOUR, LabelCounts, LabelStore
+from gonogo.service.labels.counts import LabelCounts
+from gonogo.service.labels.store import HOUR, LabelStore
 
 
 @dataclass(frozen=True)
@@ -105,10 +106,10 @@ class LabelReader:
         return {"waiting": self._store.waiting(), "lost": self._store.lost()} if self._store is not None else {"waiting": 0, "lost": {}}
 
     def slices(self, release: str) -> tuple[str, ...]:
-        return ()
+        return self._store.slices(release) if self._store is not None else ()
 
     def counts(self, release: str, since: float, until: float, part: str = "") -> LabelCounts | None:
         key = (release, since, until, part)
         if key not in self._known:
-            self._known[key] = None if self._store is None else self._store.counts(release, since, until)
+            self._known[key] = None if self._store is None else self._store.counts(release, since, until, part)
         return self._known[key]

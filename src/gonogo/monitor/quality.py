@@ -12,8 +12,8 @@ from typing import Any
 
 from gonogo.monitor.labels import asked, mature
 from gonogo.monitor.signal import Reading, Sight, Signal
-from gonogo.release.baseline import reference_scores
-from gonogo.service.labels.store import LabelCounts
+from gonogo.release.baseline import reference_scores, slice_scores
+from gonogo.service.labels.counts import LabelCounts
 from gonogo.stats.fall import fall
 from gonogo.stats.intervals import Estimate
 from gonogo.stats.score_decisions import Decisions, decisions
@@ -25,8 +25,8 @@ Figure = Callable[[ScoreTable, float | None], Estimate]
 Measure = Callable[[LabelCounts, ScoreTable | None, float | None], Mapping[str, Any]]
 
 
-class NotForThisTask(ValueError):
-    """A figure of binary tasks, asked of another one."""
+class NotMeasurable(ValueError):
+    """A figure that this release will never have: one of binary tasks asked of another one, or a comparison with what it does not seal."""
 
 
 def measured(signal: Signal, sight: Sight, measure: Measure) -> list[Reading]:
@@ -47,7 +47,7 @@ def drops(signal: Signal, sight: Sight, figure: Figure) -> list[Reading]:
     def measure(counts: LabelCounts, before: ScoreTable | None, threshold: float | None) -> Mapping[str, Any]:
         now = figure(counts.table, threshold)
         if before is None:
-            raise ValueError("the release has no sealed table of scores to compare with")
+            raise NotMeasurable("the release has no sealed table of scores to compare with")
         return fallen(figure(before, threshold), now)
 
     return measured(signal, sight, measure)
@@ -62,11 +62,11 @@ def fallen(before: Estimate, now: Estimate) -> Mapping[str, Any]:
 
 
 def decided(table: ScoreTable, threshold: float | None) -> Decisions:
-    """The four counts at the release's threshold. Raises NotForThisTask for more than two classes, ValueError where none is sealed."""
+    """The four counts at the release's threshold. Raises NotMeasurable for more than two classes, ValueError where none is sealed."""
     if threshold is None:
-        raise NotForThisTask("a figure of binary tasks only")
+        raise NotMeasurable("a figure of binary tasks only")
     if math.isnan(threshold):
-        raise ValueError("the release has no sealed threshold")
+        raise NotMeasurable("the release has no sealed threshold")
     return decisions(table, threshold)
 
 
@@ -75,11 +75,7 @@ def sealed(baseline: Mapping[str, Any], part: str = "") -> tuple[ScoreTable | No
     if not baseline:
         return None, None
     threshold = baseline["score"].get("threshold")
-    if part:
-        found = baseline.get("slices", {}).get(part)
-        table = None if found is None else ScoreTable.from_json(found)
-    else:
-        table = reference_scores(baseline)
+    table = slice_scores(baseline).get(part) if part else reference_scores(baseline)
     return table, None if threshold is None else float(threshold)
 
 
@@ -99,8 +95,8 @@ def _reading(signal: Signal, sight: Sight, labels: Mapping[str, str], baseline: 
         threshold = math.nan
     try:
         numbers = dict(measure(found.counts, table, threshold))
-    except NotForThisTask as error:
-        return none(str(error), judged=False)
+    except NotMeasurable as error:
+        return none(str(error), judged=judged and not baseline)  # of a baseline that is not known nobody can say
     except ValueError as error:
         return none(str(error))
     details = {**found.details, **numbers.pop("details", {})}

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol
 
 from gonogo.monitor.counts import Counts
 from gonogo.monitor.windows import Window
-from gonogo.service.labels.store import LabelCounts
+from gonogo.service.labels.counts import LabelCounts
 from gonogo.stats.intervals import wilson
 
 #: release → the baseline document sealed in it, and beside it, where they are known, `latency` (the load test's histogram) and `sealed_at`
@@ -128,7 +128,11 @@ class Reading:
 
 
 class Signal(Protocol):
-    """One file in `signals/` and one line in the catalogue each."""
+    """One file in `signals/` and one line in the catalogue each.
+
+    A signal of which there are only few samples, whatever the traffic, says so in `counted`, so that a rule that asks for more is found:
+    "looks" (of the watch, in the window) or "one" (a single thing, or few that may be one).
+    """
 
     name: ClassVar[str]
     unit: ClassVar[str]

@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 
 from gonogo.base.table import Column, Table
+from gonogo.errors import DataError
 from gonogo.model.runtime import Array
 from gonogo.model.schema import Feature, Schema
+from gonogo.model.slices import Slices, members, slice_name
 from gonogo.stats.bins import as_float32, fit_categorical, fit_numeric
 from gonogo.stats.score_table import ScoreTable, pooled, score_bin
 
@@ -32,16 +34,27 @@ ROUNDING = 1e-6  #: so far from 0 and 1 a score may be and still be a probabilit
 
 
 def make_baseline(
-    schema: Schema, table: Table, scores: Array, labels: Array, *, source: str = "train", score_source: str = "test"
+    schema: Schema,
+    table: Table,
+    scores: Array,
+    labels: Array,
+    *,
+    source: str = "train",
+    score_source: str = "test",
+    parts: Mapping[str, Array] | None = None,
 ) -> dict[str, Any]:
     """The document baseline.json.
 
     `table` holds the features' columns; `scores` float64 [n, classes] and `labels` int64 [n] (class indices) are of the rows that the
-    score is counted on. The score is that of the last class of a binary task, else the highest of each row.
+    score is counted on. The score is that of the last class of a binary task, else the highest of each row. `parts`: which of these rows
+    are in each slice (`slice_parts`).
     """
     binary = schema.task == "binary-classification"
     score = scores[:, 1] if binary else scores.max(axis=1)
     right = labels if binary else scores.argmax(axis=1) == labels
+    threshold = schema.threshold if binary else 0.0
+    tables = {name: _outcomes(score[rows], right[rows], threshold) for name, rows in (parts or {}).items() if rows.sum() >= ENOUGH}
+    slices = {name: found["table"] for name, found in tables.items() if found}
     shares = np.bincount(labels, minlength=len(schema.classes)) / len(labels)
     return {
         "format": FORMAT,
@@ -54,10 +67,20 @@ def make_baseline(
             "of": "last class" if binary else "highest",
             **_numeric(score),
             **({"threshold": schema.threshold} if binary else {}),
-            **_outcomes(score, right, schema.threshold if binary else 0.0),
+            **_outcomes(score, right, threshold),
         },
+        **({"slices": slices} if slices else {}),
         "classes": {name: float(share) for name, share in zip(schema.classes, shares, strict=True)},
     }
+
+
+def slice_parts(schema: Schema, table: Table, slices: Slices) -> dict[str, Array]:
+    """Which rows of the table are in each declared slice, bool [rows] by the slice's name. Raises DataError for what is no feature."""
+    known = {feature.name for feature in schema.features}
+    if unknown := sorted(set(slices) - known):
+        message = f"no feature is called {', '.join(unknown)}, of which slices are declared."
+        raise DataError(message, hint="Mend `monitor.labels.slices` in gonogo.yaml.")
+    return {slice_name(name, value): members(table.column(name), value) for name, values in slices.items() for value in values}
 
 
 def check_baseline(document: Mapping[str, Any]) -> None:
@@ -65,6 +88,7 @@ def check_baseline(document: Mapping[str, Any]) -> None:
     if document.get("format") not in (FORMAT, BEFORE):
         raise ValueError(f"no {FORMAT} document")
     reference_scores(document)
+    slice_scores(document)
 
 
 def reference_scores(document: Mapping[str, Any]) -> ScoreTable | None:
@@ -75,6 +99,14 @@ def reference_scores(document: Mapping[str, Any]) -> ScoreTable | None:
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"malformed baseline: {error!r}") from error
     return None if table is None else ScoreTable.from_json(table)
+
+
+def slice_scores(document: Mapping[str, Any]) -> dict[str, ScoreTable]:
+    """The tables of scores and outcomes of the declared slices, by name. Raises ValueError when one is malformed."""
+    try:
+        return {str(name): ScoreTable.from_json(table) for name, table in document.get("slices", {}).items()}
+    except AttributeError as error:
+        raise ValueError(f"malformed baseline: {error!r}") from error
 
 
 def _outcomes(score: Array, right: Array, threshold: float) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from gonogo.model.rows import class_indices, class_text
 from gonogo.model.runtime import Array, Inspection
 from gonogo.model.schema import Schema
 from gonogo.model.source import ModelSource, read_pipeline
-from gonogo.release.baseline import make_baseline
+from gonogo.release.baseline import make_baseline, slice_parts
 from gonogo.release.contents import BASELINE, ENVIRONMENT, GOLDEN, MANIFEST, PIPELINE, RUN, SCHEMA, Bundle, manifest
 from gonogo.release.drafts import clear_drafts
 from gonogo.release.environment import make_environment, runtime_packages
@@ -81,7 +81,9 @@ def build_bundle(project: Project, sandbox: Sandbox, *, into: Path, progress: Pr
         source = "train" if project.data.train else "test"
         labels = class_indices(schema, test.column(project.data.target))
         _encoded(schema, tables[reference], reference)  # a training table that the model could not take is found now
-        documents = {SCHEMA: schema.to_json(), BASELINE: make_baseline(schema, tables[reference], scores, labels, source=source)}
+        parts = slice_parts(schema, test, project.monitor.labels.slices)
+        baseline = make_baseline(schema, tables[reference], scores, labels, source=source, parts=parts)
+        documents = {SCHEMA: schema.to_json(), BASELINE: baseline}
         progress("asking golden requests", 3, 4)
         listed = Pipeline.parse(read_pipeline(pipeline)).listed if pipeline is not None else {}
         documents[GOLDEN] = make_golden(schema, tables[reference], lambda batch: sandbox.scores(schema, model, batch)[0], listed)
@@ -133,6 +135,7 @@ def sources_digest(project: Project) -> str:
             "target": data.target,
             "time": data.time,
             "ignore": list(data.ignore),
+            "slices": {name: list(values) for name, values in project.monitor.labels.slices.items()},
         }
     )
 

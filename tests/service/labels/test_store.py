@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -144,3 +145,72 @@ def test_many_rows_are_recorded_and_labelled_in_several_transactions(store: Labe
 def chunks(names: dict[str, int], size: int):
     items = list(names.items())
     return [(at, items[at : at + size]) for at in range(0, len(items), size)]
+
+
+def sliced(ids: dict[str, int], ages: list[float], at: float = NOON) -> dict:
+    """Rows of which one feature, age, has these values, all told positive."""
+    rows = sum(ids.values())
+    computed = Computed({"x": np.array(ages, dtype=np.float32)[:, None]}, np.tile([0.2, 0.8], (rows, 1)), list(ids), list(ids.values()))
+    [(document, _)] = read_frames(prediction_frame(schema("no", "yes"), RELEASE, computed, at))
+    return document
+
+
+def test_declared_slices_are_counted_like_releases_and_follow_corrections(tmp_path: Path) -> None:
+    store = LabelStore(tmp_path / "labels.db", {"age": ["30", "40"], "gone": ["1"]})
+    store.record("a", [sliced({"p1": 1, "p2": 2}, [30.0, 40.0, 50.0])])
+    store.record("a", [sliced({"p1": 1, "p2": 2}, [30.0, 40.0, 50.0])])
+    assert (store.releases(), store.slices(RELEASE)) == ([RELEASE], ("age=30", "age=40"))
+    store.take([Label("p1", "yes"), Label("p2", "no", 0), Label("p2", "no", 1)], NOON)
+    store.take([Label("p2", "yes", 0)], NOON)
+    found = {part: store.counts(RELEASE, NOON, NOON + HOUR, part) for part in ("", "age=30", "age=40", "age=50")}
+    store.close()
+    assert {part: None if one is None else (one.rows, one.labelled, one.table.positives) for part, one in found.items()} == {
+        "": (3, 3, 2), "age=30": (1, 1, 1), "age=40": (1, 1, 1), "age=50": None,
+    }  # fmt: skip
+
+
+def test_a_store_from_before_there_were_slices_is_read_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "labels.db"
+    first = LabelStore(path)
+    first.record("a", [frame({"p1": 1}, [[0.2, 0.8]])])
+    first.close()
+    with sqlite3.connect(path) as raw:
+        raw.execute("ALTER TABLE prediction DROP COLUMN slices")
+    raw.close()
+    second = LabelStore(path, {"age": ["30"]})
+    second.record("b", [sliced({"p2": 1}, [30.0])])
+    assert second.take([Label("p1", "yes"), Label("p2", "yes")], NOON).joined == 2
+    assert (counts(second).labelled, second.slices(RELEASE)) == (2, ("age=30",))
+    second.close()
+
+
+NEXT = "small@1.1.0"
+
+
+@pytest.mark.parametrize("order", ["shadow first", "label first", "label before all", "answer last"])
+def test_what_a_shadow_computed_gets_the_label_of_the_answer_in_whatever_order(store: LabelStore, order: str) -> None:
+    answer, copy = frame({"p1": 1}, [[0.2, 0.8]]), frame({"shadow-p1": 1}, [[0.9, 0.1]], release=NEXT)
+    steps = {
+        "shadow first": [copy, answer, "yes"], "label first": [answer, "yes", copy], "label before all": ["yes", copy, answer],
+        "answer last": [copy, "yes", answer],
+    }[order]  # fmt: skip
+    for number, step in enumerate(steps):
+        if isinstance(step, str):
+            store.take([Label("p1", step)], NOON)
+        else:
+            store.record(f"{number}", [step])
+    given, shadow = counts(store), store.counts(NEXT, NOON, NOON + HOUR)
+    assert shadow is not None
+    assert (given.confusion.tolist(), shadow.confusion.tolist()) == ([[0, 0], [0, 1]], [[0, 1], [0, 0]])
+    store.take([Label("p1", "no"), Label("p1", "yes"), Label("p1", "no")], NOON)
+    shadow = store.counts(NEXT, NOON, NOON + HOUR)
+    assert shadow is not None
+    assert shadow.confusion.tolist() == [[1, 0], [0, 0]]
+
+
+def test_a_class_that_the_shadow_does_not_know_is_no_label_of_it(store: LabelStore) -> None:
+    store.record("a", [frame({"p1": 1}, [[0.2, 0.8]]), frame({"shadow-p1": 1}, [[0.9, 0.1]], release=NEXT, classes=("no", "perhaps"))])
+    assert store.take([Label("p1", "yes")], NOON).joined == 1
+    shadow = store.counts(NEXT, NOON, NOON + HOUR)
+    assert shadow is not None
+    assert (shadow.rows, shadow.labelled, store.lost()["refused"]) == (1, 0, 1)

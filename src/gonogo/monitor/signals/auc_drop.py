@@ -10,8 +10,8 @@ from gonogo.stats.score_ranking import roc_auc
 
 
 class AucDrop:
-    """Of the mature cohorts of a week, with the chance of it when nothing fell (DeLong's errors of both). Of more than two classes: how well
-    the highest score tells rows that are right from rows that are not."""
+    """Of the mature cohorts of a week, with the chance of it when nothing fell (DeLong's errors of both). Of more than two classes: how
+    well the highest score tells rows that are right from rows that are not."""
 
     name: ClassVar[str] = "auc_drop"
     unit: ClassVar[str] = "ROC-AUC"

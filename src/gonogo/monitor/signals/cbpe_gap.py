@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from gonogo.monitor.quality import fallen, measured
+from gonogo.monitor.quality import NotMeasurable, fallen, measured
 from gonogo.monitor.signal import Reading, Sight
-from gonogo.service.labels.store import LabelCounts
+from gonogo.service.labels.counts import LabelCounts
 from gonogo.stats.cbpe import calibration_map, expected_auc
 from gonogo.stats.intervals import Estimate
 from gonogo.stats.score_ranking import roc_auc
@@ -28,7 +28,7 @@ class CbpeGap:
 
 def _measure(counts: LabelCounts, before: ScoreTable | None, threshold: float | None) -> Mapping[str, Any]:
     if before is None:
-        raise ValueError("the release has no sealed table of scores to expect anything from")
+        raise NotMeasurable("the release has no sealed table of scores to expect anything from")
     chance, then = calibration_map(before), roc_auc(before)
     moved = expected_auc(chance, counts.table.histogram).value - expected_auc(chance, before.histogram).value
     return fallen(Estimate(then.value + moved, then.low + moved, then.high + moved, then.n), roc_auc(counts.table))

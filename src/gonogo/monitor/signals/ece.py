@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from gonogo.monitor.quality import measured
 from gonogo.monitor.signal import Reading, Sight
-from gonogo.service.labels.store import LabelCounts
+from gonogo.service.labels.counts import LabelCounts
 from gonogo.stats.score_calibration import calibration_p_value, ece, ece_by_chance
 from gonogo.stats.score_table import ScoreTable
 

@@ -23,6 +23,7 @@ class StoredRow(NamedTuple):
     score: float
     predicted: int
     actual: int | None
+    slices: int  #: the number of its combination of slices; 0 for none
 
 
 class Booking:
@@ -46,16 +47,20 @@ class Booking:
         scores = np.array([row.score for row, _, _ in self._moves])
         scored: dict[tuple[int, ...], list[int]] = {}
         confused: Counter[tuple[int, ...]] = Counter()
+        within = {
+            int(number): tuple(json.loads(parts)) for number, parts in self._connection.execute("SELECT number, parts FROM combination")
+        }
         binary = {
             int(number): len(json.loads(classes)) == 2
             for number, classes in self._connection.execute("SELECT number, classes FROM release")
         }
         for (row, actual, sign), index, total in zip(self._moves, score_bin(scores).tolist(), fixed_point(scores).tolist(), strict=True):
             outcome = actual == 1 if binary[row.release] else actual == row.predicted
-            cell = scored.setdefault((row.release, row.hour, index, int(outcome)), [0, 0])
-            cell[0] += sign
-            cell[1] += sign * total
-            confused[row.release, row.hour, row.predicted, actual] += sign
+            for counted in (row.release, *within.get(row.slices, ())):
+                cell = scored.setdefault((counted, row.hour, index, int(outcome)), [0, 0])
+                cell[0] += sign
+                cell[1] += sign * total
+                confused[counted, row.hour, row.predicted, actual] += sign
         self._connection.executemany("UPDATE prediction SET actual = ? WHERE id = ? AND row = ?", self._given)
         self._connection.executemany(
             "INSERT INTO scored VALUES(?,?,?,?,?,?) ON CONFLICT DO UPDATE SET n = n + excluded.n, total = total + excluded.total",

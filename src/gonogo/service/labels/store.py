@@ -8,6 +8,9 @@ the watch reads counts (`counts`). Rules it keeps:
 * Counts are integers by the hour in which the prediction was made (its cohort), so that hours, releases and stores are added exactly.
 * Recording a spool again, after a crash, changes nothing.
 * A label is one of the classes of the release that predicted, or it is refused by name. Nothing is guessed.
+* A declared slice of a release is counted like a release of its own, called RELEASE#FEATURE=VALUE. A prediction remembers in which slices
+  it was by one small number, never by the values of its features.
+* What a shadow computed for a request is called shadow-ID, and gets the label of ID as well, whatever comes first.
 """
 
 from __future__ import annotations
@@ -24,13 +27,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gonogo.base.database import database_errors, open_database, transaction
-from gonogo.model.runtime import Array
+from gonogo.model.slices import Slices
 from gonogo.service.labels.booking import Booking, StoredRow
-from gonogo.stats.score_table import ScoreTable
+from gonogo.service.labels.counts import LabelCounts, read_counts
+from gonogo.service.labels.rows import rows_of, slices_of
 
 HOUR = 3600
 AT_ONCE = 10_000  #: rows in a transaction, so that labels and predictions get their turns
 MOST_LABELS = 10_000  #: in one request
+OF = "#"  #: between a release and its slice
+SHADOW = "shadow-"  #: before the id of a request that a shadow got a copy of
 NOT_SAID = -1  #: the row of a label that names none
 
 SCHEMA = """
@@ -38,8 +44,9 @@ CREATE TABLE IF NOT EXISTS release(number INTEGER PRIMARY KEY, name TEXT NOT NUL
 CREATE TABLE IF NOT EXISTS spool(name TEXT PRIMARY KEY, frames INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS prediction(
   id TEXT NOT NULL, row INTEGER NOT NULL, rows INTEGER NOT NULL, release INTEGER NOT NULL, hour INTEGER NOT NULL,
-  score REAL NOT NULL, predicted INTEGER NOT NULL, actual INTEGER, PRIMARY KEY(id, row)
+  score REAL NOT NULL, predicted INTEGER NOT NULL, actual INTEGER, slices INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(id, row)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS combination(number INTEGER PRIMARY KEY, parts TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE IF NOT EXISTS waiting(
   id TEXT NOT NULL, row INTEGER NOT NULL, label TEXT NOT NULL, hour INTEGER NOT NULL, PRIMARY KEY(id, row)
 ) STRICT, WITHOUT ROWID;
@@ -75,31 +82,21 @@ class Taken:
     refused: list[tuple[int, str]] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class LabelCounts:
-    """Of the predictions of a release over some hours: how many rows, how many of them labelled, the scores by outcome, and the confusion
-    matrix [predicted, actual]. The outcome is that of the last class of a binary task; of more classes, that the highest score was right.
+class LabelStore:
+    """The file `path`, made if it is not there. Safe for several processes, each with its own. Every method raises StorageError.
+
+    `slices` are told apart in what this one records.
     """
 
-    rows: int
-    labelled: int
-    table: ScoreTable
-    confusion: Array
-    classes: tuple[str, ...]
-
-    @property
-    def coverage(self) -> float | None:
-        return self.labelled / self.rows if self.rows else None
-
-
-class LabelStore:
-    """The file `path`, made if it is not there. Safe for several processes, each with its own. Every method raises StorageError."""
-
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, slices: Slices | None = None) -> None:
         self.path = path
+        self._slices = slices or {}
         self._connection = open_database(path)
         with database_errors(path):
             self._connection.executescript(f"BEGIN IMMEDIATE;{SCHEMA}COMMIT;")
+        with transaction(self._connection, path):  # a file from before there were slices
+            if "slices" not in [column[1] for column in self._connection.execute("PRAGMA table_info(prediction)")]:
+                self._connection.execute("ALTER TABLE prediction ADD COLUMN slices INTEGER NOT NULL DEFAULT 0")
 
     def close(self) -> None:
         with suppress(sqlite3.Error):
@@ -130,12 +127,7 @@ class LabelStore:
     def _record(self, spool: str, frames: Sequence[Mapping[str, Any]], done: int) -> int:
         with transaction(self._connection, self.path):
             cohorts: Counter[tuple[int, int]] = Counter()
-            for frame in frames:
-                if frame["kind"] == "predictions":
-                    release, hour = self._release(frame["release"], frame["classes"]), int(frame["time"]) // HOUR
-                    start = self._connection.total_changes
-                    self._connection.executemany("INSERT OR IGNORE INTO prediction VALUES(?,?,?,?,?,?,?,NULL)", _rows(frame, release, hour))
-                    cohorts[release, hour] += self._connection.total_changes - start
+            new = sum(self._record_frame(frame, cohorts) for frame in frames if frame["kind"] == "predictions")
             self._connection.executemany(
                 "INSERT INTO cohort VALUES(?,?,?) ON CONFLICT DO UPDATE SET rows = rows + excluded.rows",
                 [(*key, count) for key, count in cohorts.items()],
@@ -144,7 +136,37 @@ class LabelStore:
                 "INSERT INTO spool VALUES(?,?) ON CONFLICT DO UPDATE SET frames = max(frames, excluded.frames)", (spool, done)
             )
             self._join_waiting()
-        return cohorts.total()
+            self._join_shadows(frames)
+        return new
+
+    def _record_frame(self, frame: Mapping[str, Any], cohorts: Counter[tuple[int, int]]) -> int:
+        """How many of its rows were new; they are added to `cohorts`, by (release or slice, hour)."""
+        release, hour = self._release(frame["release"], frame["classes"]), int(frame["time"]) // HOUR
+        combinations, parts = self._combinations(frame)
+        new = 0
+        for row, combination in zip(rows_of(frame, release, hour), combinations, strict=True):
+            if self._connection.execute("INSERT OR IGNORE INTO prediction VALUES(?,?,?,?,?,?,?,NULL,?)", (*row, combination)).rowcount:
+                new += 1
+                for part in parts[combination]:
+                    cohorts[part, hour] += 1
+        cohorts[release, hour] += new
+        return new
+
+    def _combinations(self, frame: Mapping[str, Any]) -> tuple[list[int], dict[int, list[int]]]:
+        """The number of each row's combination of slices, 0 for none, and which slices each is made of."""
+        names, within = slices_of(frame, self._slices)
+        kinds, which = np.unique(within, axis=0, return_inverse=True)
+        numbers, parts = [], {}
+        for kind in kinds:
+            of = [self._release(f"{frame['release']}{OF}{names[place]}", frame["classes"]) for place in np.flatnonzero(kind).tolist()]
+            number = self._combination(json.dumps(of)) if of else 0
+            numbers.append(number)
+            parts[number] = of
+        return [numbers[place] for place in which.ravel().tolist()], parts
+
+    def _combination(self, parts: str) -> int:
+        self._connection.execute("INSERT OR IGNORE INTO combination(parts) VALUES(?)", (parts,))
+        return int(self._connection.execute("SELECT number FROM combination WHERE parts = ?", (parts,)).fetchone()[0])
 
     def _release(self, name: str, classes: Sequence[str]) -> int:
         self._connection.execute("INSERT OR IGNORE INTO release(name, classes) VALUES(?,?)", (name, json.dumps(list(classes))))
@@ -153,21 +175,64 @@ class LabelStore:
     def _join_waiting(self) -> None:
         """Labels that came before their predictions."""
         found = self._connection.execute(
-            "SELECT w.row, w.label, p.id, p.row, p.rows, p.release, p.hour, p.score, p.predicted, p.actual FROM waiting w"
-            " JOIN prediction p ON p.id = w.id AND p.row = max(w.row, 0)"
+            "SELECT w.row, w.label, p.* FROM waiting w JOIN prediction p ON p.id = w.id AND p.row = max(w.row, 0)"
         ).fetchall()
         if not found:
             return
         booking = Booking(self._connection)
-        classes = self._classes()
+        classes, shadows = self._classes(), self._shadows()
         for asked, label, *stored in found:
             row = StoredRow(*stored)
             if _why_not(asked, label, row, classes) is None:
                 booking.move(row, classes[row.release].index(label))
+                self._label_shadow(booking, row.id, row.row, label, classes, shadows)
             else:
                 self._connection.execute(_LOSE, ("refused", 1))
             self._connection.execute("DELETE FROM waiting WHERE id = ? AND row = ?", (row.id, asked))
         booking.write()
+
+    def _join_shadows(self, frames: Sequence[Mapping[str, Any]]) -> None:
+        """What shadows computed for requests that have their labels already."""
+        ids = [name for frame in frames if frame["kind"] == "predictions" for name in frame["ids"] if name.startswith(SHADOW)]
+        if not ids:
+            return
+        booking, classes = Booking(self._connection), self._classes()
+        for name in ids:
+            for row, label, release in self._connection.execute(
+                "SELECT row, actual, release FROM prediction WHERE id = ? AND actual IS NOT NULL", (name.removeprefix(SHADOW),)
+            ).fetchall():
+                self._label_shadow(booking, name.removeprefix(SHADOW), row, classes[release][label], classes, {})
+        booking.write()
+
+    def _shadows(self) -> dict[tuple[str, int], int] | None:
+        """None when no shadow has computed anything; else a place to remember what they were labelled in this transaction."""
+        some = self._connection.execute("SELECT 1 FROM prediction WHERE id >= ? AND id < ? LIMIT 1", (SHADOW, SHADOW[:-1] + ".")).fetchone()
+        return None if some is None else {}
+
+    def _label_shadow(
+        self,
+        booking: Booking,
+        prediction_id: str,
+        place: int,
+        label: str,
+        classes: Mapping[int, Sequence[str]],
+        fresh: dict[tuple[str, int], int] | None,
+    ) -> None:
+        """Give the label of a row to what a shadow computed for it. A class that the shadow does not know is lost."""
+        if fresh is None:
+            return
+        found = self._connection.execute("SELECT * FROM prediction WHERE id = ? AND row = ?", (SHADOW + prediction_id, place)).fetchone()
+        if found is None:
+            return
+        row = StoredRow(*found)
+        row = row._replace(actual=fresh.get((row.id, row.row), row.actual))
+        if label not in classes[row.release]:
+            self._connection.execute(_LOSE, ("refused", 1))
+            return
+        actual = classes[row.release].index(label)
+        if row.actual != actual:
+            fresh[row.id, row.row] = actual
+            booking.move(row, actual)
 
     # -- labels -----------------------------------------------------------------------------------------------------------------
 
@@ -181,7 +246,7 @@ class LabelStore:
 
     def _take(self, labels: Sequence[Label], start: int, hour: int, taken: Taken) -> None:
         booking = Booking(self._connection)
-        classes = self._classes()
+        classes, shadows = self._classes(), self._shadows()
         known = {label for names in classes.values() for label in names}
         fresh: dict[tuple[str, int], int] = {}  # what this call has given rows that are read again before they are written
         for place, (prediction_id, label, asked) in enumerate(labels, start=start):
@@ -193,6 +258,7 @@ class LabelStore:
                     continue
                 self._connection.execute("INSERT OR REPLACE INTO waiting VALUES(?,?,?,?)", (prediction_id, row, label, hour))
                 taken.waiting += 1
+                self._label_shadow(booking, prediction_id, max(row, 0), label, classes, shadows)
                 continue
             stored = StoredRow(*found)
             stored = stored._replace(actual=fresh.get((stored.id, stored.row), stored.actual))
@@ -207,6 +273,7 @@ class LabelStore:
             taken.joined += stored.actual is None
             fresh[stored.id, stored.row] = actual
             booking.move(stored, actual)
+            self._label_shadow(booking, prediction_id, stored.row, label, classes, shadows)
         booking.write()
 
     def _why_not_wait(self, prediction_id: str, row: int, label: str, known: set[str]) -> str | None:
@@ -224,29 +291,21 @@ class LabelStore:
 
     def releases(self) -> list[str]:
         with database_errors(self.path):
-            return [str(name) for (name,) in self._connection.execute("SELECT name FROM release ORDER BY number")]
+            found = self._connection.execute("SELECT name FROM release WHERE instr(name, ?) = 0 ORDER BY number", (OF,))
+            return [str(name) for (name,) in found]
 
-    def counts(self, release: str, since: float, until: float) -> LabelCounts | None:
-        """Of predictions made in the hours that begin from `since` (inclusive) to `until` (exclusive), seconds since 1970. None for a
-        release that has predicted nothing."""
+    def slices(self, release: str) -> tuple[str, ...]:
+        """The slices that rows of the release were in, sorted."""
+        with database_errors(self.path):
+            found = self._connection.execute("SELECT name FROM release WHERE instr(name, ?) = 1", (release + OF,))
+            return tuple(sorted(str(name).removeprefix(release + OF) for (name,) in found))
+
+    def counts(self, release: str, since: float, until: float, part: str = "") -> LabelCounts | None:
+        """Of predictions made in the hours that begin from `since` (inclusive) to `until` (exclusive), seconds since 1970; of the slice
+        `part` when it is named. None for a release that has predicted nothing."""
         hours = (-(-int(since) // HOUR), -(-int(until) // HOUR))
         with database_errors(self.path):
-            known = self._connection.execute("SELECT number, classes FROM release WHERE name = ?", (release,)).fetchone()
-            if known is None:
-                return None
-            number, classes = int(known[0]), tuple(json.loads(known[1]))
-            within = "WHERE release = ? AND hour >= ? AND hour < ?"
-            ask = self._connection.execute
-            rows = ask(f"SELECT coalesce(sum(rows), 0) FROM cohort {within}", (number, *hours)).fetchone()[0]  # noqa: S608 - constants
-            scored = ask(f"SELECT bin, outcome, sum(n), sum(total) FROM scored {within} GROUP BY 1, 2", (number, *hours))  # noqa: S608
-            table = ScoreTable()
-            for index, outcome, count, total in scored:
-                table.counts[index, outcome], table.sums[index, outcome] = count, total
-            confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
-            confused = ask(f"SELECT predicted, actual, sum(n) FROM confused {within} GROUP BY 1, 2", (number, *hours))  # noqa: S608
-            for predicted, actual, count in confused:
-                confusion[predicted, actual] = count
-        return LabelCounts(int(rows), int(confusion.sum()), table, confusion, classes)
+            return read_counts(self._connection, f"{release}{OF}{part}" if part else release, *hours)
 
     def labelled(self) -> bool:
         """Whether any prediction has a label, or had one."""
@@ -276,18 +335,6 @@ class LabelStore:
             expired = self._connection.execute("DELETE FROM waiting WHERE hour < ?", (hour,)).rowcount
             self._connection.execute(_LOSE, ("expired", expired))
             self._connection.execute("DELETE FROM spool WHERE name < ?", (f"{int(before * 1e9):020d}",))
-
-
-def _rows(frame: Mapping[str, Any], release: int, hour: int) -> Iterable[tuple[Any, ...]]:
-    counts, classes = frame["rows"], len(frame["classes"])
-    scores = np.frombuffer(frame["scores"], dtype=np.float64).reshape(sum(counts), classes)
-    predicted = scores.argmax(axis=1)
-    score = scores[:, 1] if classes == 2 else scores.max(axis=1)
-    at = 0
-    for prediction_id, count in zip(frame["ids"], counts, strict=True):
-        for row in range(count):
-            yield prediction_id, row, count, release, hour, float(score[at]), int(predicted[at])
-            at += 1
 
 
 def _why_not(asked: int, label: str, row: StoredRow, classes: Mapping[int, Sequence[str]]) -> str | None:
