@@ -114,7 +114,8 @@ def _prediction_log(workspace: Workspace) -> PredictionLog | None:
     declared = workspace.project.prediction_log
     if declared is None:
         return None
-    return PredictionLog(declared.sample, WriterRules(keep_days=declared.keep_days, redact=dict(declared.redact)))
+    slices = workspace.project.monitor.labels.slices
+    return PredictionLog(declared.sample, WriterRules(keep_days=declared.keep_days, redact=dict(declared.redact), slices=slices))
 
 
 def _check_redaction(workspace: Workspace, release: str, features: Sequence[str]) -> None:
