@@ -6,7 +6,9 @@ The command line, the service, the documents and the tests read this table; a se
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from gonogo.errors import UsageError
@@ -73,8 +75,23 @@ def number(name: str, environment: Mapping[str, str] | None = None) -> float:
     return value
 
 
+_ACTING: ContextVar[str] = ContextVar("acting", default="")
+
+
+@contextmanager
+def acting(name: str) -> Iterator[None]:
+    """What this thread does meanwhile, it does for `name`: somebody at a door of ours who has shown who they are."""
+    before = _ACTING.set(name)
+    try:
+        yield
+    finally:
+        _ACTING.reset(before)
+
+
 def actor(environment: Mapping[str, str] | None = None) -> str:
-    """Who acts: GONOGO_ACTOR, or the login name."""
+    """Who acts: the one that `acting` names, or GONOGO_ACTOR, or the login name."""
+    if _ACTING.get():
+        return _ACTING.get()
     given = (os.environ if environment is None else environment).get("GONOGO_ACTOR", "")
     if given:
         return given

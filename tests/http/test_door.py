@@ -1,30 +1,48 @@
-"""The door: four paths to read, on loopback, and nothing else."""
+"""The door: a site's answers on loopback, bounded in connections, bodies, streams and time, and nothing else."""
 
 from __future__ import annotations
 
 import http.client
 import json
 import socket
+import threading
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from gonogo.errors import AddressInUseError, StorageError
-from gonogo.http.door import Door
+from gonogo.http.door import MOST_BODY, MOST_CONNECTIONS, MOST_STREAMS, POLICY, Answer, Asked, Door, Stream
 
-STATUS: dict[str, Any] = {
-    "system": "<b>shop</b>", "time": "2026-11-21T04:01:00.000Z", "health": {"state": "NOTHING LIVE", "reasons": ["no release"]},
-    "production": None, "service": {"alive": False, "url": None, "problem": "It does not run.", "arms": []}, "rollout": None,
-    "watch": {"time": None, "fresh": False, "problem": "", "untold": 0}, "signals": [], "alarms": [], "releases": [], "events": 0,
-    "chain": "intact",
-}  # fmt: skip
+
+class Echo:
+    """A site that says what it was asked."""
+
+    def __init__(self) -> None:
+        self.closed = threading.Event()
+
+    def methods(self, path: str) -> tuple[str, ...]:
+        return {"/": ("GET",), "/broken": ("GET",), "/wrong": ("GET",), "/events": ("GET",), "/form": ("GET", "POST")}.get(path, ())
+
+    def answer(self, asked: Asked) -> Answer | Stream:
+        if asked.path == "/broken":
+            raise StorageError("the store is gone", hint="Look for it.")
+        if asked.path == "/wrong":
+            raise RuntimeError("a fault of ours")
+        if asked.path == "/events":
+            return Stream(self._events())
+        return Answer(json.dumps([asked.method, asked.path, dict(asked.query), asked.body.decode()]).encode())
+
+    def _events(self) -> Iterator[bytes]:
+        while not self.closed.wait(0.05):
+            yield b"event: part\ndata: {}\n\n"
 
 
 @pytest.fixture
 def door() -> Iterator[Door]:
-    with Door(lambda: STATUS, lambda: {"events": []}) as opened:
+    site = Echo()
+    with Door(site) as opened:
         yield opened
+        site.closed.set()
 
 
 def address(door: Door) -> tuple[str, int]:
@@ -32,53 +50,55 @@ def address(door: Door) -> tuple[str, int]:
     return host, int(port)
 
 
-def ask(door: Door, method: str, path: str, host: str = "") -> tuple[int, dict[str, str], bytes]:
+def ask(door: Door, method: str, path: str, body: str | None = None, **headers: str) -> tuple[int, dict[str, str], bytes]:
     connection = http.client.HTTPConnection(*address(door), timeout=10)
     try:
-        connection.request(method, path, headers={"Host": host} if host else {})
+        connection.request(method, path, body, headers)
         answer = connection.getresponse()
         return answer.status, dict(answer.getheaders()), answer.read()
     finally:
         connection.close()
 
 
-@pytest.mark.parametrize("path", ["/", "/still", "/?x=1"])
-def test_the_page_is_served_escaped_and_forbids_scripts_and_frames(door, path):
-    code, headers, body = ask(door, "GET", path)
+def test_a_page_comes_with_a_policy_that_lets_nothing_in_from_elsewhere(door):
+    code, headers, body = ask(door, "GET", "/?x=1&x=2&y=")
     assert (code, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-    assert headers["Content-Security-Policy"] == "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
-    assert b"&lt;b&gt;shop&lt;/b&gt;" in body
-    assert b"<b>shop</b>" not in body
-    assert (b'http-equiv="refresh"' in body) is (path != "/still")
-
-
-def test_the_records_behind_the_page_are_json(door):
-    assert json.loads(ask(door, "GET", "/status.json")[2]) == STATUS
-    assert json.loads(ask(door, "GET", "/log.json")[2]) == {"events": []}
+    assert json.loads(body) == ["GET", "/", {"x": "2"}, ""]
+    assert headers["Content-Security-Policy"] == POLICY
+    assert "unsafe" not in POLICY
+    assert {headers["Cache-Control"], headers["X-Content-Type-Options"]} == {"no-store", "nosniff"}
 
 
 def test_a_head_has_the_length_and_no_body(door):
-    code, headers, body = ask(door, "HEAD", "/status.json")
+    code, headers, body = ask(door, "HEAD", "/")
     assert (code, body) == (200, b"")
     assert int(headers["Content-Length"]) > 0
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/../gonogo.yaml", "//etc/passwd", "/%2e%2e/gonogo.db", "/status.json/", "/status", "*"])
+@pytest.mark.parametrize("path", ["/nothing", "/../gonogo.yaml", "//etc/passwd", "/%2e%2e/gonogo.db", "/form/", "*"])
 def test_no_other_path_is_opened(door, path):
     code, _, body = ask(door, "GET", path)
     assert (code, json.loads(body)) == (404, {"title": "there is no such page"})
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
-def test_nothing_can_be_changed_through_it(door, method):
+def test_a_page_to_read_takes_nothing(door, method):
     code, headers, _ = ask(door, method, "/")
     assert (code, headers["Allow"]) == (405, "GET, HEAD")
+
+
+def test_a_body_is_bounded_and_says_its_length(door):
+    assert json.loads(ask(door, "POST", "/form", "a=b")[2]) == ["POST", "/form", {}, "a=b"]
+    assert ask(door, "POST", "/form", "x" * (MOST_BODY + 1))[0] == 413
+    with socket.create_connection(address(door), timeout=10) as raw:
+        raw.sendall(b"POST /form HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\na=b\r\n0\r\n\r\n")
+        assert b" 411 " in raw.makefile("rb").readline()
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])
 def test_a_page_of_another_name_reads_nothing(door, host):
     connection = http.client.HTTPConnection(*address(door), timeout=10)
-    connection.putrequest("GET", "/status.json", skip_host=True)
+    connection.putrequest("GET", "/", skip_host=True)
     connection.putheader("Host", host)
     connection.endheaders()
     assert connection.getresponse().status == 421
@@ -94,24 +114,23 @@ def test_it_listens_on_loopback_alone(door):
 
 def test_a_port_that_is_taken_says_so(door):
     with pytest.raises(AddressInUseError, match="is taken"):
-        Door(lambda: STATUS, lambda: {}, port=address(door)[1])
+        Door(Echo(), port=address(door)[1])
 
 
-def test_a_record_that_cannot_be_read_is_no_page(capfd):
-    def broken() -> dict[str, Any]:
-        raise StorageError("the store is gone", hint="Look for it.")
-
-    with Door(broken, broken) as door:
-        for path in ("/", "/status.json", "/log.json"):
-            code, _, body = ask(door, "GET", path)
-            assert (code, json.loads(body)["title"]) == (503, "the store is gone Look for it.")
+def test_what_cannot_be_read_now_is_no_page_and_a_fault_of_ours_is_logged(door, caplog):
+    code, _, body = ask(door, "GET", "/broken")
+    assert (code, json.loads(body)["title"]) == (503, "the store is gone Look for it.")
+    code, _, body = ask(door, "GET", "/wrong")
+    assert (code, b"fault" in body) == (500, False)
+    assert "a fault of ours" in caplog.text
+    assert ask(door, "GET", "/")[0] == 200
 
 
 def test_readers_that_go_away_leave_nothing_in_the_terminal(door, capfd):
-    for _ in range(3):
+    for path in ("/", "/events", "/"):
         with socket.create_connection(address(door)) as gone:
             gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
-            gone.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            gone.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
     assert ask(door, "GET", "/")[0] == 200
     assert capfd.readouterr().err == ""
 
@@ -122,3 +141,56 @@ def test_a_request_that_is_none_is_refused_in_json(door):
         answer = raw.makefile("rb").read()
     assert b"text/html" not in answer
     assert json.loads(answer.rpartition(b"\r\n\r\n")[2] or answer)
+
+
+def opened_stream(door: Door) -> tuple[int, socket.socket]:
+    listener = socket.create_connection(address(door), timeout=10)
+    listener.sendall(b"GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    return int(listener.recv(64).split()[1]), listener
+
+
+def test_streams_are_bounded_and_pages_are_answered_beside_them(door):
+    streams = [opened_stream(door) for _ in range(MOST_STREAMS)]
+    assert {code for code, _ in streams} == {200}
+    code, extra = opened_stream(door)
+    assert code == 503
+    assert ask(door, "GET", "/")[0] == 200
+    for _, listener in (*streams, (code, extra)):
+        listener.close()
+    for _ in range(200):
+        code, again = opened_stream(door)
+        again.close()
+        if code == 200:
+            return
+    pytest.fail("no place is free although everybody has left")
+
+
+def test_connections_are_bounded_and_the_places_come_back(door):
+    silent = [socket.create_connection(address(door), timeout=10) for _ in range(MOST_CONNECTIONS)]
+    with socket.create_connection(address(door), timeout=10) as late:
+        assert late.recv(64).split()[1] == b"503"
+    for one in silent:
+        one.close()
+    for _ in range(200):
+        try:
+            if ask(door, "GET", "/")[0] == 200:
+                return
+        except (OSError, http.client.HTTPException):
+            continue
+    pytest.fail("nobody is let in although everybody has left")
+
+
+@pytest.mark.parametrize(
+    ("headers", "same"),
+    [
+        ({"host": "127.0.0.1:1"}, True),
+        ({"host": "127.0.0.1:1", "origin": "http://127.0.0.1:1"}, True),
+        ({"host": "127.0.0.1:1", "origin": "http://127.0.0.1:2"}, False),
+        ({"host": "127.0.0.1:1", "origin": "null"}, False),
+        ({"host": "127.0.0.1:1", "origin": "https://evil.example"}, False),
+        ({"host": "127.0.0.1:1", "origin": "http://127.0.0.1:1", "sec-fetch-site": "cross-site"}, False),
+        ({"host": "127.0.0.1:1", "sec-fetch-site": "same-site"}, False),
+    ],
+)
+def test_a_form_of_another_origin_is_known(headers, same):
+    assert Asked("POST", "/", headers=headers).same_origin is same

@@ -49,7 +49,7 @@ def test_nothing_is_loaded_from_elsewhere_and_no_script_may_run(status):
     page = Page(html)
     assert ("meta", "content", "default-src 'none'; style-src 'unsafe-inline'") in page.attributes
     assert {name for _, name, _ in page.attributes} & {"src", "srcset", "action", "data"} == set()
-    assert {value for _, name, value in page.attributes if name == "href"} == {"/still"}
+    assert "href" not in {name for _, name, _ in page.attributes}
     assert "url(" not in html
     assert "@import" not in html
 
@@ -82,15 +82,6 @@ def test_alarms_that_are_not_quiet_come_first_and_each_with_its_state_in_words(s
         < said.index("UNKNOWN 1 cannot be judged now: latency")
         < said.index("OK 1 quiet: errors")
     )
-
-
-def test_the_page_follows_a_rollout_faster_and_can_be_held_still(status, empty):
-    assert '<meta http-equiv="refresh" content="2">' in render_status(status)
-    assert '<meta http-equiv="refresh" content="10">' in render_status(empty)
-    still = render_status(status, reload=False)
-    assert 'http-equiv="refresh"' not in still
-    assert 'href="/"' in still
-    assert "href" not in {name for _, name, _ in Page(render_status(status, live=False)).attributes}
 
 
 def test_signals_of_a_watch_that_stopped_are_said_to_be_old(status):

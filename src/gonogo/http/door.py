@@ -1,37 +1,95 @@
-"""A small read-only server: `/` is the status page, `/still` the same without loading itself again, `/status.json` and `/log.json` are
-the records behind it.
+"""A small server on 127.0.0.1: bounded in connections, bodies and time, with an answer for every request and streams of events.
 
-It changes nothing, opens no path that a request names, and binds to loopback only.
+It knows nothing of pages: a `Site` answers. It opens no path that a request names. Whoever asks for this machine by a name of its own is
+refused (421): a page from elsewhere whose name was turned to this address reads nothing here.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from socket import socket
+from typing import Any, Protocol
+from urllib.parse import parse_qsl
 
 from gonogo.errors import AddressInUseError, GonogoError
-from gonogo.web.page import render_status
 
-Document = Callable[[], Mapping[str, Any]]
+_log = logging.getLogger(__name__)
+
+MOST_CONNECTIONS = 64
+MOST_STREAMS = 24  #: of those
+MOST_BODY = 256 * 1024
+PATIENCE = 10.0  #: seconds that one read or write may take; who is slower is left
+NAMES = ("127.0.0.1", "localhost")
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+HTML, JSON = "text/html; charset=utf-8", "application/json"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request. Names of headers are lower case; `query` holds the last value of each name."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @property
+    def same_origin(self) -> bool:
+        """Whether a page of ours asks: browsers say where a form comes from, and other programs say nothing."""
+        origin, host = self.headers.get("origin"), self.headers.get("host", "")
+        return origin in (None, f"http://{host}") and self.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
+
+
+@dataclass(frozen=True)
+class Answer:
+    body: bytes
+    kind: str = HTML
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Server-sent events, for as long as somebody listens. The iterator ends when the door closes."""
+
+    events: Iterator[bytes]
+
+
+class Site(Protocol):
+    """What is answered. `methods` of a path are those it knows; an empty tuple is a path that is not there."""
+
+    def methods(self, path: str) -> tuple[str, ...]: ...
+
+    def answer(self, asked: Asked) -> Answer | Stream:
+        """Raises GonogoError for what cannot be read now (503)."""
+
+
+def refusal(status: int, why: str, *headers: tuple[str, str]) -> Answer:
+    return Answer(json.dumps({"title": why}).encode(), JSON, status, headers)
 
 
 class Door:
-    """Serves the documents on 127.0.0.1 in a thread of its own. `port` 0 takes a free one; `url` says which."""
+    """Serves a site on 127.0.0.1 in threads of its own. `port` 0 takes a free one; `url` says which. Raises AddressInUseError."""
 
-    def __init__(self, status: Document, log: Document, *, port: int = 0) -> None:
+    def __init__(self, site: Site, *, port: int = 0) -> None:
         class Handler(_Handler):
-            documents: Mapping[str, Document] = {"/status.json": status, "/log.json": log}
-            page = staticmethod(status)
+            pass
 
+        Handler.site = site
         try:
-            self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+            self._server = _Server(("127.0.0.1", port), Handler)
         except OSError as error:
             raise AddressInUseError(f"port {port} is taken ({error.strerror}).", hint="Choose another: --dashboard PORT.") from error
-        self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/"
         self._thread = threading.Thread(target=self._server.serve_forever, name="gonogo-door", daemon=True)
 
@@ -44,57 +102,132 @@ class Door:
         self._server.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    """GET and HEAD of four fixed paths, for who asks for this machine by a name of its own: a page from elsewhere whose name was turned to
-    this address reads nothing here."""
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = MOST_CONNECTIONS
 
-    documents: Mapping[str, Document]
-    page: Document
-    server_version = "gonogo"
-    sys_version = ""
-    timeout = 10
+    def __init__(self, address: tuple[str, int], handler: type[_Handler]) -> None:
+        self.places = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        self.streams = threading.BoundedSemaphore(MOST_STREAMS)
+        super().__init__(address, handler)
 
-    def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
-        if self.headers.get("Host", "127.0.0.1").partition(":")[0] not in ("127.0.0.1", "localhost"):
-            self._refuse(421, "this page answers to 127.0.0.1 and localhost")
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """In a thread, while there is room; else the connection is closed at once."""
+        if not self.places.acquire(blocking=False):
+            with suppress(OSError):
+                request.sendall(b"HTTP/1.0 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n")
+            self.shutdown_request(request)
             return
         try:
-            if path in ("/", "/still"):
-                self._answer(200, "text/html; charset=utf-8", render_status(type(self).page(), reload=path == "/").encode())
-            elif path in self.documents:
-                self._answer(200, "application/json", json.dumps(self.documents[path](), allow_nan=False).encode())
-            else:
-                self._refuse(404, "there is no such page")
-        except GonogoError as error:
-            self._refuse(503, str(error))
+            super().process_request(request, client_address)
+        except BaseException:
+            self.places.release()
+            raise
 
-    do_HEAD = do_GET
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.places.release()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    site: Site
+    server: _Server
+    connection: socket
+    server_version = "gonogo"
+    sys_version = ""
+    timeout = PATIENCE
+
+    def do_GET(self) -> None:
+        path, _, query = self.path.partition("?")
+        if self.headers.get("Host", "127.0.0.1").partition(":")[0] not in NAMES:
+            self._answer(refusal(421, "this page answers to 127.0.0.1 and localhost"))
+            return
+        methods = self.site.methods(path)
+        if not methods:
+            self._answer(refusal(404, "there is no such page"))
+        elif self.command not in methods and not (self.command == "HEAD" and "GET" in methods):
+            self._answer(refusal(405, f"{' and '.join(methods)} only", ("Allow", ", ".join(_with_head(methods)))))
+        else:
+            body = self._body()
+            if body is not None:
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                self._give(Asked(self.command, path, dict(parse_qsl(query, max_num_fields=20)), headers, body))
+
+    do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_TRACE = do_GET
+
+    def _give(self, asked: Asked) -> None:
+        try:
+            answer = self.site.answer(asked)
+        except GonogoError as error:
+            self._answer(refusal(503, str(error)))
+        except Exception:  # the boundary: what is wrong with one page is logged, and the others go on
+            _log.exception("%s %s failed", asked.method, asked.path)
+            self._answer(refusal(500, "this page cannot be made; the log says why"))
+        else:
+            if isinstance(answer, Stream):
+                self._stream(answer)
+            else:
+                self._answer(answer)
+
+    def _body(self) -> bytes | None:
+        """The body of a POST; None when it was refused."""
+        if self.command != "POST":
+            return b""
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal() or self.headers.get("Transfer-Encoding"):
+            self._answer(refusal(411, "say how long the body is"))
+            return None
+        if int(length) > MOST_BODY:
+            self._answer(refusal(413, f"a body has at most {MOST_BODY // 1024} KiB"))
+            return None
+        return self.rfile.read(int(length))
+
+    def _stream(self, stream: Stream) -> None:
+        if not self.server.streams.acquire(blocking=False):
+            self._answer(refusal(503, "too many pages are followed", ("Retry-After", "15")))
+            return
+        try:
+            self.send_response(200)
+            self._headers("text/event-stream", ())
+            if self.command != "HEAD":
+                for event in stream.events:
+                    self.wfile.write(event)
+        finally:
+            self.server.streams.release()
 
     def handle(self) -> None:
         with suppress(ConnectionError, TimeoutError):  # a reader that goes away is no fault of ours
             super().handle()
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """What the server itself refuses: a method that is not there (405), a request that is none."""
+        """What the server itself refuses: a method that is not there, a request that is none."""
         self.close_connection = True
-        self._refuse(405 if code == 501 else code, "GET and HEAD only" if code == 501 else message or "this is no request")
+        allow = (("Allow", "GET, HEAD"),) if code == 501 else ()
+        self._answer(refusal(405 if code == 501 else code, "GET and HEAD only" if code == 501 else message or "this is no request", *allow))
 
-    def _refuse(self, status: int, why: str) -> None:
-        self._answer(status, "application/json", json.dumps({"title": why}).encode())
-
-    def _answer(self, status: int, kind: str, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        if status == 405:
-            self.send_header("Allow", "GET, HEAD")
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("X-Content-Type-Options", "nosniff")
-        self.send_header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
-        self.end_headers()
+    def _answer(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        self._headers(answer.kind, (("Content-Length", str(len(answer.body))), *answer.headers))
         if self.command != "HEAD":
-            self.wfile.write(body)
+            self.wfile.write(answer.body)
+
+    def _headers(self, kind: str, more: tuple[tuple[str, str], ...]) -> None:
+        own = (
+            ("Content-Type", kind),
+            ("Cache-Control", "no-store"),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Referrer-Policy", "same-origin"),
+            ("Content-Security-Policy", POLICY),
+        )
+        for name, value in (*own, *more):
+            self.send_header(name, value)
+        self.end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:
         """No access log: the door is polled every few seconds."""
+
+
+def _with_head(methods: tuple[str, ...]) -> list[str]:
+    return ["GET", "HEAD", *(one for one in methods if one != "GET")] if "GET" in methods else list(methods)

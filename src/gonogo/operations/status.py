@@ -7,7 +7,7 @@ from typing import Any
 
 from gonogo.base.clock import stamp
 from gonogo.errors import GonogoError
-from gonogo.operations.audit_log import audit_log
+from gonogo.operations.audit_log import Log, audit_log
 from gonogo.operations.health import health, watched
 from gonogo.operations.releases import releases
 from gonogo.operations.rollout import view
@@ -16,12 +16,11 @@ from gonogo.operations.workspace import Workspace
 from gonogo.service.control import ControlClient
 from gonogo.stats.latency import LatencyHistogram
 
-LAST_EVENTS = 200
 
-
-def status(workspace: Workspace) -> dict[str, Any]:
-    """The document behind `status`, `watch`, `alarms` and the dashboard. What cannot be seen is said, never guessed."""
-    log = audit_log(workspace, verify=True, last=1)
+def status(workspace: Workspace, *, log: Log | None = None) -> dict[str, Any]:
+    """The document behind `status`, `watch`, `alarms` and the dashboard. What cannot be seen is said, never guessed. `log` is the audit
+    log as it was verified a moment ago, for who asks often."""
+    log = log or audit_log(workspace, verify=True, last=1)
     listed = releases(workspace)
     now = workspace.clock.now()
     document = {
@@ -36,11 +35,6 @@ def status(workspace: Workspace) -> dict[str, Any]:
         "chain": "broken: " + "; ".join(log.problems) if log.problems else "intact",
     }
     return {**document, "health": health(document)}
-
-
-def log_document(workspace: Workspace) -> dict[str, Any]:
-    """The newest events of the audit log."""
-    return {"events": [event.to_json() for event in audit_log(workspace, last=LAST_EVENTS).events]}
 
 
 def _production(workspace: Workspace) -> dict[str, Any] | None:

@@ -48,7 +48,7 @@ def environment() -> Environment:
 
 def render_html(report: Report) -> str:
     """The page."""
-    return environment().get_template("report.html").render(report=report, pictures=_pictures(report))
+    return environment().get_template("report.html").render(report=report, pictures=pictures(report))
 
 
 def prose(text: str) -> Markup:
@@ -73,7 +73,7 @@ def _plain(value: object) -> object:
     return value if isinstance(value, Markup) else printable(str(value))
 
 
-def _pictures(report: Report) -> list[tuple[Entry, Drawn]]:
+def pictures(report: Report) -> list[tuple[Entry, Drawn]]:
     """Every picture that can be drawn, each once (items that share a check share its pictures); how good the model is comes first."""
     found: dict[str, tuple[int, Entry, Drawn]] = {}
     for entry in report.entries:

@@ -1,7 +1,7 @@
 """The few shapes that pictures are drawn with. Every text and number goes through here, so nothing reaches the page unescaped.
 
 Coordinates are in user units of a view box 360 wide, which is about one pixel on a telephone. Colours come from the page's style sheet
-by class: `axis`, `grid`, `mark`, `other`, `soft`.
+by class: `axis`, `grid`, `mark`, `other`, `soft`, `band`, `limit`.
 """
 
 from __future__ import annotations
@@ -47,6 +47,12 @@ def circle(x: float, y: float, radius: float, hint: str = "") -> Markup:
 def path(points: Sequence[tuple[float, float]], kind: str = "curve") -> Markup:
     joined = " ".join(f"{_short(x)},{_short(y)}" for x, y in points)
     return Markup('<polyline points="{}" class="{}"/>').format(joined, kind)
+
+
+def area(points: Sequence[tuple[float, float]], kind: str = "band") -> Markup:
+    """A closed shape without an outline."""
+    joined = " ".join(f"{_short(x)},{_short(y)}" for x, y in points)
+    return Markup('<polygon points="{}" class="{}"/>').format(joined, kind)
 
 
 def text(x: float, y: float, words: object, anchor: Anchor = "start", kind: str = "") -> Markup:

@@ -1,7 +1,7 @@
-"""The status page: one self-contained HTML document made from the record of `gonogo status`.
+"""The status page as a file: one self-contained HTML document made from the record of `gonogo status`.
 
-No script, no font and no picture comes from elsewhere; it wears the style sheet of the reports. Unless it is held still, the page asks
-the browser to load it again: every two seconds while a rollout runs, every ten otherwise.
+No script, no font and no picture comes from elsewhere; it wears the style sheet of the reports. What follows a running service is the
+dashboard (`dashboard.py`).
 """
 
 from __future__ import annotations
@@ -17,18 +17,15 @@ from gonogo.reports.html import environment
 from gonogo.reports.rollout import changes, draw_rollout, evidence_text, share_of
 
 
-def render_status(status: Mapping[str, Any], *, reload: bool = True, live: bool = True) -> str:
-    """HTML of a status document (`operations.status`). `live` links to the page that loads itself again, and to the one that does not."""
+def render_status(status: Mapping[str, Any]) -> str:
+    """HTML of a status document (`operations.status`)."""
     rollout = status["rollout"]
-    moving = bool(rollout) and not rollout["finished"]
     return (
         _environment()
         .get_template("status.html")
         .render(
             status=status,
-            live=live,
-            seconds=(2 if moving else 10) if reload and live else None,
-            moving=moving,
+            moving=bool(rollout) and not rollout["finished"],
             path=draw_rollout(rollout) if rollout else None,
             steps=[(after, look, share_of(rollout, look) / 100) for after, look in changes(rollout)] if rollout else [],
         )

@@ -30,7 +30,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--behind-proxy", is_flag=True, help="another program ends TLS before this one")
 @click.option("--log", type=click.Choice(["text", "json"]), default="text", show_default=True, help="text; or JSON lines on standard error")
 @click.option("--access-log", type=click.Choice(["all", "errors", "none"]), default="errors", show_default=True, help="requests to log")
-@click.option("--dashboard", type=click.IntRange(min=0, max=65535), help="serve the status page on this port of this machine")
+@click.option("--dashboard", type=click.IntRange(min=0, max=65535), help="serve the dashboard on this port of this machine")
 @PROJECT
 @JSON
 @verb
@@ -68,10 +68,9 @@ def command(
     def door(workspace: Workspace) -> ExitStack:
         stack = ExitStack()
         if dashboard is not None:
-            from gonogo.http.door import Door
-            from gonogo.operations.status import log_document, status
+            from gonogo.http.dashboard import open_dashboard
 
-            opened = stack.enter_context(Door(lambda: status(workspace), lambda: log_document(workspace), port=dashboard))
+            opened = stack.enter_context(open_dashboard(workspace, port=dashboard))
             if not as_json:
                 click.echo(f"dashboard at {opened.url}")
         return stack

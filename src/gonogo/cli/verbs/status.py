@@ -25,7 +25,7 @@ def command(html: Path | None, project: Path, as_json: bool) -> None:
         from gonogo.base.files import write_atomic
         from gonogo.web.page import render_status
 
-        write_atomic(html.resolve(), render_status(document, live=False).encode())
+        write_atomic(html.resolve(), render_status(document).encode())
     if as_json:
         show_json(document)
     else:

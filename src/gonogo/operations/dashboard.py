@@ -1,0 +1,221 @@
+"""What the pages of the dashboard show, as records, read from one workspace.
+
+Many readers may look at once: a record is made at most once in so many seconds, whoever asks. What is sealed (a release) is verified
+once, and again when the registry names other bytes.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from gonogo.errors import GonogoError
+from gonogo.operations.audit_log import Log, audit_log
+from gonogo.operations.series import Span, traffic_series, usual_per_minute
+from gonogo.operations.status import status
+from gonogo.operations.workspace import Workspace
+from gonogo.rollout import journal
+
+if TYPE_CHECKING:
+    from gonogo.checklist.rules import MonitorPolicy
+    from gonogo.monitor.history import History
+    from gonogo.release.verify import VerifiedRelease
+    from gonogo.reports.report import Report
+
+T = TypeVar("T")
+STATUS_SECONDS = 1.5
+LOG_SECONDS = 20.0  #: the whole chain is verified again that often, while somebody looks
+SERIES_SECONDS = {"1h": 8.0, "24h": 60.0, "7d": 300.0}
+DRIFT_SECONDS = 30.0
+LAST_EVENTS = 100
+
+
+class Records:
+    """The records of one system. Safe to use from several threads. Methods raise GonogoError for what cannot be read."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._kept = _Kept()
+
+    @cached_property
+    def _history(self) -> History:
+        from gonogo.monitor.history import History
+
+        return History(self._workspace.path / "history.db", self._workspace.clock)
+
+    @cached_property
+    def policy(self) -> MonitorPolicy:
+        """The rules in force, as they were when the service began: those that the watch judges by."""
+        from gonogo.checklist.load import load_pack
+
+        return load_pack(self._workspace.project.pack, self._workspace.project).monitor
+
+    @property
+    def moving(self) -> bool:
+        """Whether a rollout is under way."""
+        return bool(journal.active(self._workspace.store(), self._workspace.project.system))
+
+    def status(self) -> dict[str, Any]:
+        """`gonogo status`."""
+        return self._kept.of("status", STATUS_SECONDS, lambda: status(self._workspace, log=self._log()))
+
+    def log(self) -> dict[str, Any]:
+        """The newest events, the newest first, and what the verification of the whole chain said, and when."""
+        log = self._log()
+        events = [event.to_json() for event in reversed(log.events)]
+        return {"events": events, "total": log.total, "problems": list(log.problems or ())}
+
+    def _log(self) -> Log:
+        return self._kept.of("log", LOG_SECONDS, lambda: audit_log(self._workspace, verify=True, last=LAST_EVENTS))
+
+    def live(self) -> dict[str, Any] | None:
+        """What was decided about the release in production: the verdict, who signed, what was waived. None when nothing is there."""
+        production = self.status()["production"]
+        if production is None:
+            return None
+        try:
+            verified = self.release(production["release"])
+        except GonogoError as error:
+            return {"release": production["release"], "problem": error.message}
+        report = report_of(verified)
+        return {
+            "release": verified.ref,
+            "problem": "",
+            "decision": str(report.verdict.decision),
+            "headline": report.headline,
+            "judged": report.verdict.time,
+            "checklist": f"{report.checklist.title} {report.checklist.version}",
+            "counts": [[str(outcome), count] for outcome, count in report.counts],
+            "sealed": verified.sealed_at,
+            "sign_offs": [
+                {"person": one.person, "role": one.role, "decision": one.decision, "time": one.time} for one in verified.sign_offs
+            ],
+            "waived": [entry.item.id for entry in report.waived],
+        }
+
+    def release(self, reference: str) -> VerifiedRelease:
+        """A release, verified once for each of its registered digests."""
+        from gonogo.base.names import Ref
+        from gonogo.operations.verify import verify_reference
+
+        entry = self._workspace.registry().resolve(Ref.parse(reference))
+        return self._kept.of(("release", entry.ref, entry.release_digest), None, lambda: verify_reference(self._workspace, entry.ref))
+
+    def report(self, reference: str) -> Report:
+        """The checklist of a release with the evidence sealed beside it."""
+        return report_of(self.release(reference))
+
+    def traffic(self, span: Span) -> dict[str, Any]:
+        """Volume, latency and errors of every release in service, with the limits of the rules on each, and what is usual."""
+        return self._kept.of(("traffic", span.name), SERIES_SECONDS[span.name], lambda: self._traffic(span))
+
+    def _traffic(self, span: Span) -> dict[str, Any]:
+        now = self._workspace.clock.now()
+        arms = [arm["release"] for arm in self.status()["service"]["arms"]]
+        known = self._history.releases()
+        series = traffic_series(self._history, arms or known[-2:], now, span)
+        usual, of = usual_per_minute(self._history, now)
+        return {**series, "usual": {"per_minute": usual, "of": of}, "rules": self.rules()}
+
+    def rules(self) -> list[dict[str, Any]]:
+        """The rules in force: name, signal, labels, limits, level."""
+        return [asdict(rule) for rule in self.policy.rules]
+
+    def drift(self) -> dict[str, Any]:
+        """Every feature of the release in production against its baseline: PSI over a day with its limits, hour by hour, and the shares of
+        the bins. `problem` says why nothing can be compared."""
+        from gonogo.operations.drift import drift_record
+
+        def make() -> dict[str, Any]:
+            production = self.status()["production"]
+            if production is None:
+                return {"release": None, "problem": "Nothing is in production.", "features": []}
+            baseline = self.release(production["release"]).bundle.baseline
+            return drift_record(self._history, production["release"], baseline, self.rules(), self._workspace.clock.now())
+
+        return self._kept.of("drift", DRIFT_SECONDS, make)
+
+    def alarms(self) -> list[dict[str, Any]]:
+        """Every rule with how its alarms stand, and its runbook."""
+        from gonogo.checklist.false_alarms import expected_false_alarms
+
+        seen = self.status()["alarms"]
+        return [
+            {
+                **asdict(rule),
+                "words": rule.words,
+                "false_alarms": expected_false_alarms(rule),
+                "alarms": [alarm for alarm in seen if alarm["rule"] == rule.name],
+            }
+            for rule in self.policy.rules
+        ]
+
+    @cached_property
+    def runbooks(self) -> dict[str, str]:
+        """Every runbook that a rule names, as Markdown, read once."""
+        names = {"monitoring-blind", *(rule.runbook for rule in self.policy.rules if rule.runbook)}
+        pages = {name: self.policy.page(name) for name in sorted(names)}
+        return {name: page.read_text(encoding="utf-8") for name, page in pages.items() if page is not None}
+
+    def silences(self) -> list[dict[str, Any]]:
+        from gonogo.operations.alarms import silences
+
+        return [one.to_json() for one in silences(self._workspace)]
+
+    def moves(self) -> list[dict[str, Any]]:
+        """What was in production when, put there by whom and why, the oldest first."""
+        system, state = self._workspace.project.system, self._workspace.registry().state()
+        return [
+            {
+                "from": str(move.origin) if move.origin else None,
+                "to": str(move.version),
+                "time": move.time,
+                "by": move.actor,
+                "reason": move.reason,
+            }
+            for move in state.history
+            if (move.system, move.pointer) == (system, "production")
+        ]
+
+    def changes(self, old: str, new: str) -> dict[str, Any]:
+        """What changed between two versions. Raises GonogoError for one that is not there, or cannot be verified."""
+        from gonogo.operations.changes import release_changes
+
+        system = self._workspace.project.system
+        return release_changes(self.release(f"{system}@{old}"), self.release(f"{system}@{new}"))
+
+
+class _Kept:
+    """Values that are made once and kept for some seconds (None: for as long as there is room). Two who ask at once wait for one answer."""
+
+    MOST = 64
+
+    def __init__(self) -> None:
+        self._values: dict[Any, tuple[float, Any]] = {}
+        self._mutex = threading.Lock()
+        self._making: dict[Any, threading.Lock] = {}
+
+    def of(self, key: Any, seconds: float | None, make: Callable[[], T]) -> T:
+        with self._mutex:
+            lock = self._making.setdefault(key, threading.Lock())
+        with lock:
+            until, value = self._values.get(key, (0.0, None))
+            if time.monotonic() >= until:
+                value = make()
+                with self._mutex:
+                    if len(self._values) >= self.MOST:
+                        self._values.clear()
+                    self._values[key] = (float("inf") if seconds is None else time.monotonic() + seconds, value)
+            return value  # type: ignore[no-any-return]
+
+
+def report_of(verified: VerifiedRelease) -> Report:
+    """The report of what was sealed."""
+    from gonogo.reports.report import Report
+
+    statements = verified.statements
+    return Report(verified.system, statements.verdict, statements.checklist, statements.evidence, statements.verdict.time)

@@ -1,0 +1,98 @@
+"""The page of drift: every feature beside its baseline, by size, by chance, by bin and hour by hour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gonogo.base.clock import parse_stamp
+from gonogo.reports import status as arranged
+from gonogo.reports.pictures import Drawn, draw
+from gonogo.reports.timeline import Limit, Point, Timeline, draw_timeline
+
+Record = Mapping[str, Any]
+SCORE = "(score)"
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One feature on the page. `now` is the reading that the rules judge, `record` what was seen in 24 hours. `tone` is bad where a rule
+    sees a breach, by size and beyond chance; open where nobody can say."""
+
+    name: str
+    tone: str
+    said: str
+    now: Record | None
+    record: Record
+    shares: Drawn
+    hours: Timeline
+    limits: tuple[Limit, ...]
+
+    @property
+    def part(self) -> float:
+        """How far the PSI has come to its lowest limit, 0 to 1."""
+        value = self.now["value"] if self.now else None
+        lowest = min((limit.at for limit in self.limits), default=0.0)
+        return min(value / lowest, 1.0) if value is not None and lowest else 0.0
+
+    @property
+    def unfolded(self) -> bool:
+        """Whether it is worth a look: a rule rings, or it has come half the way."""
+        return self.tone != "good" or self.part > 0.5 or self.name == SCORE
+
+
+def view(drift: Record, status: Record) -> dict[str, Any]:
+    """The score first, then the features, those that moved most first."""
+    features = sorted((_feature(one, drift, status) for one in drift["features"]), key=lambda one: (one.name != SCORE, -_value(one)))
+    return {
+        "drift": drift,
+        "features": features,
+        "moved": sum(one.tone == "bad" for one in features),
+    }
+
+
+def _feature(one: Record, drift: Record, status: Record) -> Feature:
+    limits = tuple(Limit(limit["rule"], limit["above"], limit["level"]) for limit in one["limits"])
+    now = _reading(status, drift["release"], one["feature"])
+    hours = draw_timeline(
+        "PSI hour by hour",
+        {"PSI": [Point.of(point) for point in one["hours"]]},
+        limits,
+        since=parse_stamp(drift["since"]),
+        until=parse_stamp(drift["until"]),
+        unit="PSI",
+    )
+    shares = draw(
+        one["feature"],
+        {
+            "kind": "histogram",
+            "title": "Shares of the bins",
+            "labels": one["labels"],
+            "series": {"baseline": one["reference"], "live, 24 h": one["live"]},
+        },
+    )
+    tone, said = _judged(now, status)
+    return Feature(one["feature"], tone, said, now, one, shares, hours, limits)
+
+
+def _reading(status: Record, release: str, feature: str) -> Record | None:
+    """What the watch measured last; of several windows that in which a rule rings, else that of a rule."""
+    wanted = {"release": release, "feature": feature}
+    found = [one for one in status["signals"] if one["signal"] == "psi" and one["labels"] == wanted]
+    judged = [one for one in found if one["threshold"] is not None] or found
+    return max(judged, key=arranged.part_of_limit, default=None)
+
+
+def _judged(now: Record | None, status: Record) -> tuple[str, str]:
+    if now is None or now["value"] is None:
+        return "open", "nothing was seen lately"
+    if arranged.breached(now, status["alarms"]):
+        return "bad", "beyond its limit"
+    if arranged.part_of_limit(now) > 1:
+        return "open", "large, and may be chance"
+    return "good", "moved a little" if now["value"] > 0.02 else "as the baseline"
+
+
+def _value(feature: Feature) -> float:
+    return float(feature.now["value"]) if feature.now and feature.now["value"] is not None else -1.0
