@@ -40,5 +40,11 @@ def baseline_scores(baseline: Mapping[str, Any] | None) -> Scores | None:
     return None if table is None or not table.rows else _scores(table.histogram, table.rows, table.mean, table.variance)
 
 
+def unmeasurable(baseline: Mapping[str, Any] | None) -> bool:
+    """Whether a baseline that is known has no table of scores (one of the format before, scores that are no probabilities): what is compared
+    with it will never have a value for this release, so no alarm waits for one. A baseline that is not known is another thing."""
+    return baseline is not None and reference_scores(baseline) is None
+
+
 def _scores(histogram: Array, n: int, mean: float, variance: float) -> Scores:
     return Scores(n, mean, variance, variance / n, max(0.0, fourth_moment(histogram, mean) - variance**2) / n)

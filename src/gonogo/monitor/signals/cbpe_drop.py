@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from gonogo.monitor.quality import fallen, sealed
+from gonogo.monitor.scores import unmeasurable
 from gonogo.monitor.signal import Reading, Sight
 from gonogo.stats.cbpe import calibration_map, expected_auc
 from gonogo.stats.score_table import BINS
@@ -23,9 +24,10 @@ class CbpeDrop:
 
     def _of(self, sight: Sight, release: str) -> Reading:
         labels, fine = {"release": release}, sight.window.of(release).fine
-        table, _ = sealed(sight.baselines.get(release) or {})
+        baseline = sight.baselines.get(release)
+        table, _ = sealed(baseline or {})
         if table is None or not sum(fine[:BINS]):
-            return Reading(self.name, labels, None, 0, self.unit)
+            return Reading(self.name, labels, None, 0, self.unit, judged=not unmeasurable(baseline))
         try:
             chance = calibration_map(table)
             numbers = fallen(expected_auc(chance, table.histogram), expected_auc(chance, fine[:BINS]))

@@ -13,6 +13,7 @@ class Health:
     name: ClassVar[str] = "health"
     unit: ClassVar[str] = "share"
     window_seconds: ClassVar[float] = 60.0
+    counted: ClassVar[str] = "looks"
 
     def compute(self, sight: Sight) -> list[Reading]:
         counts = {release: sight.window.of(release) for release in sight.window.in_service}

@@ -13,6 +13,7 @@ class LatencySpike:
     name: ClassVar[str] = "latency_spike"
     unit: ClassVar[str] = "ms"
     window_seconds: ClassVar[float] = 60.0
+    counted: ClassVar[str] = "one"
 
     def compute(self, sight: Sight) -> list[Reading]:
         readings = []

@@ -14,6 +14,7 @@ class Memory:
     name: ClassVar[str] = "memory"
     unit: ClassVar[str] = "MB"
     window_seconds: ClassVar[float] = 60.0
+    counted: ClassVar[str] = "one"
 
     def compute(self, sight: Sight) -> list[Reading]:
         readings = []

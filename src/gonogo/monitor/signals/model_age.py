@@ -16,6 +16,7 @@ class ModelAge:
     name: ClassVar[str] = "model_age"
     unit: ClassVar[str] = "days"
     window_seconds: ClassVar[float] = 60.0
+    counted: ClassVar[str] = "one"
 
     def compute(self, sight: Sight) -> list[Reading]:
         readings = []

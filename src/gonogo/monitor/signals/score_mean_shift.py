@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-from gonogo.monitor.scores import baseline_scores, live_scores
+from gonogo.monitor.scores import baseline_scores, live_scores, unmeasurable
 from gonogo.monitor.signal import Reading, Sight
 from gonogo.stats.intervals import normal_tail, z_of
 
@@ -24,7 +24,7 @@ class ScoreMeanShift:
         labels = {"release": release}
         live, before = live_scores(sight.window.of(release)), baseline_scores(sight.baselines.get(release))
         if live is None or before is None:
-            return Reading(self.name, labels, None, 0, self.unit)
+            return Reading(self.name, labels, None, 0, self.unit, judged=not unmeasurable(sight.baselines.get(release)))
         moved, error = abs(live.mean - before.mean), math.sqrt(live.error_of_mean + before.error_of_mean)
         half = z_of(0.95) * error
         p_value = min(1.0, 2 * normal_tail(moved / error)) if error else float(moved == 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-from gonogo.monitor.scores import baseline_scores, live_scores
+from gonogo.monitor.scores import baseline_scores, live_scores, unmeasurable
 from gonogo.monitor.signal import Reading, Sight
 from gonogo.stats.intervals import normal_tail, z_of
 
@@ -24,7 +24,7 @@ class ScoreVarianceGrowth:
         labels = {"release": release}
         live, before = live_scores(sight.window.of(release)), baseline_scores(sight.baselines.get(release))
         if live is None or before is None or before.variance == 0:
-            return Reading(self.name, labels, None, 0, self.unit)
+            return Reading(self.name, labels, None, 0, self.unit, judged=not unmeasurable(sight.baselines.get(release)))
         grown = live.variance - before.variance
         error = math.sqrt(live.error_of_variance + before.error_of_variance)
         growth, half = grown / before.variance, z_of(0.95) * error / before.variance

@@ -14,6 +14,7 @@ class Unreachable:
     name: ClassVar[str] = "unreachable"
     unit: ClassVar[str] = "share"
     window_seconds: ClassVar[float] = 60.0
+    counted: ClassVar[str] = "looks"
 
     def compute(self, sight: Sight) -> list[Reading]:
         looks = sight.window.of(SERVICE)

@@ -9,7 +9,7 @@ from gonogo.monitor.volume import volume, volume_reading
 
 
 class VolumeDrop:
-    """`n` is the number of requests that were expected: ask for 100, below which half of them is missing by chance every other week."""
+    """`n` is the number of requests that were expected: below 20 half of them may be missing by chance, which the second key knows."""
 
     name: ClassVar[str] = "volume_drop"
     unit: ClassVar[str] = "share"

@@ -13,6 +13,7 @@ class Weights:
     name: ClassVar[str] = "weights"
     unit: ClassVar[str] = "differences"
     window_seconds: ClassVar[float] = 60.0
+    counted: ClassVar[str] = "one"
 
     def compute(self, sight: Sight) -> list[Reading]:
         if not sight.window.in_service:
