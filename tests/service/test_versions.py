@@ -219,15 +219,29 @@ def test_a_shadow_computes_the_same_requests_and_is_compared_and_is_no_traffic(c
     assert new.snapshot()["counters"] == {}
 
 
-def test_what_a_shadow_computed_can_be_told_from_answers_by_its_id(crew):
+def test_what_a_shadow_computed_is_called_after_the_answer_that_somebody_got(crew):
     worker = crew.start(OLD)
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(worker.path))
         connection.sendall(
-            b"POST /predict HTTP/1.1\r\nhost: x\r\nx-gonogo-shadow: 1\r\ncontent-length: 36\r\n\r\n"
+            b"POST /predict HTTP/1.1\r\nhost: x\r\nx-gonogo-shadow: abc-1\r\ncontent-length: 36\r\n\r\n"
             + b'{"features": {"x": 0.25, "k": 3   }}'
         )
-        assert b"x-gonogo-prediction-id: shadow-" in connection.recv(4000)
+        assert b"x-gonogo-prediction-id: shadow-abc-1\r\n" in connection.recv(4000)
+
+
+def test_a_copy_names_the_answer_that_it_is_a_copy_of(crew, tmp_path):
+    old = crew.start(OLD)
+    path = tmp_path / "shadow.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        listener.settimeout(20)
+        old.take_over(replace(crew.table(1, (old, WHOLE)), shadow=Shadow(NEW, WHOLE, str(path))), accept=True)
+        [(_, _, body)] = ask(crew.port)
+        connection, _ = listener.accept()
+        with connection:
+            assert f"x-gonogo-shadow: {body['prediction_id']}\r\n".encode() in connection.recv(4000)
 
 
 def test_a_shadow_gets_its_share_only(crew):

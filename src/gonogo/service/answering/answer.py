@@ -203,8 +203,9 @@ class Answering:
             return
         else:
             ask = PlainAsk(self, exchange, codec)
-            if COPY in exchange.headers:
-                ask.prediction_id = f"shadow-{ask.prediction_id}"  # a log of predictions can tell it from an answer that somebody got
+            copied = exchange.headers.get(COPY)
+            if copied is not None:  # what is logged can be told from an answer that somebody got, and finds that answer's label
+                ask.prediction_id = f"shadow-{copied.decode('ascii', 'replace') or ask.prediction_id}"
             self.batcher.add(ask)
 
     def trial(self, exchange: Exchange) -> None:

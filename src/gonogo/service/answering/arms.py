@@ -118,4 +118,4 @@ class Arms:
         exchange.answer(response.status, response.body, content_type=content_type, headers=headers)
         shadow = self._answering.shadow
         if shadow is not None and response.status == 200 and release != shadow.release:
-            shadow.offer(exchange, content_type, response.body)
+            shadow.offer(exchange, content_type, response.body, response.headers.get(b"x-gonogo-prediction-id", b""))

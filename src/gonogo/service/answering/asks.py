@@ -58,7 +58,7 @@ class OwnAsk(PlainAsk):
         headers = b"%bx-gonogo-prediction-id: %b\r\n" % (answering.own_headers, self.prediction_id.encode())
         exchange.answer(status, body, content_type=content_type, headers=headers)
         if answering.shadow is not None and status == 200:
-            answering.shadow.offer(exchange, content_type, body)
+            answering.shadow.offer(exchange, content_type, body, self.prediction_id.encode())
 
 
 class NamedAsk(PlainAsk):

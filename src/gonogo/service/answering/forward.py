@@ -22,21 +22,23 @@ KEPT = (b"content-type", b"accept", b"inference-header-content-length")
 
 
 class Forwarder:
-    """Requests to one release's Unix socket. `headers` are whole lines that every request carries."""
+    """Requests to one release's Unix socket."""
 
-    def __init__(self, path: str, release: str, headers: bytes = b"") -> None:
+    def __init__(self, path: str, release: str) -> None:
         self._path = path
         self._release = release
-        self._headers = f"x-gonogo-assigned: {release}\r\n".encode() + headers
+        self._headers = f"x-gonogo-assigned: {release}\r\n".encode()
         self._idle: list[ClientConnection] = []
         self._busy: set[asyncio.Task[Response]] = set()
 
-    async def predict(self, exchange: Exchange, deadline: float) -> Response:
-        """The release's answer, whatever its status. Raises UnreachableError: refused, lost, late, or from another release."""
+    async def predict(self, exchange: Exchange, deadline: float, more: bytes = b"") -> Response:
+        """The release's answer, whatever its status. `more`: whole header lines of this request. Raises UnreachableError: refused, lost,
+        late, or from another release."""
         if len(self._busy) >= MOST_IN_FLIGHT:
             raise UnreachableError(f"{self._release} already has {MOST_IN_FLIGHT} requests that it has not answered.")
         given = exchange.headers
-        headers = self._headers + onward(exchange) + b"".join([b"%b: %b\r\n" % (name, given[name]) for name in KEPT if name in given])
+        kept = b"".join([b"%b: %b\r\n" % (name, given[name]) for name in KEPT if name in given])
+        headers = self._headers + more + onward(exchange) + kept
         request = request_bytes("POST", exchange.target.decode("latin-1"), "arm", exchange.body, headers)
         task = asyncio.get_running_loop().create_task(self._predict(request))
         self._busy.add(task)

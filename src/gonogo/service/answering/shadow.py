@@ -30,7 +30,7 @@ MOST_WAITING = 256
 MOST_BYTES = 16 << 20
 MOST_AT_ONCE = 8
 DEADLINE_SECONDS = 5.0
-COPY = b"x-gonogo-shadow"  #: the header that marks a copy
+COPY = b"x-gonogo-shadow"  #: the header of a copy: the id of the prediction that was answered
 
 
 def no_counts() -> dict[str, Any]:
@@ -45,20 +45,20 @@ class Shadow:
         self.socket = socket
         self.share_bp = share_bp
         self._counts = counts
-        self._forwarder = Forwarder(socket, release, COPY + b": 1\r\n")
-        self._waiting: deque[tuple[Exchange, bytes, bytes]] = deque()
+        self._forwarder = Forwarder(socket, release)
+        self._waiting: deque[tuple[Exchange, bytes, bytes, bytes]] = deque()
         self._bytes = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def offer(self, exchange: Exchange, content_type: bytes, answer: bytes) -> None:
-        """Copy a request that was answered well, if chance picks it."""
+    def offer(self, exchange: Exchange, content_type: bytes, answer: bytes, prediction_id: bytes) -> None:
+        """Copy a request that was answered well, if chance picks it. `prediction_id` is that of the answer."""
         if self.share_bp < WHOLE and random.random() * WHOLE >= self.share_bp:  # noqa: S311 - shares, not secrets
             return
         size = len(exchange.body) + len(answer)
         if len(self._waiting) >= MOST_WAITING or self._bytes + size > MOST_BYTES:
             self._counts["dropped"] += 1
             return
-        self._waiting.append((exchange, content_type, answer))
+        self._waiting.append((exchange, content_type, answer, prediction_id))
         self._bytes += size
         if len(self._tasks) < MOST_AT_ONCE:
             task = asyncio.get_running_loop().create_task(self._work())
@@ -67,11 +67,11 @@ class Shadow:
 
     async def _work(self) -> None:
         while self._waiting:
-            exchange, content_type, answer = self._waiting.popleft()
+            exchange, content_type, answer, prediction_id = self._waiting.popleft()
             self._bytes -= len(exchange.body) + len(answer)
             self._counts["n"] += 1
             try:
-                response = await self._forwarder.predict(exchange, DEADLINE_SECONDS)
+                response = await self._forwarder.predict(exchange, DEADLINE_SECONDS, b"%b: %b\r\n" % (COPY, prediction_id))
                 if response.status != 200:
                     raise UnreachableError(f"{self.release} answered {response.status}.")
                 if content_type == JSON and response.headers.get(b"content-type") == JSON:
