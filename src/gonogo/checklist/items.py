@@ -57,6 +57,15 @@ class Item:
     phase: str = ""
     runbook: str = ""
 
+    @property
+    def demand(self) -> str:
+        """What decides it, in one line."""
+        options = " ".join(f"{key}={value}" for key, value in self.options.items())
+        how = f"signed as {self.sign_off}" if self.sign_off else f"{self.check}({options}): {', '.join(self.require)}"
+        bounds = [f"at {self.confidence:g}"] if self.confidence is not None else []
+        bounds += [f"within {self.max_age:g} s"] if self.max_age is not None else []
+        return " ".join([self.kind, how, *bounds])
+
     def to_json(self) -> dict[str, Any]:
         unsaid = {one.name for one in fields(self) if one.name in LATER_ITEM_KEYS and getattr(self, one.name) == default_of(one)}
         return {key: value for key, value in asdict(self).items() if key not in unsaid}
@@ -137,6 +146,11 @@ class Review:
     @property
     def seconds(self) -> float:
         return SECONDS[self.period]
+
+    @property
+    def words(self) -> str:
+        """How often, in one line."""
+        return f"{self.checklist.title}: {'every one' if self.repeats else 'the first of a release'}"
 
 
 @dataclass(frozen=True)

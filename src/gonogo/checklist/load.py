@@ -2,8 +2,8 @@
 
 A pack is a folder with `pack.yaml`, `gate.yaml` and, for alarms and reviews of its own, `monitor.yaml` and `reviews.yaml`. The packs of the
 product lie in `packs/`; a project may name a folder of its own. A pack that `extends` another starts from its items, roles, phases, form,
-alarms and reviews; `change` in its gate.yaml changes items, `sections` adds some. A pack that extends nothing and has no monitor.yaml or
-reviews.yaml has that of the starter pack.
+alarms and reviews; `change` in its gate.yaml changes items, `sections` adds some. A pack that extends nothing and has no monitor.yaml has
+that of the starter pack; its reviews.yaml adds to that of the starter pack, period by period.
 
 Rules, each an error with file, line and column:
   - an item is satisfied by a check or by a sign-off, by exactly one of them;
@@ -120,11 +120,10 @@ def _monitor(folder: Path, parent: Pack | None) -> MonitorPolicy:
 
 
 def _reviews(folder: Path, parent: Pack | None, gate: Checklist, roles: Mapping[str, str]) -> Mapping[Period, Review]:
-    """What is asked of its periods in service: what the extended pack asks, as this one changes it."""
-    file = folder / "reviews.yaml"
-    if not file.is_file() and parent:
-        return parent.reviews
-    return read_reviews(file if file.is_file() else PACKS / "starter" / "reviews.yaml", gate, roles, parent.reviews if parent else {})
+    """What is asked of its periods in service: what the extended pack, or else the starter pack, asks, as this one changes it."""
+    starter, file = PACKS / "starter" / "reviews.yaml", folder / "reviews.yaml"
+    base = parent.reviews if parent else read_reviews(starter, gate, roles, {})
+    return read_reviews(file, gate, roles, base) if file.is_file() and file != starter else base
 
 
 def _parent(about: YamlSource, folder: Path, below: tuple[Path, ...]) -> Pack | None:

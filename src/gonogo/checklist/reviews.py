@@ -23,7 +23,8 @@ def read_reviews(file: Path, gate: Checklist, roles: Mapping[str, str], base: Ma
     source = load_yaml(file)
     check_shape(source, REVIEWS)
     found = dict(base)
-    taken = {item.id for item in gate.items}
+    kept = [review.checklist for period, review in base.items() if period not in source.data["reviews"]]
+    taken = {item.id for checklist in (gate, *kept) for item in checklist.items}
     for period in SECONDS:
         section = source.data["reviews"].get(period)
         if section is None:

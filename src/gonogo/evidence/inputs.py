@@ -62,6 +62,10 @@ INPUTS: dict[str, str] = {
     "watched": "Mapping: what the watch saw last, and which alarms fired in the period",
     "audit": "Mapping: whether the audit log is whole, how many events it has, and what has happened in the period",
     "host": "Mapping: the room on the disk of the store",
+    "label_quality": "Mapping: how good the release's predictions turned out to be, as far as labels have come",
+    "service_log": "Mapping: lines of the service's log in the period by level, and its errors by kind",
+    "reviews": "Mapping: the reviews that were made of this system, and which are overdue",
+    "gate_again": "Mapping: what became of the gate's items, measured again on the release in production",
 }
 
 

@@ -153,6 +153,8 @@ def _declared(workspace: Workspace, pack: Pack) -> tuple[Policy, list[str]]:
             "isolation": project.isolation,
             "test_uses": project.policy.test_uses,
             **{f"alarm {rule.name}": rule.words for rule in pack.monitor.rules},
+            **{f"review of the {period}": review.words for period, review in pack.reviews.items()},
+            **{f"review item {item.id}": item.demand for review in pack.reviews.values() for item in review.checklist.items},
         },
         policy_roles=policy_roles(pack.gate, pack.policy_roles),
         people=people,

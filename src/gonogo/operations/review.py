@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,12 @@ from gonogo.checklist.load import load_pack
 from gonogo.errors import NotFoundError, RefusedError, VerificationError
 from gonogo.evidence.collect import collect, current_inputs
 from gonogo.evidence.record import Evidence
-from gonogo.monitor.due import Plan, plan
+from gonogo.monitor.due import GRACE, Plan, plan
 from gonogo.operations.check import Progress, silent
 from gonogo.operations.facts import read_facts
+from gonogo.operations.live import Live, live_release
 from gonogo.operations.policy import by_known_keys, policy_state
-from gonogo.operations.review_inputs import ReviewInputs, live_release
+from gonogo.operations.review_inputs import ReviewInputs
 from gonogo.operations.sign import add_sign_off, find_signer
 from gonogo.operations.workspace import Workspace
 from gonogo.reports.html import render_html
@@ -83,7 +85,7 @@ def review(workspace: Workspace, period: str, *, progress: Progress = silent) ->
     """
     asked = _asked(workspace, period)
     live, now = live_release(workspace), workspace.clock.now()
-    with ReviewInputs(workspace, asked, live, now, progress) as inputs:
+    with ReviewInputs(workspace, asked, live, now, made=partial(_made, workspace), progress=progress) as inputs:
         evidence = collect(asked.checklist, inputs, clock=workspace.clock, previous={}, progress=_told(asked.checklist, progress))
         verdict = _judged(workspace, asked.checklist, inputs.subject, evidence, current_inputs(asked.checklist, inputs), inputs.notes)
     report = ReviewReport.of(verdict, asked, evidence, release=live.release, now=now, live_since=live.since)
@@ -157,18 +159,15 @@ def schedule(workspace: Workspace) -> list[Scheduled]:
 
 
 def filed_page(workspace: Workspace, name: str, kind: str) -> str:
-    """The page of a filed review, by its id or its period (then the last one): html, markdown or json. Raises NotFoundError,
+    """The page of a filed review, by its id or its period (then the last one): html, md or json. Raises NotFoundError,
     VerificationError when it is not the one that the log names."""
     made = [one for one in filed_reviews(workspace) if name in (one.id, one.period)]
     if not made:
         raise NotFoundError(f"no review is called {name!r}.", hint="`gonogo review` lists those that were made.")
     _believed(workspace, made[-1])
-    path = _folder(workspace) / f"{made[-1].name}.{SUFFIXES[kind]}"
+    path = _folder(workspace) / f"{made[-1].name}.{kind}"
     with storage(path, "read"):
         return path.read_text(encoding="utf-8")
-
-
-SUFFIXES = {"html": "html", "markdown": "md", "json": "json"}
 
 
 def _asked(workspace: Workspace, period: str) -> Review:
@@ -234,6 +233,24 @@ def _file(workspace: Workspace, report: ReviewReport, review_id: str, *, signatu
     with workspace.store().transaction() as tx:
         tx.append(KIND, body, filed.by)
     return Reviewed(report, filed)
+
+
+def _made(workspace: Workspace, present: Review, live: Live, now: datetime) -> dict[str, Any]:
+    """The input `reviews` of checks: what was reviewed, in seconds since 1970, and what is overdue beside the `present` review."""
+    reviews = load_pack(workspace.project.pack, workspace.project).reviews
+    made = [
+        {"id": one.id, "period": one.period, "at": parse_stamp(one.time).timestamp(), "well": one.well, "findings": list(one.findings)}
+        for one in filed_reviews(workspace)
+    ]
+    planned = [one for one in schedule(workspace) if one.plan and one.review.period != present.period]
+    return {
+        "seconds": {period: one.seconds for period, one in reviews.items()},
+        "grace": GRACE,
+        "now": now.timestamp(),
+        "live_since": live.since.timestamp(),
+        "made": made,
+        "overdue": [one.review.period for one in planned if one.plan and one.plan.is_overdue(now)],
+    }
 
 
 def _believed(workspace: Workspace, filed: Filed) -> tuple[dict[str, Any], dict[str, Evidence]]:

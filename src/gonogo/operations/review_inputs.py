@@ -7,106 +7,77 @@ or stops anything of the service; it is asked the few requests that checks make 
 
 from __future__ import annotations
 
-import http.client
 import math
 import os
 import shutil
-import ssl
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from gonogo.base import catalogue
 from gonogo.base.canonical import digest
-from gonogo.base.clock import parse_stamp, stamp
+from gonogo.base.clock import stamp
 from gonogo.checklist.items import Review
-from gonogo.errors import DataError, GonogoError, NotFoundError, UnreachableError
-from gonogo.evidence.inputs import Response
+from gonogo.checklist.load import load_pack
+from gonogo.errors import DataError, GonogoError
+from gonogo.evidence.collect import collect, current_inputs
 from gonogo.monitor.counts import SERVICE, Counts
 from gonogo.monitor.history import History
 from gonogo.monitor.signal import Sight
+from gonogo.monitor.signals.psi import SCORE
 from gonogo.monitor.windows import Window
+from gonogo.operations.feedback import label_reader
 from gonogo.operations.health import watched
 from gonogo.operations.inputs import ProjectInputs
-from gonogo.operations.loadtest import read_api_key
+from gonogo.operations.labels import label_quality
+from gonogo.operations.live import Live, LiveService
+from gonogo.operations.log_digest import log_digest
 from gonogo.operations.verify import verify_reference
 from gonogo.operations.watch import baseline_of, last_watch
 from gonogo.operations.workspace import Workspace
 from gonogo.release.verify import VerifiedRelease
 from gonogo.service.control import ControlClient
+from gonogo.stats.bins import BinEdges
+from gonogo.verdict.judge import Answer, judge
+from gonogo.verdict.outcome import GOOD
 
-REQUEST_SECONDS = 30.0
 STEPS = {"hour": timedelta(minutes=1), "day": timedelta(minutes=15), "week": timedelta(hours=3)}
 LONG_STEP = timedelta(days=1)
 LONGEST_BEFORE = 7 * 86400.0  #: what is usual is what was so long before the period
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
-class LiveService:
-    """The service that answers at `url`, asked for one release by name. An `Endpoint` of checks."""
+class ReleaseInputs(ProjectInputs):
+    """Inputs of a gate whose candidate is the bundle of a release."""
 
-    isolation = ""  # what it has given up was said when it was started
+    def __init__(self, workspace: Workspace, bundle: Any, progress: Callable[[str, int, int], None]) -> None:
+        super().__init__(workspace, build=False, progress=progress)
+        self._released = bundle
 
-    def __init__(self, url: str, version: str) -> None:
-        self.base_url = url
-        self._parts = urlsplit(url)
-        self._headers = {"x-gonogo-version": version}
-        if key := read_api_key(None):
-            self._headers["authorization"] = f"Bearer {key}"
-
-    def peak_memory_mb(self) -> float | None:
-        """Unknown: the signal `memory` tells what it holds."""
-        return None
-
-    def request(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Response:
-        """One request on a connection of its own. Raises UnreachableError when no answer comes."""
-        host, port = self._parts.hostname or "", self._parts.port
-        connection = (
-            http.client.HTTPSConnection(host, port, timeout=REQUEST_SECONDS, context=ssl.create_default_context())
-            if self._parts.scheme == "https"
-            else http.client.HTTPConnection(host, port, timeout=REQUEST_SECONDS)
-        )
-        try:
-            connection.request(method, path, body, {**self._headers, **(headers or {})})
-            answer = connection.getresponse()
-            return Response(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
-        except (OSError, http.client.HTTPException) as error:
-            raise UnreachableError(f"{self.base_url} does not answer {method} {path}: {error!r}.") from error
-        finally:
-            connection.close()
-
-
-@dataclass(frozen=True)
-class Live:
-    """The release in production, and since when."""
-
-    release: str
-    version: str
-    since: datetime
-
-
-def live_release(workspace: Workspace) -> Live:
-    """Raises NotFoundError when nothing is in production."""
-    system = workspace.project.system
-    state = workspace.registry().state()
-    version = state.pointers.get((system, "production"))
-    if version is None:
-        raise NotFoundError(f"nothing of {system} is in production, so there is nothing to review.", hint="See `gonogo releases`.")
-    move = next(move for move in reversed(state.history) if (move.system, move.pointer) == (system, "production"))
-    return Live(f"{system}@{version}", str(version), parse_stamp(move.time))
+    @property
+    def _bundle(self) -> Any:
+        return self._released
 
 
 class ReviewInputs(ProjectInputs):
-    """Inputs of a review at `now`. Use as a context manager."""
+    """Inputs of a review at `now`; `made` tells of earlier ones. Use as a context manager."""
 
-    def __init__(self, workspace: Workspace, review: Review, live: Live, now: datetime, progress: Callable[[str, int, int], None]) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        review: Review,
+        live: Live,
+        now: datetime,
+        *,
+        made: Callable[[Review, Live, datetime], Mapping[str, Any]],
+        progress: Callable[[str, int, int], None],
+    ) -> None:
         super().__init__(workspace, build=False, progress=progress)
+        self._made = made
         self.live = live
         self._review = review
         self._now = now
@@ -180,6 +151,21 @@ class ReviewInputs(ProjectInputs):
             "total": _figures(mine),
             "before": before,
             "series": [{"time": stamp(moment), **_point(counts)} for moment, counts in series],
+            "bins": self._bins(mine),
+        }
+
+    def _bins(self, counts: Counts) -> dict[str, Any]:
+        """Of every feature and of the score: the bins of the baseline, its counts in them and those of the period."""
+        baseline = self._bundle.baseline
+        live = {**counts.features, SCORE: counts.score}
+        documents = {**baseline["features"], SCORE: baseline["score"]}
+        return {
+            name: {
+                "labels": BinEdges.from_json(document["bins"]).labels(),
+                "reference": list(document["counts"]),
+                "live": list(live.get(name) or [0] * len(document["counts"])),
+            }
+            for name, document in documents.items()
         }
 
     @property
@@ -209,13 +195,26 @@ class ReviewInputs(ProjectInputs):
             counts = {release: history.window(release, self._seconds) for release in (*releases, SERVICE)}
             window = Window(counts[SERVICE].seconds, counts, tuple(releases))
             baselines = {release: baseline_of(self.workspace, release) for release in releases}
-            sight = Sight(window, baselines, service, self._now, history)
+            labels = label_reader(self.workspace)
+            sight = Sight(window, baselines, service, self._now, history, labels.look(), self._review.seconds)
             for name in catalogue.names("signals"):
                 try:
                     found += [reading.to_json() for reading in catalogue.load("signals", name)().compute(sight)]
                 except (GonogoError, ValueError, KeyError, TypeError) as error:
                     self.notes.append(f"the signal {name} cannot be computed over the period: {error!r}")
+            labels.close()
         return found
+
+    def _digest_label_quality(self) -> str:
+        return digest(self._get_label_quality())
+
+    def _get_label_quality(self) -> Mapping[str, Any]:
+        return dict(self._taken("label_quality", self._take_label_quality))
+
+    def _take_label_quality(self) -> Mapping[str, Any]:
+        release = self.live.release
+        found = label_quality(self.workspace, [release], now=self._now, seconds=self._review.seconds)
+        return {"kept": found["kept"], "quality": found["releases"][release]}
 
     # -- what was said and recorded -------------------------------------------------------------------------------------------
 
@@ -252,6 +251,39 @@ class ReviewInputs(ProjectInputs):
         report = self.workspace.store().verify_chain(self.workspace.public_key())
         kinds = Counter(event.kind for event in self._events())
         return {"events": report.count, "problems": list(report.problems), "kinds": dict(sorted(kinds.items()))}
+
+    def _digest_service_log(self) -> str:
+        return digest(self._get_service_log())
+
+    def _get_service_log(self) -> Mapping[str, Any]:
+        return dict(self._taken("service_log", lambda: log_digest(self.workspace.service, stamp(self._since), stamp(self._now))))
+
+    def _digest_reviews(self) -> str:
+        return digest(self._get_reviews())
+
+    def _get_reviews(self) -> Mapping[str, Any]:
+        return dict(self._taken("reviews", lambda: self._made(self._review, self.live, self._now)))
+
+    def _digest_gate_again(self) -> str:
+        return digest(self._get_gate_again())
+
+    def _get_gate_again(self) -> Mapping[str, Any]:
+        return dict(self._taken("gate_again", self._take_gate_again))
+
+    def _take_gate_again(self) -> Mapping[str, Any]:
+        """Every measured item of the gate, anew, on the bundle of the release: served in a trial of its own, not by the service."""
+        gate = load_pack(self.project.pack, self.project).gate
+        answers = {item: Answer(one.applies, one.reason) for item, one in self.project.items.items() if one.applies is not None}
+        with ReleaseInputs(self.workspace, self._bundle, self.progress) as inputs:
+            evidence = collect(gate, inputs, clock=self.workspace.clock, previous={})
+            verdict = judge(
+                gate, system=self.project.system, subject=inputs.subject, evidence=evidence, current_inputs=current_inputs(gate, inputs),
+                sign_offs=[], answers=answers, now=self.workspace.clock.now(),
+            )  # fmt: skip
+        results = [result for result in verdict.items if gate.item(result.item).check]
+        said = [{"item": one.item, "outcome": str(one.outcome), "reason": one.reason} for one in results]
+        good = [one["item"] for one, result in zip(said, results, strict=True) if result.outcome in GOOD]
+        return {"good": good, "bad": [one for one in said if one["item"] not in good]}
 
     def _digest_host(self) -> str:
         return digest(self._get_host())

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from gonogo.operations.workspace import Workspace
 
 PERIODS = ("hour", "day", "week", "month", "quarter")
-FORMATS = ("html", "markdown", "json")
 FILE = click.Path(path_type=Path)
 
 
@@ -85,25 +84,22 @@ def sign(period: str, role: str, note: str, reject: str | None, key: Path | None
     _show(workspace, [sign_review(workspace, period, role, key=key, note=note, reject=reject)], as_json)
 
 
-@command.command("show", epilog="Example: gonogo review show day --format markdown")
+@command.command("show", epilog="Example: gonogo review show day --html day.html")
 @click.argument("name")
-@click.option("--format", "kind", type=click.Choice(FORMATS), default="markdown", show_default=True)
-@click.option("--out", type=FILE, help="write it to a file")
+@click.option("--html", type=FILE, help="write the page to a file")
 @PROJECT
+@JSON
 @verb
-def show(name: str, kind: str, out: Path | None, project: Path) -> None:
-    """Print a filed review, by its id or, for the last one, by its period."""
+def show(name: str, html: Path | None, project: Path, as_json: bool) -> None:
+    """Print a filed review as Markdown, by its id or, for the last one, by its period; with --html also as a page."""
+    from gonogo.base.files import write_atomic
     from gonogo.operations.review import filed_page
     from gonogo.operations.workspace import Workspace
 
-    page = filed_page(Workspace.open(project), name, kind)
-    if out is None:
-        click.echo(page, nl=False)
-    else:
-        from gonogo.base.files import write_atomic
-
-        write_atomic(out.resolve(), page.encode())
-        click.echo(f"wrote {out}")
+    workspace = Workspace.open(project)
+    if html is not None:
+        write_atomic(html.resolve(), filed_page(workspace, name, "html").encode())
+    click.echo(filed_page(workspace, name, "json" if as_json else "md"), nl=False)
 
 
 def _show(workspace: Workspace, made: list[Reviewed], as_json: bool, *, several: bool = False) -> None:

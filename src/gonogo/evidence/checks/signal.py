@@ -15,8 +15,8 @@ MOST_BARS = 20
 class Signal(Check):
     """What is the worst value of a signal over the period, among all that it is measured of?
 
-    `signal` is its name; of its readings those that carry `labels` count. More is worse. A reading without a value, or from fewer than
-    `min_n` samples, is unknown: no statement that it is well can rest on it.
+    `signal` is its name; of its readings those that carry `labels` (each `name=value`) count. More is worse. A reading without a value,
+    or from fewer than `min_n` samples, is unknown: no statement that it is well can rest on it.
     """
 
     name = "signal"
@@ -26,13 +26,14 @@ class Signal(Check):
         "worst": "the largest value; missing when there is none",
         "least_n": "the fewest samples behind a value; 0 when there is none",
     }
-    options: ClassVar = {"signal": "", "labels": {}, "min_n": 1}
+    options: ClassVar = {"signal": "", "labels": [], "min_n": 1}
 
     def measure(self, readings: Sequence[Mapping[str, Any]]) -> Measurement:
         name, labels, fewest = self.chosen["signal"], self.chosen["labels"], self.chosen["min_n"]
         if not name:
             raise UsageError("the option `signal` names no signal.", hint="For example: `options: {signal: psi}`.")
-        found = [one for one in readings if one["signal"] == name and labels.items() <= one["labels"].items()]
+        wanted = dict(label.partition("=")[::2] for label in labels)
+        found = [one for one in readings if one["signal"] == name and wanted.items() <= one["labels"].items()]
         if not found:
             raise DataError(f"there is no reading of {name!r} in this period.", hint="`gonogo watch --once` shows what is measured.")
         known = [one for one in found if one["value"] is not None and one["n"] >= fewest]

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import numpy as np
+
+from gonogo.base.clock import parse_stamp
 from gonogo.errors import DataError
 from gonogo.evidence.check import Check
 from gonogo.evidence.record import Fact, Measurement, share_of
+from gonogo.stats.trend import mann_kendall, theil_sen
 
 QUANTILES = ("p50", "p95", "p99")
+FEWEST_STEPS = 10
 
 
 class Traffic(Check):
@@ -32,6 +37,8 @@ class Traffic(Check):
         "p50": "half of the answers took no longer; missing without requests",
         "p95": "95 % of the answers took no longer; missing without requests",
         "p99": "99 % of the answers took no longer; missing without requests",
+        "p95_rise": "how much the P95 has risen over the period, as a share of its middle; missing without ten steps with requests",
+        "p95_rise_z": "z of Mann and Kendall's test of that rise",
     }
     options: ClassVar = {"spike_floor": 0.005, "spike_times": 3.0}
 
@@ -45,7 +52,7 @@ class Traffic(Check):
             "requests": Fact(total["n"]),
         }
         if total["n"]:
-            facts |= self._of_requests(total, before)
+            facts |= self._of_requests(total, before) | _trend(passed["series"])
         findings = [f"{total['n']:,} requests of {passed['release']} from {passed['since']} to {passed['until']}"]
         return Measurement(facts, tuple(findings), _pictures(passed["series"]))
 
@@ -66,6 +73,17 @@ class Traffic(Check):
                 high = float("inf") if quantile["high"] is None else quantile["high"]  # too few answers to bound it
                 facts[name] = Fact(quantile["ms"], "ms", n=quantile["n"], low=quantile["low"], high=high, level=0.95)
         return facts
+
+
+def _trend(series: list[Mapping[str, Any]]) -> dict[str, Fact]:
+    """The slope of the P95 by the median of all slopes between two steps (Theil and Sen), over the whole period."""
+    times = [parse_stamp(one["time"]).timestamp() for one in series if one["p95"] is not None]
+    values = [one["p95"] for one in series if one["p95"] is not None]
+    if len(values) < FEWEST_STEPS:
+        return {}
+    rise = theil_sen(times, values) * (times[-1] - times[0])
+    middle = float(np.median(values)) or 1.0
+    return {"p95_rise": Fact(rise / middle, n=len(values)), "p95_rise_z": Fact(mann_kendall(values), n=len(values))}
 
 
 def _pictures(series: list[Mapping[str, Any]]) -> dict[str, Any]:
