@@ -30,6 +30,8 @@ ENOUGH = 5
 BINS = 10
 CATEGORIES = 20
 TAIL = 0.001  #: share of the rows beyond each end of a range
+MOST_READ = 64  #: tables that are remembered
+_READ: dict[int, tuple[Any, ScoreTable]] = {}
 ROUNDING = 1e-6  #: so far from 0 and 1 a score may be and still be a probability in float32
 
 
@@ -98,15 +100,28 @@ def reference_scores(document: Mapping[str, Any]) -> ScoreTable | None:
         table = document["score"].get("table") if document["format"] != BEFORE else None
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"malformed baseline: {error!r}") from error
-    return None if table is None else ScoreTable.from_json(table)
+    return None if table is None else _read(table)
 
 
 def slice_scores(document: Mapping[str, Any]) -> dict[str, ScoreTable]:
     """The tables of scores and outcomes of the declared slices, by name. Raises ValueError when one is malformed."""
     try:
-        return {str(name): ScoreTable.from_json(table) for name, table in document.get("slices", {}).items()}
+        return {str(name): _read(table) for name, table in document.get("slices", {}).items()}
     except AttributeError as error:
         raise ValueError(f"malformed baseline: {error!r}") from error
+
+
+def _read(table: Any) -> ScoreTable:
+    """A table, read once for as long as the same document is asked about: a watch asks a dozen times a look. Whoever gets one must not add
+    to it, and a document that was read must not be changed."""
+    known = _READ.get(id(table))
+    if known is not None and known[0] is table:  # it is held, so no other has its id
+        return known[1]
+    read = ScoreTable.from_json(table)
+    while len(_READ) >= MOST_READ:
+        _READ.pop(next(iter(_READ)), None)
+    _READ[id(table)] = (table, read)
+    return read
 
 
 def _outcomes(score: Array, right: Array, threshold: float) -> dict[str, Any]:

@@ -16,6 +16,7 @@ forward ends it early, and then the token keeps the old holder from acting.
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import sqlite3
 import threading
@@ -257,8 +258,8 @@ class SqliteTransaction:
     def put(self, kind: str, key: str, body: Mapping[str, Any], expected_version: int | None = None) -> int:
         version = self._expect(kind, key, expected_version) + 1
         try:
-            text = canonical_bytes(dict(body)).decode()
-        except ValueError as error:
+            text = _text(body)
+        except (TypeError, ValueError) as error:
             raise UsageError(f"the {kind} {key!r} cannot be recorded: {error}.") from error
         self._execute("INSERT OR REPLACE INTO document VALUES(?, ?, ?, ?)", (kind, key, version, text))
         return version
@@ -328,6 +329,14 @@ def _events(connection: sqlite3.Connection, since: int, kinds: Collection[str] |
     statement = f"SELECT seq, time, actor, kind, body, prev, hash, signature FROM event WHERE seq > ?{chosen} ORDER BY seq"  # noqa: S608
     for seq, moment, actor, kind, body, prev, value, signature in connection.execute(statement, (since, *(kinds or ()))):
         yield Event(seq, moment, actor, kind, _body(body, f"event {seq}"), prev, value, signature)
+
+
+def _text(body: Mapping[str, Any]) -> str:
+    """A document as it is stored. Nobody signs it, so its JSON need not be canonical: the watch writes one at every look. Raises ValueError
+    or TypeError for what JSON cannot say."""
+    text = json.dumps(dict(body), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text.encode()
+    return text
 
 
 def _body(text: str, what: str) -> Body:
