@@ -16,7 +16,9 @@ from gonogo import settings
 from gonogo.base.names import Ref
 from gonogo.errors import ConflictError, UsageError
 from gonogo.operations.control_audit import ControlAudit
+from gonogo.operations.duties import Duties
 from gonogo.operations.status import status
+from gonogo.operations.telemetry import telemetry
 from gonogo.operations.verify import verify_reference
 from gonogo.operations.watch import Watching
 from gonogo.operations.workspace import Workspace
@@ -57,6 +59,7 @@ def serve(
     check_exposure(host, KeyFile(workspace.service).load())
     workspace.check_log()
     initial, first = _initial(workspace, reference)
+    sending = telemetry(workspace)
 
     def resolve(name: str) -> tuple[Path, PublicKey]:
         verified = verify_reference(workspace, name)
@@ -69,6 +72,9 @@ def serve(
             if first is not None:
                 _put_first(workspace, first)
             running.enter_context(Watching(workspace))
+            running.enter_context(Duties(workspace))
+            if sending is not None:
+                running.enter_context(sending)
             running.enter_context(door(workspace))
             announce(status(workspace)["production"]["release"], url)
 

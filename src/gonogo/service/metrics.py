@@ -12,6 +12,7 @@ one that was ever in service: of those that do not run, the newest are told up t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,45 +34,68 @@ NO_ANSWERS = dict.fromkeys(("n", "bad", "2xx", "4xx", "5xx", "unread", "invalid"
 Sample = tuple[str, dict[str, str], float]
 
 
+@dataclass(frozen=True)
+class Family:
+    """`kind` is counter, gauge or histogram; `samples` are (suffix of the name, labels, value)."""
+
+    name: str
+    kind: str
+    explained: str
+    samples: tuple[Sample, ...]
+
+
 def exposition(totals: Mapping[str, Any], table: RoutingTable | None) -> bytes:
     """All families, from the sums and the table in force."""
+    lines: list[str] = []
+    for family in families(totals, table):
+        lines += [f"# HELP {family.name} {family.explained}", f"# TYPE {family.name} {family.kind}"]
+        for suffix, labels, value in family.samples:
+            text = ",".join(f'{key}="{_escaped(word)}"' for key, word in labels.items())
+            number = f"{value:.0f}" if value.is_integer() else repr(value)
+            lines.append(f"{family.name}{suffix}{{{text}}} {number}" if text else f"{family.name}{suffix} {number}")
+    return ("\n".join(lines) + "\n").encode()
+
+
+def families(totals: Mapping[str, Any], table: RoutingTable | None) -> list[Family]:
+    """What is told; of totals without `references` no rows by bin, without `uptime_seconds` not that."""
     releases = totals["releases"]
     arms = {**dict.fromkeys(releases, NO_ANSWERS), **by_release(totals["counters"])}  # a series begins at zero, before the first answer
     told = _told(arms, releases)
-    lines: list[str] = []
+    found: list[Family] = []
     rows = [(name, arms[name]) for name in told]
     requests = [("", {"release": name, "status": kind}, float(row[kind])) for name, row in rows for kind in ("2xx", "4xx", "5xx")]
-    _family(lines, "gonogo_requests_total", "counter", "Predictions asked for, by the release they were assigned to.", requests)
+    _family(found, "gonogo_requests_total", "counter", "Predictions asked for, by the release they were assigned to.", requests)
     refused = [("", {"release": name, "reason": why}, float(row[why])) for name, row in rows for why in ("unread", "invalid")]
-    _family(lines, "gonogo_requests_refused_total", "counter", "Of the 4xx: unreadable ones, and those with unusable features.", refused)
+    _family(found, "gonogo_requests_refused_total", "counter", "Of the 4xx: unreadable ones, and those with unusable features.", refused)
     bad: list[Sample] = [("", {"release": name}, float(row["bad"])) for name, row in rows]
-    _family(lines, "gonogo_bad_answers_total", "counter", "Predictions that the assigned release failed to give.", bad)
+    _family(found, "gonogo_bad_answers_total", "counter", "Predictions that the assigned release failed to give.", bad)
     latencies = {name: totals["latency"].get(name, {"counts": {}, "total_us": 0.0}) for name in told}
-    _family(lines, "gonogo_request_seconds", "histogram", "From the whole request to its answer.", _latencies(latencies))
+    _family(found, "gonogo_request_seconds", "histogram", "From the whole request to its answer.", _latencies(latencies))
     references = totals.get("references", {})
-    _drift(lines, totals.get("drift", {}), {name: each["bins"] for name, each in references.items() if each["bins"]})
-    _scores(lines, totals.get("drift", {}), references)
+    _drift(found, totals.get("drift", {}), {name: each["bins"] for name, each in references.items() if each["bins"]})
+    _scores(found, totals.get("drift", {}), references)
     left_out: list[Sample] = [("", {}, float(len(arms) - len(told)))]
-    _family(lines, "gonogo_releases_left_out", "gauge", "Releases that do not run, whose counts are not told any more.", left_out)
+    _family(found, "gonogo_releases_left_out", "gauge", "Releases that do not run, whose counts are not told any more.", left_out)
     weights: list[Sample] = [("", {"release": arm.release}, arm.weight_bp / WHOLE) for arm in table.arms] if table else []
-    _family(lines, "gonogo_route_weight", "gauge", "Share of the traffic that a release gets.", weights)
+    _family(found, "gonogo_route_weight", "gauge", "Share of the traffic that a release gets.", weights)
     epoch: list[Sample] = [("", {}, float(table.epoch))] if table else []
-    _family(lines, "gonogo_route_epoch", "gauge", "The routing table in force.", epoch)
+    _family(found, "gonogo_route_epoch", "gauge", "The routing table in force.", epoch)
     about: list[Sample] = [("", {"release": name, "digest": muster["digest"]}, 1.0) for name, muster in releases.items()]
-    _family(lines, "gonogo_release_info", "gauge", "The releases that run.", about)
+    _family(found, "gonogo_release_info", "gauge", "The releases that run.", about)
     processes = [
         ("", {"release": name, "state": state}, float(muster[key]))
         for name, muster in releases.items()
         for state, key in (("wanted", "size"), ("ready", "ready"), ("silent", "silent"))
     ]
-    _family(lines, "gonogo_processes", "gauge", "Worker processes, by release.", processes)
+    _family(found, "gonogo_processes", "gauge", "Worker processes, by release.", processes)
     memory: list[Sample] = [("", {"release": name}, float(muster["memory"])) for name, muster in releases.items() if muster.get("memory")]
-    _family(lines, "gonogo_process_memory_bytes", "gauge", "Resident memory of a release's processes together.", memory)
-    _shadows(lines, totals["shadow"])
-    _predictions_logged(lines, totals)
-    _family(lines, "gonogo_faults_total", "counter", "Faults that were caught and answered for.", [("", {}, float(totals["faults"]))])
-    _family(lines, "gonogo_uptime_seconds", "gauge", "Since the service began.", [("", {}, float(totals["uptime_seconds"]))])
-    return ("\n".join(lines) + "\n").encode()
+    _family(found, "gonogo_process_memory_bytes", "gauge", "Resident memory of a release's processes together.", memory)
+    _shadows(found, totals["shadow"])
+    _predictions_logged(found, totals)
+    _family(found, "gonogo_faults_total", "counter", "Faults that were caught and answered for.", [("", {}, float(totals["faults"]))])
+    uptime: list[Sample] = [("", {}, float(totals["uptime_seconds"]))] if "uptime_seconds" in totals else []
+    _family(found, "gonogo_uptime_seconds", "gauge", "Since the service began.", uptime)
+    return found
 
 
 def _told(arms: Iterable[str], running: Iterable[str]) -> list[str]:
@@ -94,7 +118,7 @@ def _latencies(latency: Mapping[str, Any]) -> Iterable[Sample]:
         yield "_count", labels, float(count)
 
 
-def _drift(lines: list[str], drift: Mapping[str, Any], references: Mapping[str, Any]) -> None:
+def _drift(found: list[Family], drift: Mapping[str, Any], references: Mapping[str, Any]) -> None:
     """Rows by bin, live and of the baseline; of releases whose series are few enough (`reference.py`)."""
     live: list[Sample] = []
     before: list[Sample] = []
@@ -112,30 +136,30 @@ def _drift(lines: list[str], drift: Mapping[str, Any], references: Mapping[str, 
             if "outside" in document:
                 outside.append(("", of, float(said.get("outside", {}).get(name, 0))))
                 outside_before.append(("", of, float(document["outside"])))
-    _family(lines, "gonogo_drift_rows_total", "counter", "Live rows by feature (the score among them) and bin of its baseline.", live)
-    _family(lines, "gonogo_baseline_rows", "gauge", "Rows of the baseline by feature and bin.", before)
-    _family(lines, "gonogo_out_of_range_rows_total", "counter", "Live rows beyond the range of the baseline, by feature.", outside)
-    _family(lines, "gonogo_baseline_out_of_range_rows", "gauge", "Rows of the baseline beyond its range.", outside_before)
+    _family(found, "gonogo_drift_rows_total", "counter", "Live rows by feature (the score among them) and bin of its baseline.", live)
+    _family(found, "gonogo_baseline_rows", "gauge", "Rows of the baseline by feature and bin.", before)
+    _family(found, "gonogo_out_of_range_rows_total", "counter", "Live rows beyond the range of the baseline, by feature.", outside)
+    _family(found, "gonogo_baseline_out_of_range_rows", "gauge", "Rows of the baseline beyond its range.", outside_before)
     told: list[Sample] = [("", {"release": release}, 1.0) for release in references]
-    _family(lines, "gonogo_drift_told", "gauge", "Releases whose rows by bin are told here; the others have too many bins.", told)
+    _family(found, "gonogo_drift_told", "gauge", "Releases whose rows by bin are told here; the others have too many bins.", told)
 
 
-def _scores(lines: list[str], drift: Mapping[str, Any], references: Mapping[str, Any]) -> None:
+def _scores(found: list[Family], drift: Mapping[str, Any], references: Mapping[str, Any]) -> None:
     """Moments and extremes of the live scores, and the moments of the baseline's."""
-    live = {release: drift.get(release, {}).get("scores", NO_SCORES) for release in references}
+    live = {release: drift.get(release, {}).get("scores", NO_SCORES) for release in {**references, **drift}}
     bins = {release: np.asarray(scores["bins"]) for release, scores in live.items()}
     rows: list[Sample] = [("", {"release": release}, float(counts.sum())) for release, counts in bins.items()]
-    _family(lines, "gonogo_scores_total", "counter", "Rows that were scored.", rows)
+    _family(found, "gonogo_scores_total", "counter", "Rows that were scored.", rows)
     lost: list[Sample] = [("", {"release": release}, float(counts[-1])) for release, counts in bins.items()]
-    _family(lines, "gonogo_scores_lost_total", "counter", "Of these, rows whose score was no number.", lost)
+    _family(found, "gonogo_scores_lost_total", "counter", "Of these, rows whose score was no number.", lost)
     powers = [
         ("", {"release": release, "power": str(power)}, value) for release in live for power, value in _powers(live[release], bins[release])
     ]
-    _family(lines, "gonogo_score_power_sum_total", "counter", "Sums of the scores, of their squares, cubes and fourth powers.", powers)
+    _family(found, "gonogo_score_power_sum_total", "counter", "Sums of the scores, of their squares, cubes and fourth powers.", powers)
     ends = [("", {"release": release, "end": end}, float(scores[end])) for release, scores in live.items() for end in ("low", "high")]
-    _family(lines, "gonogo_scores_extreme_total", "counter", "Rows with a score below 0.05 (low) or above 0.95 (high).", ends)
+    _family(found, "gonogo_scores_extreme_total", "counter", "Rows with a score below 0.05 (low) or above 0.95 (high).", ends)
     unsure: list[Sample] = [("", {"release": release}, float(scores["unsure"])) for release, scores in live.items()]
-    _family(lines, "gonogo_scores_unsure_total", "counter", "Rows whose most likely class has less than 0.6.", unsure)
+    _family(found, "gonogo_scores_unsure_total", "counter", "Rows whose most likely class has less than 0.6.", unsure)
     for name, explained, key in (
         ("gonogo_baseline_scores", "Held-out rows that the release was judged on.", "rows"),
         ("gonogo_baseline_score_mean", "Mean of their scores.", "mean"),
@@ -145,7 +169,7 @@ def _scores(lines: list[str], drift: Mapping[str, Any], references: Mapping[str,
         known: list[Sample] = [
             ("", {"release": release}, float(each["scores"][key])) for release, each in references.items() if "scores" in each
         ]
-        _family(lines, name, "gauge", explained, known)
+        _family(found, name, "gauge", explained, known)
 
 
 NO_SCORES: Mapping[str, Any] = {"bins": [0] * (BINS + 1), "sum": 0, "squares": 0, "low": 0, "high": 0, "unsure": 0}
@@ -159,38 +183,33 @@ def _powers(scores: Mapping[str, Any], bins: Any) -> Iterable[tuple[int, float]]
         yield power, float((bins[:BINS] * MIDDLES**power).sum())
 
 
-def _shadows(lines: list[str], shadow: Mapping[str, Any]) -> None:
+def _shadows(found: list[Family], shadow: Mapping[str, Any]) -> None:
     copies = [
         ("", {"release": name, "outcome": outcome}, float(count))
         for name, row in shadow.items()
         for outcome, count in (("answered", row["n"] - row["failed"]), ("failed", row["failed"]), ("dropped", row["dropped"]))
     ]
-    _family(lines, "gonogo_shadow_requests_total", "counter", "Copies of requests, by what became of them.", copies)
+    _family(found, "gonogo_shadow_requests_total", "counter", "Copies of requests, by what became of them.", copies)
     for name, kind, explained, key in (
         ("gonogo_shadow_rows_total", "counter", "Rows whose answers were compared with the shadow's.", "rows"),
         ("gonogo_shadow_labels_total", "counter", "Rows of these that the shadow labels differently.", "labels"),
         ("gonogo_shadow_largest_difference", "gauge", "The largest difference of a score.", "largest"),
     ):
-        _family(lines, name, kind, explained, [("", {"release": release}, float(row[key])) for release, row in shadow.items()])
+        _family(found, name, kind, explained, [("", {"release": release}, float(row[key])) for release, row in shadow.items()])
 
 
-def _predictions_logged(lines: list[str], totals: Mapping[str, Any]) -> None:
+def _predictions_logged(found: list[Family], totals: Mapping[str, Any]) -> None:
     """Only where there is a log: what was written, and what could not be kept, by workers or by the writer."""
     if "log_writer" not in totals:
         return
     sent, writer = totals.get("prediction_log", {"logged": 0, "dropped": 0}), totals["log_writer"]
-    _family(lines, "gonogo_prediction_log_rows_total", "counter", "Rows in finished segments.", [("", {}, float(writer["rows"]))])
+    _family(found, "gonogo_prediction_log_rows_total", "counter", "Rows in finished segments.", [("", {}, float(writer["rows"]))])
     dropped = float(sent["dropped"] + writer["dropped"])
-    _family(lines, "gonogo_prediction_log_dropped_total", "counter", "Rows that were to be logged and are not.", [("", {}, dropped)])
+    _family(found, "gonogo_prediction_log_dropped_total", "counter", "Rows that were to be logged and are not.", [("", {}, dropped)])
 
 
-def _family(lines: list[str], name: str, kind: str, explained: str, samples: Iterable[Sample]) -> None:
-    lines.append(f"# HELP {name} {explained}")
-    lines.append(f"# TYPE {name} {kind}")
-    for suffix, labels, value in samples:
-        text = ",".join(f'{key}="{_escaped(word)}"' for key, word in labels.items())
-        number = f"{value:.0f}" if value.is_integer() else repr(value)
-        lines.append(f"{name}{suffix}{{{text}}} {number}" if text else f"{name}{suffix} {number}")
+def _family(found: list[Family], name: str, kind: str, explained: str, samples: Iterable[Sample]) -> None:
+    found.append(Family(name, kind, explained, tuple(samples)))
 
 
 def _escaped(text: str) -> str:

@@ -45,11 +45,12 @@ class AlertmanagerChannel:
 
     def _alert(self, notice: Notice, level: str) -> dict[str, Any]:
         labels = {_label(name): value for name, value in notice.labels.items() if value}
+        said = {"alertname": notice.rule, "severity": level, "signal": notice.signal, "system": self._system}
         value = "unknown" if notice.value is None else f"{notice.value:.6g}"
         about = {"summary": notice.text, "value": value, "n": str(notice.n), "notice": notice.id}
         rings = {"startsAt": notice.time, "endsAt": stamp(datetime.now(UTC) + RINGS_ON)}  # from now: it may have waited for long
         ends = {"endsAt": notice.time} if notice.over else rings
-        return {"labels": {**labels, "alertname": notice.rule, "severity": level, "system": self._system}, "annotations": about, **ends}
+        return {"labels": {**labels, **said}, "annotations": about, **ends}
 
 
 def _label(name: str) -> str:

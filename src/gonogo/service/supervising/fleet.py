@@ -119,6 +119,7 @@ class Fleet:
             "pid": workers[0].pid if workers else None,
             "pids": [worker.pid for worker in workers],
             "processes": [resources(worker.pid) for worker in workers],
+            **(crew.muster(asyncio.get_running_loop().time()) if crew else {"size": 0, "ready": 0, "silent": 0}),
             "digest": crew.digest if crew else "",
             "drained": all(worker.drained for worker in workers),
             "restarts": crew.restarts if crew else 0,

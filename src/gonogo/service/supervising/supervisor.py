@@ -260,6 +260,7 @@ class Supervisor:
             "tripped": [trip.to_json() for trip in state.trips],
             "unsaved": self._tables.unsaved,
             "boot_id": self.boot_id,
+            "uptime_seconds": round(time.monotonic() - self._since, 3),
             "time": stamp(self._clock.now()),
             "url": self.url,
         }
