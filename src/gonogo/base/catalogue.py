@@ -86,6 +86,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "probe": "gonogo.evidence.checks.probe:Probe",
         "quality": "gonogo.evidence.checks.quality:Quality",
         "reproduction": "gonogo.evidence.checks.reproduction:Reproduction",
+        "retraining": "gonogo.evidence.checks.retraining:Retraining",
         "review": "gonogo.evidence.checks.review:Review",
         "reviews_made": "gonogo.evidence.checks.reviews_made:ReviewsMade",
         "room": "gonogo.evidence.checks.room:Room",

@@ -23,9 +23,9 @@ from pathlib import Path
 
 from gonogo.base.yaml_source import Path_, YamlSource, load_yaml
 from gonogo.checklist.demands import check_ages, check_options, check_requirements, did_you_mean, find_check
-from gonogo.checklist.items import AUTHOR, SIGN_OFF_DAYS, Checklist, Item, Pack, Period, Phase, Review
+from gonogo.checklist.items import AUTHOR, SIGN_OFF_DAYS, Checklist, Item, Pack, Phase, Review
 from gonogo.checklist.pack_schema import GATE, MONITOR, PACK
-from gonogo.checklist.project import ItemOverride, Project, read_override
+from gonogo.checklist.project import ItemOverride, Period, Project, read_override
 from gonogo.checklist.read_items import read_items
 from gonogo.checklist.reviews import read_reviews
 from gonogo.checklist.rules import MonitorPolicy, differences, read_monitor

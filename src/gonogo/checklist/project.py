@@ -28,6 +28,8 @@ from gonogo.errors import ProjectFileError
 from gonogo.model.slices import MOST
 
 Command = tuple[str, ...]
+Period = Literal["hour", "day", "week", "month", "quarter"]
+PERIODS: tuple[Period, ...] = ("hour", "day", "week", "month", "quarter")
 FORMAT = "gonogo-project/1"
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -128,11 +130,21 @@ class LabelsDeclaration:
 @dataclass(frozen=True)
 class MonitorDeclaration:
     """Who is told, and how labels come. `changes` is what the project has otherwise than its pack, as written: rules and escalation (see
-    `rules.py`)."""
+    `rules.py`). `reviews` are those that the service makes by itself when they are due, as far as the pack has them."""
 
     channels: tuple[ChannelDeclaration, ...] = (ChannelDeclaration("file", "file"),)
     labels: LabelsDeclaration = field(default_factory=LabelsDeclaration)
     changes: Mapping[str, Any] = field(default_factory=dict)
+    reviews: tuple[Period, ...] = PERIODS
+
+
+@dataclass(frozen=True)
+class RetrainDeclaration:
+    """When `code.train` is run again. `when` are the kinds of findings that start it; times are in seconds."""
+
+    when: tuple[Literal["schedule", "drift", "calibration"], ...] = ()
+    every: float = 91 * 86_400.0
+    at_most_every: float = 7 * 86_400.0
 
 
 @dataclass(frozen=True)
@@ -180,6 +192,7 @@ class Project:
     policy: PolicyDeclaration
     rollout: RolloutDeclaration
     monitor: MonitorDeclaration
+    retrain: RetrainDeclaration
     prediction_log: PredictionLogDeclaration | None
     items: Mapping[str, ItemOverride]
     environment: Path | None
@@ -275,6 +288,7 @@ class _Reader:
             policy=PolicyDeclaration(**self.data.get("policy", {})),
             rollout=self.rollout(),
             monitor=self.monitor(),
+            retrain=self.retrain(),
             prediction_log=PredictionLogDeclaration(**self.data["prediction_log"]) if "prediction_log" in self.data else None,
             items={item: self.override(item, entry) for item, entry in self.data.get("items", {}).items()},
             environment=self.path(self.data, "environment"),
@@ -383,7 +397,15 @@ class _Reader:
         section = self.data.get("monitor", {})
         channels = read_channels(self.source, ("monitor", "channels"), section.get("channels", ("file",)), self.root)
         changes = {key: section[key] for key in ("rules", "escalation") if key in section}
-        return MonitorDeclaration(channels, self.labels(section["labels"]) if "labels" in section else LabelsDeclaration(), changes)
+        labels = self.labels(section["labels"]) if "labels" in section else LabelsDeclaration()
+        return MonitorDeclaration(channels, labels, changes, tuple(section.get("reviews", PERIODS)))
+
+    def retrain(self) -> RetrainDeclaration:
+        section = self.data.get("retrain", {})
+        if section.get("when") and "train" not in self.data.get("code", {}):
+            raise self.error(("retrain", "when"), "nothing is declared that trains.", "Add `code: {train: python train.py}`.")
+        times = {key: duration(section[key]) for key in ("every", "at_most_every") if key in section}
+        return RetrainDeclaration(tuple(section.get("when", ())), **times)
 
     def labels(self, section: Mapping[str, Any]) -> LabelsDeclaration:
         slices = {name: tuple(str(value) for value in values) for name, values in section.get("slices", {}).items()}

@@ -329,6 +329,13 @@ def _monitor() -> dict[str, Any]:
                 "description": "alarms beside those of the pack; one of the pack's names changes that alarm, or leaves it out",
             },
             "escalation": ESCALATION,
+            "reviews": {
+                "type": "array",
+                "items": {"type": "string", "enum": ["hour", "day", "week", "month", "quarter"]},
+                "uniqueItems": True,
+                "description": "which reviews the service makes by itself when they are due; default: all that the pack has",
+                "examples": ["[hour, day]"],
+            },
             "labels": _object(
                 "how labels come: with this section, that none comes is something to tell",
                 {
@@ -353,6 +360,34 @@ def _monitor() -> dict[str, Any]:
                     },
                 },
             ),
+        },
+    )
+
+
+def _retrain() -> dict[str, Any]:
+    return _object(
+        "when `code.train` is run again; what comes of it is a candidate, which the gate judges like any other",
+        {
+            "when": {
+                "type": "array",
+                "items": {"type": "string", "enum": ["schedule", "drift", "calibration"]},
+                "uniqueItems": True,
+                "description": "which findings start it while the service runs; by hand it can always be started: `gonogo retrain`",
+                "default": [],
+                "examples": ["[drift, calibration]"],
+            },
+            "every": {
+                **DURATION,
+                "description": "of `schedule`: how long after the last training",
+                "default": "91 d",
+                "examples": ["91 d"],
+            },
+            "at_most_every": {
+                **DURATION,
+                "description": "the shortest time between two trainings that findings start",
+                "default": "7 d",
+                "examples": ["7 d"],
+            },
         },
     )
 
@@ -405,6 +440,7 @@ def project_schema() -> dict[str, Any]:
         ),
         "rollout": _rollout(),
         "monitor": _monitor(),
+        "retrain": _retrain(),
         "prediction_log": _object(
             "log what is predicted, with the requests' values, as Parquet; without this section nothing is logged",
             {
@@ -416,9 +452,7 @@ def project_schema() -> dict[str, Any]:
                     "additionalProperties": {"type": "string", "enum": ["drop", "hash"]},
                     "examples": ["{income: drop, postcode: hash}"],
                 },
-                "keep_days": _number(
-                    "after how many days a segment is removed", 30, exclusiveMinimum=0
-                ),
+                "keep_days": _number("after how many days a segment is removed", 30, exclusiveMinimum=0),
             },
         ),
         "items": _items(),

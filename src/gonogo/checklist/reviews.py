@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gonogo.base.yaml_source import Path_, load_yaml
-from gonogo.checklist.items import SECONDS, Checklist, Period, Review
+from gonogo.checklist.items import SECONDS, Checklist, Review
 from gonogo.checklist.pack_schema import REVIEWS
+from gonogo.checklist.project import Period
 from gonogo.checklist.read_items import read_items
 from gonogo.checklist.shape import check_shape
 

@@ -20,6 +20,7 @@ VERBS: dict[str, str] = {
     "key": "make, replace or revoke a key pair",
     "policy": "show whose word counts, and what changed since it was signed",
     "loadtest": "1,000 requests, 100 at a time: percentiles and errors",
+    "retrain": "run the training once, on the record: a candidate for the gate",
     "release": "seal what got a GO into a signed release",
     "verify": "verify a release with a public key alone",
     "releases": "list the releases and where the pointers stand",

@@ -65,6 +65,7 @@ INPUTS: dict[str, str] = {
     "label_quality": "Mapping: how good the release's predictions turned out to be, as far as labels have come",
     "service_log": "Mapping: lines of the service's log in the period by level, and its errors by kind",
     "reviews": "Mapping: the reviews that were made of this system, and which are overdue",
+    "retraining": "Mapping: how long ago the last training was, what asks for one, and those on record",
     "gate_again": "Mapping: what became of the gate's items, measured again on the release in production",
 }
 

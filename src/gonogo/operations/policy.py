@@ -15,8 +15,9 @@ from datetime import datetime, timedelta
 
 from gonogo import settings
 from gonogo.base.clock import parse_stamp
-from gonogo.checklist.items import Pack
+from gonogo.checklist.items import Pack, Review
 from gonogo.checklist.load import load_pack
+from gonogo.checklist.project import Project
 from gonogo.errors import GonogoError, KeyFileError, VerificationError
 from gonogo.operations.workspace import Workspace
 from gonogo.registry.trust_log import POLICY, TrustLog, fold_trust, record_envelope
@@ -153,13 +154,17 @@ def _declared(workspace: Workspace, pack: Pack) -> tuple[Policy, list[str]]:
             "isolation": project.isolation,
             "test_uses": project.policy.test_uses,
             **{f"alarm {rule.name}": rule.words for rule in pack.monitor.rules},
-            **{f"review of the {period}": review.words for period, review in pack.reviews.items()},
+            **{f"review of the {period}": _made(review, project) for period, review in pack.reviews.items()},
             **{f"review item {item.id}": item.demand for review in pack.reviews.values() for item in review.checklist.items},
         },
         policy_roles=policy_roles(pack.gate, pack.policy_roles),
         people=people,
     )
     return policy, problems
+
+
+def _made(review: Review, project: Project) -> str:
+    return f"{review.words}; {'made by the service' if review.period in project.monitor.reviews else 'made by hand'}"
 
 
 def _problem(state: PolicyState) -> str:

@@ -19,8 +19,9 @@ from gonogo import settings
 from gonogo.base.clock import parse_stamp, stamp
 from gonogo.base.files import storage, write_atomic
 from gonogo.base.tree import file_digest
-from gonogo.checklist.items import Checklist, Period, Review
+from gonogo.checklist.items import Checklist, Review
 from gonogo.checklist.load import load_pack
+from gonogo.checklist.project import Period
 from gonogo.errors import NotFoundError, RefusedError, VerificationError
 from gonogo.evidence.collect import collect, current_inputs
 from gonogo.evidence.record import Evidence

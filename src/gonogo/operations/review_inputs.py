@@ -36,6 +36,7 @@ from gonogo.operations.inputs import ProjectInputs
 from gonogo.operations.labels import label_quality
 from gonogo.operations.live import Live, LiveService
 from gonogo.operations.log_digest import log_digest
+from gonogo.operations.retrain import retraining
 from gonogo.operations.verify import verify_reference
 from gonogo.operations.watch import baseline_of, last_watch
 from gonogo.operations.workspace import Workspace
@@ -263,6 +264,12 @@ class ReviewInputs(ProjectInputs):
 
     def _get_reviews(self) -> Mapping[str, Any]:
         return dict(self._taken("reviews", lambda: self._made(self._review, self.live, self._now)))
+
+    def _digest_retraining(self) -> str:
+        return digest(self._get_retraining())
+
+    def _get_retraining(self) -> Mapping[str, Any]:
+        return dict(self._taken("retraining", lambda: retraining(self.workspace, self._now)))
 
     def _digest_gate_again(self) -> str:
         return digest(self._get_gate_again())

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gonogo.base.clock import stamp
-from gonogo.checklist.items import Period, Review
+from gonogo.checklist.items import Review
+from gonogo.checklist.project import Period
 from gonogo.evidence.record import Evidence
 from gonogo.reports.json import render_json
 from gonogo.reports.report import Report, printable
