@@ -1,6 +1,6 @@
 """The dashboard as a site: which path shows which page, what brings a page up to date, and the records behind the pages as JSON.
 
-Read-only for whoever comes without a key; what an operator may do is in `actions.py`.
+Read-only for whoever comes without a key; what an operator may do is in `operator.py`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,17 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from gonogo.errors import GonogoError
+from gonogo.http.actions import Acting
 from gonogo.http.door import HTML, JSON, Answer, Asked, Door, Stream, refusal
+from gonogo.http.operator import Operator
+from gonogo.http.sessions import Session, Sessions
 from gonogo.operations.dashboard import Records
 from gonogo.operations.series import SPANS, Span
 from gonogo.operations.workspace import Workspace
 from gonogo.reports.html import when
-from gonogo.web import alarms, audit, checklist, drift, now, releases, traffic
-from gonogo.web.dashboard import PAGES, Frame, preload, render_page, render_part, script, style_sheet
+from gonogo.service.callers.api_keys import KeyFile
+from gonogo.web import alarms, audit, checklist, drift, now, quality, releases, traffic
+from gonogo.web.dashboard import PAGES, Frame, preload, render_form, render_page, render_part, script, style_sheet
 
 FAST, SLOW = 2.0, 10.0  #: seconds between two looks: while a rollout moves, and otherwise
 ICON = (
@@ -33,7 +37,7 @@ ICON = (
 @contextmanager
 def open_dashboard(workspace: Workspace, *, port: int = 0) -> Iterator[Door]:
     """The dashboard of a workspace on 127.0.0.1, until the block ends. Raises AddressInUseError."""
-    site = Dashboard(Records(workspace), workspace.project.system)
+    site = Dashboard(workspace)
     with Door(site, port=port) as door:
         try:
             yield door
@@ -44,10 +48,12 @@ def open_dashboard(workspace: Workspace, *, port: int = 0) -> Iterator[Door]:
 class Dashboard:
     """Answers for one system. `close` ends every stream."""
 
-    def __init__(self, records: Records, system: str) -> None:
+    def __init__(self, workspace: Workspace) -> None:
         preload()
-        self._records = records
-        self._system = system
+        records = self._records = Records(workspace)
+        self._system = workspace.project.system
+        sessions = Sessions(KeyFile(workspace.service), workspace.clock)
+        self._operator = Operator(sessions, Acting(workspace), self._frame, self._facts, lambda path: _page(path) is not None)
         self._closed = threading.Event()
         self._files = {
             "/dashboard.css": (style_sheet(), "text/css; charset=utf-8"),
@@ -59,6 +65,7 @@ class Dashboard:
             "/log.json": records.log,
             "/drift.json": records.drift,
             "/alarms.json": records.alarms,
+            "/quality.json": records.quality,
         }
         self._json |= {f"/traffic/{name}.json": partial(records.traffic, span) for name, span in SPANS.items()}
 
@@ -67,7 +74,7 @@ class Dashboard:
 
     def methods(self, path: str) -> tuple[str, ...]:
         known = path in self._files or path in self._json or path == "/events" or _page(path) is not None
-        return ("GET",) if known else ()
+        return ("GET",) if known else self._operator.methods(path)
 
     def answer(self, asked: Asked) -> Answer | Stream:
         if asked.path in self._files:
@@ -78,15 +85,31 @@ class Dashboard:
             return self._follow(asked)
         page = _page(asked.path)
         if page is None:
-            return refusal(404, "there is no such page")
-        view, frame = self._view(page, asked.path, asked.query), self._frame()
-        return Answer(render_page(page, view, frame).encode(), HTML)
+            return self._operator.answer(asked)
+        frame = self._frame(self._operator.sessions.of(asked.headers))
+        try:
+            return Answer(render_page(page, self._view(page, asked.path, asked.query), frame).encode(), HTML)
+        except GonogoError as error:
+            return Answer(render_form("problem", {"problem": str(error)}, frame).encode(), HTML, 503)
 
     # -- pages --------------------------------------------------------------------------------------------------------------
 
-    def _frame(self) -> Frame:
+    def _frame(self, session: Session | None = None, *, telling: bool = True) -> Frame:
+        """`telling` also what the last action came to, which is told once."""
         status = self._records.status()
-        return Frame(self._system, status["health"]["state"], status["time"], seconds=self._pause())
+        said, failed = session.told() if session and telling else ("", False)
+        name, token = (session.name, session.token) if session else ("", "")
+        return Frame(self._system, status["health"]["state"], status["time"], name, token, said, failed, self._pause())
+
+    def _facts(self, verb: str) -> dict[str, Any]:
+        """What a page that asks before an action shows: how things stand."""
+        status = self._records.status()
+        rollout, production = status["rollout"], status["production"]
+        live = f"{production['release']} is live." if production else "Nothing is live."
+        moving = f" {rollout['old']} → {rollout['new']} is {rollout['state']}." if rollout and not rollout["finished"] else ""
+        live_before = {move["to"] for move in self._records.moves()}
+        releases = [f"{self._system}@{version}" for version in sorted(live_before) if not production or version != production["version"]]
+        return {"standing": live + moving, "releases": releases}
 
     def _view(self, page: str, path: str, query: Mapping[str, str]) -> dict[str, Any]:
         records = self._records
@@ -94,12 +117,18 @@ class Dashboard:
             "now": lambda: now.view(records.status(), records.live(), records.traffic(SPANS["1h"]), records.silences(), records.runbooks),
             "traffic": lambda: traffic.view(records.status(), records.traffic(_span(path)), tuple(SPANS)),
             "drift": lambda: drift.view(records.drift(), records.status()),
-            "alarms": lambda: alarms.view(records.status(), records.alarms(), records.runbooks, records.silences()),
+            "alarms": lambda: alarms.view(records.status(), records.alarms(), records.runbooks, records.silences(), records.rules_over()),
+            "quality": self._quality,
             "releases": lambda: self._releases(query),
             "checklist": self._checklist,
             "audit": lambda: audit.view(records.log()),
         }
         return views[page]()
+
+    def _quality(self) -> dict[str, Any]:
+        status = self._records.status()
+        production = status["production"]
+        return quality.view(self._records.quality(), production["release"] if production else "", status, self._records.rules())
 
     def _checklist(self) -> dict[str, Any]:
         production = self._records.status()["production"]
@@ -124,14 +153,14 @@ class Dashboard:
         page = _page(path)
         if page is None or page != asked.query.get("page"):
             return refusal(404, "there is no such page to follow")
-        return Stream(self._events(page, path, query))
+        return Stream(self._events(page, path, query, asked.headers))
 
-    def _events(self, page: str, path: str, query: str) -> Iterator[bytes]:
+    def _events(self, page: str, path: str, query: str, headers: Mapping[str, str]) -> Iterator[bytes]:
         """The part of a page whenever it has changed, and the time at every look."""
         named = dict(parse_qsl(query, max_num_fields=20))
         shown = ""
         while not self._closed.is_set():
-            frame = self._frame()
+            frame = self._frame(self._operator.sessions.of(headers, using=False), telling=False)
             html = render_part(page, self._view(page, path, named), frame)
             digest = hashlib.sha256(html.encode()).hexdigest()
             title = f"{frame.health} · {frame.system} · {PAGES[page]}"

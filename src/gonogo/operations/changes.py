@@ -14,7 +14,8 @@ from gonogo.release.verify import VerifiedRelease
 def release_changes(old: VerifiedRelease, new: VerifiedRelease) -> dict[str, Any]:
     """Groups of changes, each `{what, before, after}` with None for what is not there; and `figures`, measured facts that differ.
 
-    Figures whose intervals overlap are said to be `within` them: no proof that anything changed."""
+    Figures whose intervals overlap are said to be `within` them, and come last: they prove no change. One that several items measured
+    stands there once, with its `items`."""
     groups = {
         "model": _differing(_model(old), _model(new)),
         "features": _differing(_features(old), _features(new)),
@@ -76,15 +77,16 @@ def _people(release: VerifiedRelease) -> dict[str, str]:
 
 def _figures(old: VerifiedRelease, new: VerifiedRelease) -> list[dict[str, Any]]:
     before, after = old.statements.evidence, new.statements.evidence
-    found = []
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for item in after:
         if item not in before:
             continue
         for name, fact in after[item].facts.items():
             other = before[item].facts.get(name)
             if other is not None and _number(fact) and _number(other) and other.value != fact.value:
-                found.append({"item": item, "fact": name, "before": other, "after": fact, "within": _overlap(other, fact)})
-    return found
+                row = {"items": [], "fact": name, "before": other, "after": fact, "within": _overlap(other, fact)}
+                found.setdefault((name, other, fact), row)["items"].append(item)
+    return sorted(found.values(), key=lambda row: row["within"] is True)
 
 
 def _number(fact: Fact) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from gonogo.base.clock import stamp
 from gonogo.errors import GonogoError
 from gonogo.operations.audit_log import Log, audit_log
 from gonogo.operations.series import Span, traffic_series, usual_per_minute
@@ -31,6 +32,8 @@ STATUS_SECONDS = 1.5
 LOG_SECONDS = 20.0  #: the whole chain is verified again that often, while somebody looks
 SERIES_SECONDS = {"1h": 8.0, "24h": 60.0, "7d": 300.0}
 DRIFT_SECONDS = 30.0
+OVER_SECONDS = 180.0
+QUALITY_SECONDS = 30.0
 LAST_EVENTS = 100
 
 
@@ -153,6 +156,23 @@ class Records:
             }
             for rule in self.policy.rules
         ]
+
+    def rules_over(self) -> dict[str, Any]:
+        """What each rule judged over the last day (see `signals_over`)."""
+        from gonogo.operations.signals_over import LENGTH, rules_over
+
+        def make() -> dict[str, Any]:
+            now, production = self._workspace.clock.now(), self.status()["production"]
+            over = rules_over(self._workspace, self._history, production["release"], self.policy.rules, now) if production else {}
+            return {"since": stamp(now - LENGTH), "until": stamp(now), "rules": over}
+
+        return self._kept.of("over", OVER_SECONDS, make)
+
+    def quality(self) -> dict[str, Any]:
+        """What came true of predictions (see `labels.label_quality`)."""
+        from gonogo.operations.labels import label_quality
+
+        return self._kept.of("quality", QUALITY_SECONDS, lambda: label_quality(self._workspace))
 
     @cached_property
     def runbooks(self) -> dict[str, str]:

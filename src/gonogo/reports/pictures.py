@@ -3,13 +3,13 @@
 The data of a picture (see `Measurement.pictures`) is a JSON object with a `kind`:
 
     confusion_matrix   labels [n], counts [n][n]: rows are actual, columns predicted
-    reliability        bins [{mean_score, share, n}]: what was said, what came true, how often
+    reliability        bins [{mean_score, share, n}]: what was said, what came true, how often; optionally `before`, the same of other rows
     roc                points [[false positive rate, true positive rate]], auc
     bars               title, items [{name, value}], optionally unit
     histogram          title, labels [n] or edges [n + 1], series {name: [n]}
     latency            quantiles [{p, ms}]
     percentiles        series {name: [[share, ms]]}, shares rising from 0 to 1
-    series             lines {name: [[time, value]]}, times rising, in RFC 3339; title, unit, optionally limit
+    series             title, since, until, lines {name: [{time, value, n}]}, optionally unit: see `timeline.py`
 
 `draw` never fails for what a check put into its evidence: data that cannot be drawn gives a picture without SVG whose words say so.
 """
@@ -18,8 +18,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
@@ -28,25 +26,16 @@ from markupsafe import Markup
 from gonogo.base.clock import parse_stamp
 from gonogo.checklist.units import shown
 from gonogo.reports import svg
-from gonogo.reports.svg import WIDTH, number
+from gonogo.reports.svg import WIDTH, Drawn, number
+from gonogo.reports.timeline import Point, draw_timeline
 
 MOST_BARS = 20
 MOST_CLASSES = 12
 MOST_POINTS = 240
-LINES = ("curve", "harm", "path")  #: how the lines of a series are drawn, in their order
 PLOT = 256  #: height and width of a square plot
 LEFT, TOP = 44, 26
 
 Data = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A picture for a page: title, SVG (empty when it could not be drawn), and the same in words."""
-
-    title: str
-    svg: Markup
-    words: str
 
 
 def draw(name: str, data: Any) -> Drawn:
@@ -94,6 +83,7 @@ def reliability(title: str, data: Data) -> Drawn:
         raise ValueError("no bin holds a row")
     most = max(n for _, _, n in bins)
     points = sorted((_x(said), _y(true)) for said, true, _ in bins)
+    before = sorted((_x(number(b["mean_score"])), _y(number(b["share"]))) for b in data.get("before", ()) if number(b["n"]) > 0)
     dots = [
         svg.circle(_x(said), _y(true), 2.5 + 5 * (n / most) ** 0.5, f"said {said:.1%}, came true {true:.1%}, {n:,.0f} rows")
         for said, true, n in bins
@@ -101,6 +91,7 @@ def reliability(title: str, data: Data) -> Drawn:
     shapes = [
         *_square("what the model said", "what came true"),
         DIAGONAL,
+        *([svg.path(before, "harm"), svg.text(_x(0.97), _y(0.06), "dashed: held-out data", "end", "soft")] if before else []),
         svg.path(points),
         *dots,
     ]
@@ -180,43 +171,9 @@ def percentiles(title: str, data: Data) -> Drawn:
 
 
 def series(title: str, data: Data) -> Drawn:
-    """Values over time. `limit`, when there is one, is drawn across: what should not be passed."""
-    lines = {str(name): [(parse_stamp(time), number(value)) for time, value in points] for name, points in data["lines"].items()}
-    limit, unit = data.get("limit"), str(data.get("unit", ""))
-    points = [point for line in lines.values() for point in line]
-    if not points or any(list(line) != sorted(line, key=lambda point: point[0]) for line in lines.values()):
-        raise ValueError("a series needs a value or more, in the order of time")
-    begin, end = min(time for time, _ in points), max(time for time, _ in points)
-    span = (end - begin).total_seconds() or 1.0
-    top = max(*(value for _, value in points), number(limit) if limit is not None else 0.0) or 1.0
-    left, right, high, floor = 52, WIDTH - 14, 24, 174
-
-    def place(time: datetime, value: float) -> tuple[float, float]:
-        return left + (right - left) * (time - begin).total_seconds() / span, floor - (floor - high) * max(value, 0.0) / top
-
-    shapes = []
-    for tick in range(5):
-        value = top * tick / 4
-        shapes.append(svg.line(left, place(begin, value)[1], right, place(begin, value)[1], "axis" if tick == 0 else "grid"))
-        shapes.append(svg.text(left - 6, place(begin, value)[1] + 4, f"{value:.3g}", "end", "soft"))
-    for kind, (name, line) in zip(LINES, list(lines.items())[: len(LINES)], strict=False):
-        shapes.append(svg.path([place(*point) for point in line], kind))
-        x = left + 100 * LINES.index(kind)
-        shapes += [svg.line(x, 8, x + 18, 8, kind), svg.text(x + 24, 12, svg.clipped(name, 11), "start", "soft")]
-    if limit is not None:
-        shapes.append(svg.line(left, place(begin, number(limit))[1], right, place(begin, number(limit))[1], "ideal"))
-    form = "%H:%M" if span <= 86400 else "%d %b"
-    shapes += [
-        svg.text(left, floor + 16, f"{begin:{form}}", "start", "soft"),
-        svg.text(right, floor + 16, f"{end:{form}} UTC", "end", "soft"),
-    ]
-    said = (f"{name}: {_span(line, unit)}" for name, line in lines.items())
-    return Drawn(title, svg.drawing(floor + 22, title, shapes), "; ".join(said) + ".")
-
-
-def _span(line: Sequence[tuple[datetime, float]], unit: str) -> str:
-    values = [value for _, value in line]
-    return f"{shown(min(values), unit)} to {shown(max(values), unit)}, last {shown(values[-1], unit)}, {len(values)} points"
+    lines = {str(name): [Point.of(point) for point in points] for name, points in data["lines"].items()}
+    since, until = parse_stamp(data["since"]), parse_stamp(data["until"])
+    return draw_timeline(title, lines, since=since, until=until, unit=str(data.get("unit", ""))).drawn
 
 
 def _bars(title: str, items: Sequence[tuple[str, float, str]]) -> Drawn:

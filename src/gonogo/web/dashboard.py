@@ -25,6 +25,7 @@ PAGES = {
     "now": "Now",
     "traffic": "Traffic",
     "drift": "Drift",
+    "quality": "Quality",
     "alarms": "Alarms",
     "releases": "Releases",
     "checklist": "Checklist",
