@@ -12,8 +12,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from gonogo.base.clock import parse_stamp
-from gonogo.reports.pictures import Drawn, draw
+from gonogo.reports.pictures import draw
 from gonogo.reports.report import MARKS, WORDS, Entry, Report, fact_text, printable, reason_beyond, requirement_lines, short
+from gonogo.reports.svg import Drawn
 from gonogo.verdict.outcome import Outcome
 
 TONES = {

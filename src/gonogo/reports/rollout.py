@@ -14,9 +14,8 @@ from markupsafe import Markup
 
 from gonogo.base.clock import parse_stamp
 from gonogo.reports import svg
-from gonogo.reports.pictures import Drawn
 from gonogo.reports.report import joined, printable
-from gonogo.reports.svg import WIDTH, number
+from gonogo.reports.svg import WIDTH, Drawn, number
 
 BAR = 20
 WHOLE = 10_000

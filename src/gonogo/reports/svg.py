@@ -7,6 +7,7 @@ by class: `axis`, `grid`, `mark`, `other`, `soft`, `band`, `limit`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from markupsafe import Markup
@@ -16,6 +17,15 @@ from gonogo.reports.report import printable
 
 WIDTH = 360
 Anchor = Literal["start", "middle", "end"]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A picture for a page: title, SVG (empty when it could not be drawn), and the same in words."""
+
+    title: str
+    svg: Markup
+    words: str
 
 
 def number(value: Any) -> float:

@@ -17,8 +17,7 @@ from markupsafe import Markup
 from gonogo.base.clock import parse_stamp
 from gonogo.checklist.units import UNITS, shown
 from gonogo.reports import svg
-from gonogo.reports.pictures import Drawn
-from gonogo.reports.svg import WIDTH, number
+from gonogo.reports.svg import WIDTH, Drawn, number
 
 KINDS = ("curve", "harm", "third")  #: lines in their order: whole, dashed, dotted
 LEFT, RIGHT, TOP, HIGH, SAMPLES = 46, WIDTH - 12, 34, 128, 16

@@ -8,7 +8,8 @@ from typing import Any
 
 from gonogo.base.clock import parse_stamp
 from gonogo.reports import status as arranged
-from gonogo.reports.pictures import Drawn, draw
+from gonogo.reports.pictures import draw
+from gonogo.reports.svg import Drawn
 from gonogo.reports.timeline import Limit, Point, Timeline, draw_timeline
 
 Record = Mapping[str, Any]

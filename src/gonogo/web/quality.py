@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gonogo.reports.pictures import Drawn, draw
+from gonogo.reports.pictures import draw
+from gonogo.reports.svg import Drawn
 
 Record = Mapping[str, Any]
 FIGURES = {

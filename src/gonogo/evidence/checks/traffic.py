@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any, ClassVar
 
 import numpy as np
@@ -54,7 +55,7 @@ class Traffic(Check):
         if total["n"]:
             facts |= self._of_requests(total, before) | _trend(passed["series"])
         findings = [f"{total['n']:,} requests of {passed['release']} from {passed['since']} to {passed['until']}"]
-        return Measurement(facts, tuple(findings), _pictures(passed["series"]))
+        return Measurement(facts, tuple(findings), _pictures(passed))
 
     def _of_requests(self, total: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Fact]:
         n, share = total["n"], total["bad"] / total["n"]
@@ -86,17 +87,18 @@ def _trend(series: list[Mapping[str, Any]]) -> dict[str, Fact]:
     return {"p95_rise": Fact(rise / middle, n=len(values)), "p95_rise_z": Fact(mann_kendall(values), n=len(values))}
 
 
-def _pictures(series: list[Mapping[str, Any]]) -> dict[str, Any]:
-    """What happened, step by step. Steps without requests have no latency, so they are left out of its picture."""
+def _pictures(passed: Mapping[str, Any]) -> dict[str, Any]:
+    """What happened, step by step. A step without requests has no latency and no share of faults."""
+    series = passed["series"]
     if len(series) < 2:
         return {}
-    counted = [one for one in series if one["n"]]
-    pictures: dict[str, Any] = {
-        "requests": {"kind": "series", "title": "Requests", "unit": "", "lines": {"requests": [[one["time"], one["n"]] for one in series]}}
+
+    def picture(title: str, unit: str, lines: Mapping[str, Callable[[Mapping[str, Any]], float | None]]) -> dict[str, Any]:
+        points = {name: [{"time": one["time"], "value": value(one), "n": one["n"]} for one in series] for name, value in lines.items()}
+        return {"kind": "series", "title": title, "unit": unit, "since": passed["since"], "until": passed["until"], "lines": points}
+
+    return {
+        "requests": picture("Requests", "", {"requests": itemgetter("n")}),
+        "latency": picture("Latency", "ms", {name: itemgetter(name) for name in QUANTILES}),
+        "faults": picture("Share of faults", "", {"faults": lambda one: one["bad"] / one["n"] if one["n"] else None}),
     }
-    if len(counted) >= 2:
-        lines = {name: [[one["time"], one[name]] for one in counted if one[name] is not None] for name in QUANTILES}
-        pictures["latency"] = {"kind": "series", "title": "Latency", "unit": "ms", "lines": lines}
-        errors = {"faults": [[one["time"], one["bad"] / one["n"]] for one in counted]}
-        pictures["errors"] = {"kind": "series", "title": "Share of faults", "unit": "", "lines": errors}
-    return pictures
