@@ -29,7 +29,18 @@ SURE = 1e-3  #: the second key of a rule
 BINS = 11  #: of a numeric feature: ten, and one of missing values
 HEALTHY = 0.1  #: of the limit: the share of a healthy service
 MOST = 1.0  #: a month: above it, a pack is told so
-LABELLED = ("ece", "ece_trend", "accuracy_drop", "auc_drop", "pr_auc_drop", "precision_drop", "recall_drop", "f1_drop", "cbpe_gap", "cbpe_drop")
+LABELLED = (
+    "ece",
+    "ece_trend",
+    "accuracy_drop",
+    "auc_drop",
+    "pr_auc_drop",
+    "precision_drop",
+    "recall_drop",
+    "f1_drop",
+    "cbpe_gap",
+    "cbpe_drop",
+)
 SHARES = ("error_rate", "client_error_share", "server_error_share", "failure_share")
 
 
@@ -50,7 +61,7 @@ def lint_rules(policy: MonitorPolicy) -> tuple[Finding, ...]:
     for rule in policy.rules:
         most = most_samples(rule)
         if most is not None and rule.min_n > most:
-            said = f"it never rings: {rule.signal} has {most} samples at most, and it asks for {rule.min_n}"
+            said = f"it never rings: it asks for {rule.min_n} samples, and {rule.signal} has at most {most}"
             found.append(Finding("alarms", (rule.name,), said))
             continue
         expected = expected_false_alarms(rule)
