@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -242,6 +243,8 @@ def main() -> None:
     from gonogo.service.supervising.supervisor import Supervisor
     from gonogo.trust.keys import PublicKey
 
+    if "TEST_FILE_BYTES" in os.environ:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(os.environ["TEST_FILE_BYTES"]), resource.RLIM_INFINITY))
     store, port, initial = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] or None
     key = PublicKey.load(store / "keys" / "store.pub")
 

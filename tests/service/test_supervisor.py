@@ -10,8 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.errors import ChildError, ConflictError, FencedError, NotFoundError, UnreachableError, UsageError, VerificationError
-from supervised import NEW, OLD, Traffic, damage, serving, wait_gone
+from gonogo.errors import (
+    ChildError,
+    ConflictError,
+    FencedError,
+    NotFoundError,
+    StorageError,
+    UnreachableError,
+    UsageError,
+    VerificationError,
+)
+from supervised import NEW, OLD, REQUEST, Traffic, damage, serving, wait_gone
 
 pytestmark = pytest.mark.xdist_group("supervisor")
 
@@ -267,6 +276,20 @@ def test_a_service_that_was_started_with_nohup_outlives_its_terminal(tmp_path, s
         service.client.start(NEW)
         assert service.client.observe()["releases"][OLD]["healthy"]
         assert service.end() == 0
+
+
+def test_a_service_starts_again_where_the_disk_has_become_full(tmp_path, sealed):
+    with serving(tmp_path / "store", sealed) as service:
+        service.start(OLD)
+        service.kill()
+        service.environment["TEST_FILE_BYTES"] = "8"  # room for a process id, and for nothing else
+        service.start(None)
+        with socket.create_connection(("127.0.0.1", service.port), timeout=20) as connection:
+            connection.sendall(REQUEST)
+            assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
+        with pytest.raises(StorageError):
+            service.client.start(NEW)
+        assert service.client.observe()["releases"][OLD]["healthy"]
 
 
 def test_several_processes_of_a_release_accept_and_are_counted_together(tmp_path, sealed):

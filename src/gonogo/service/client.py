@@ -26,6 +26,8 @@ class Response:
     body: bytes
 
 
+LARGEST = 64 << 20  #: bytes of one answer, its head included
+
 Done = Callable[[Response | UnreachableError], None]
 
 
@@ -35,15 +37,20 @@ def request_bytes(method: str, target: str, host: str, body: bytes = b"", header
 
 
 class ClientConnection(asyncio.Protocol):
-    """One connection. `send` may be called when no request is in flight and `usable` is true."""
+    """One connection. `send` may be called when no request is in flight and `usable` is true.
 
-    __slots__ = ("_body", "_done", "_headers", "_parser", "_transport", "answered", "usable")
+    What arrives beyond the answer that is due ends the connection: it would be taken for the next one's.
+    """
+
+    __slots__ = ("_arrived", "_body", "_done", "_headers", "_parser", "_response", "_transport", "answered", "usable")
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._headers: dict[bytes, bytes] = {}
         self._body: list[bytes] = []
+        self._arrived = 0  # bytes since the last answer
+        self._response: Response | None = None  # whole, and given on once everything that came with it was looked at
         self._done: Done | None = None
         self.usable = False
         self.answered = 0  #: whole answers so far
@@ -95,16 +102,27 @@ class ClientConnection(asyncio.Protocol):
         self._finish(UnreachableError(f"the connection was lost: {error or 'closed by the other side'}."))
 
     def data_received(self, data: bytes) -> None:
+        self._arrived += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self.abort()
-            self._finish(UnreachableError(f"the answer is not HTTP/1.1: {error}."))
+            if self._response is None:
+                self._finish(UnreachableError(f"the answer is not HTTP/1.1: {error}."))
+        if self._response is not None:
+            response, self._response = self._response, None
+            self._arrived = 0
+            self._finish(response)
+        elif self._arrived > LARGEST:
+            self.abort()
+            self._finish(UnreachableError(f"the answer has more than {LARGEST >> 20} MiB."))
 
     def eof_received(self) -> bool:
         return False
 
     def on_message_begin(self) -> None:
+        if self._response is not None:
+            self.abort()
         self._headers = {}
         self._body = []
 
@@ -116,12 +134,12 @@ class ClientConnection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         status = self._parser.get_status_code()
-        if status < 200:
+        if status < 200 or self._response is not None:
             return  # 100 Continue and its kind: the answer is still to come
         self.answered += 1
         if not self._parser.should_keep_alive():
             self.close()
-        self._finish(Response(status, self._headers, b"".join(self._body)))
+        self._response = Response(status, self._headers, b"".join(self._body))
 
     def _finish(self, outcome: Response | UnreachableError) -> None:
         done, self._done = self._done, None

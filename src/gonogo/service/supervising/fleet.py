@@ -170,7 +170,7 @@ class Fleet:
             return False
         folder, key = await asyncio.to_thread(self._resolve, release)
         path = self._folder / f"{short_name(release)}.pem"
-        await asyncio.to_thread(write_atomic, path, key.pem.encode(), mode=0o600)
+        await asyncio.to_thread(_keep, path, key.pem.encode())
         lock = await asyncio.to_thread((folder / "bundle" / "environment.lock").read_text, encoding="utf-8")
         python = await asyncio.to_thread(interpreter_for, release, lock, self._folder / "environments")
         self._prepared[release] = _Prepared(folder, path, python)
@@ -245,3 +245,9 @@ class Fleet:
             self._roster.write(worker.pid for worker in self.workers if worker.alive)
         except StorageError as error:
             _log.warning("the worker processes could not be recorded: %s", error)
+
+
+def _keep(path: Path, data: bytes) -> None:
+    """Write a file that is not there or says something else: a service starts again also where the disk has become full."""
+    if not path.is_file() or path.read_bytes() != data:
+        write_atomic(path, data, mode=0o600)
