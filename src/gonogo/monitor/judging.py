@@ -55,7 +55,15 @@ def measure(signals: Sequence[Signal], rules: Mapping[str, Rule], sight: Callabl
 
 def seen_by(rules: Mapping[str, Rule], readings: Sequence[Reading]) -> dict[str, Reading]:
     """The readings that rules judge, by the key of the alarm that they concern."""
-    return {key_of(rule.name, reading.labels): reading for rule in rules.values() for reading in readings if rule.concerns(reading)}
+    by_signal: dict[str, list[Reading]] = {}
+    for reading in readings:
+        by_signal.setdefault(reading.signal, []).append(reading)
+    return {
+        key_of(rule.name, reading.labels): reading
+        for rule in rules.values()
+        for reading in by_signal.get(rule.signal, ())
+        if rule.concerns(reading)
+    }
 
 
 def judge(
@@ -74,9 +82,10 @@ def judge(
     releases are; `elapsed`: seconds seen since the last look."""
     new = [
         alarm_of(rule, reading.labels)
-        for rule in rules.values()
         for key, reading in seen.items()
-        if key not in known and rule.concerns(reading) and key == key_of(rule.name, reading.labels)
+        if key not in known
+        for rule in rules.values()
+        if rule.concerns(reading) and key == key_of(rule.name, reading.labels)
     ]
     alarms, gone = [], set()
     for alarm in (*known.values(), *new):

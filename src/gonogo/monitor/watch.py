@@ -34,7 +34,7 @@ from gonogo.monitor.signal import Labels, NoLabels, NoPast, Reading, Sight, Sign
 from gonogo.monitor.windows import Snapshot, Windows, read_snapshot
 from gonogo.registry.store import Store
 
-LONGEST_SECONDS = 60.0  #: what lies between two looks that are further apart was not seen
+LONGEST_SECONDS = 60.0  #: what lies between two looks that are further apart was not seen, unless looks are meant to be so rare
 REPEAT_SECONDS = 3600.0
 BLIND = Rule("monitoring-blind", "blind", above=0, clear=0, for_seconds=300.0, min_n=1, runbook="monitoring-blind")
 
@@ -44,8 +44,8 @@ class Watch:
 
     `observe` gives the service's own words (the control API's `/observe`); `baseline` the baseline document of a release, or None;
     `signals` are computed and `rules` judged over them; `channels` are told, along the `ladder` and again after `repeat_seconds`.
-    `history` opens what was counted before, in which what is counted now is remembered. `labels` gives what became of predictions, anew
-    at every look.
+    What lies between looks that are further apart than `longest_seconds` was not seen. `history` opens what was counted before, in which
+    what is counted now is remembered. `labels` gives what became of predictions, anew at every look.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class Watch:
         clock: Clock | None = None,
         ladder: Sequence[Rung] = (),
         repeat_seconds: float = REPEAT_SECONDS,
+        longest_seconds: float = LONGEST_SECONDS,
         history: Callable[[], History] | None = None,
         labels: Callable[[], Labels] = NoLabels,
     ) -> None:
@@ -74,6 +75,7 @@ class Watch:
         self._outbox = Outbox(channels, self._clock)
         self._ladder = ladder
         self._repeat_seconds = repeat_seconds
+        self._longest_seconds = longest_seconds
         self._windows = Windows()
         self._open_history = history
         self._labels = labels
@@ -119,7 +121,7 @@ class Watch:
     def _elapsed(self) -> float:
         now = (self._clock.now().timestamp(), self._clock.monotonic())
         before, self._looked = self._looked or now, now
-        return max(0.0, min(now[0] - before[0], now[1] - before[1], LONGEST_SECONDS))
+        return max(0.0, min(now[0] - before[0], now[1] - before[1], self._longest_seconds))
 
     def _recall(self, problems: list[str]) -> None:
         """At the first look: the windows go on from what an earlier watch has remembered."""

@@ -47,7 +47,7 @@ def watch(workspace: Workspace) -> Watch:
     from gonogo.monitor.alarms.rule import Rule
     from gonogo.monitor.alarms.telling import Rung
     from gonogo.monitor.history import History
-    from gonogo.monitor.watch import Watch
+    from gonogo.monitor.watch import LONGEST_SECONDS, Watch
     from gonogo.service.control import ControlClient
 
     policy = load_pack(workspace.project.pack, workspace.project).monitor
@@ -62,6 +62,7 @@ def watch(workspace: Workspace) -> Watch:
         clock=workspace.clock,
         ladder=[Rung(step.after_seconds, step.to) for step in policy.escalation],
         repeat_seconds=policy.repeat_seconds,
+        longest_seconds=max(LONGEST_SECONDS, 2 * settings.number("watch_seconds")),
         history=lambda: History(workspace.path / "history.db", workspace.clock),
         labels=label_reader(workspace).look,
     )

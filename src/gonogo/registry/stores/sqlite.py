@@ -294,8 +294,8 @@ class SqliteTransaction:
         return stamp(self._clock.now() + timedelta(seconds=seconds))
 
     def _expect(self, kind: str, key: str, expected: int | None) -> int:
-        found = self.get(kind, key)
-        version = found[0] if found else 0
+        row = self._execute("SELECT version FROM document WHERE kind = ? AND key = ?", (kind, key)).fetchone()
+        version = int(row[0]) if row else 0
         if expected is not None and version != expected:
             said = "does not exist" if version == 0 else f"is at version {version}"
             raise ConflictError(f"the {kind} {key!r} {said}, not at version {expected}: somebody else was first.", hint="Look again.")
