@@ -41,13 +41,12 @@ def silence(workspace: Workspace, rule: str, *, hours: float, reason: str, label
     or for more than 30 days."""
     if rule != EVERY:
         _rule(workspace, rule)
-    lasting = timedelta(hours=hours)
-    if not timedelta(0) < lasting <= LONGEST:
+    if not 0 < hours <= LONGEST / timedelta(hours=1):
         raise UsageError(f"a silence of {hours:g} h cannot be.", hint=f"It ends after at most {LONGEST.days} days; silence it again then.")
     if not reason.strip():
         raise UsageError("a silence needs a reason.", hint='For example: --reason "the source is mended until noon"')
     now = workspace.clock.now()
-    made = Silence(secrets.token_hex(4), rule, stamp(now), stamp(now + lasting), settings.actor(), reason.strip(), dict(labels or {}))
+    made = Silence(secrets.token_hex(4), rule, stamp(now), stamp(now + timedelta(hours=hours)), settings.actor(), reason.strip(), dict(labels or {}))
 
     def with_it(answers: Answers) -> Answers:
         kept = [one for one in answers.silences if parse_stamp(one.until) > now]

@@ -1,0 +1,207 @@
+"""`gonogo alarms`: what people say to alarms, what it does, and that the log names who said it. Here nobody serves, and that rings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+import sample
+from gonogo.base.clock import FakeClock, SystemClock
+from gonogo.checklist.project import load_project
+from gonogo.cli import main
+from gonogo.errors import NotFoundError, UsageError
+from gonogo.operations import alarms
+from gonogo.operations.watch import last_watch, watch
+from gonogo.operations.workspace import Workspace
+
+MORE = """
+documents: {runbook: runbook.md}
+monitor:
+  escalation:
+    - {after: 5 min, to: the engineer on call}
+    - {after: 15 min, to: the team lead}
+  rules:
+    - {name: gone, signal: unreachable, above: 0.5, clear: 0, for: 60 s, min_n: 1, level: warning, runbook: unreachable, rows: [S4-11i]}
+    - {name: drift, above: 0.3}
+"""
+RUNBOOK = "# Ours\n\n## Alarm: gone\n\nCall Ana.\n\n### Her number\n\n42\n\n## Alarm: gone-too\n\nNobody.\n"
+
+
+class Desk:
+    """A project, a watch over a service that is not there, and a clock."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.clock = folder, FakeClock(SystemClock().now())
+        self.workspace = Workspace(load_project(folder / "gonogo.yaml"), self.clock)
+        self.watch = watch(self.workspace)
+
+    def look(self, minutes: int, every: float = 60.0) -> None:
+        for _ in range(int(minutes * 60 / every)):
+            self.clock.advance(every)
+            self.watch.tick()
+
+    def alarm(self, rule: str) -> dict[str, Any]:
+        return dict(next(alarm for alarm in last_watch(self.workspace)["alarms"] if alarm["rule"] == rule))
+
+    @property
+    def told(self) -> list[str]:
+        file = self.folder / ".gonogo" / "alarms.jsonl"
+        notices = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        return [f"{notice['rule']} {notice['kind']}" + (f": {notice['to']}" if notice["to"] else "") for notice in notices]
+
+    def events(self, *kinds: str) -> list[dict[str, Any]]:
+        return [dict(event.body) for event in self.workspace.store().events(kinds=list(kinds))]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    monkeypatch.setenv("GONOGO_ACTOR", "ana")
+    monkeypatch.setenv("GONOGO_WATCH_SECONDS", "100")  # the command line has the real clock: what was seen minutes ago is fresh
+    folder = tmp_path / "project"
+    sample.write_project(folder)
+    (folder / "runbook.md").write_text(RUNBOOK)
+    with (folder / "gonogo.yaml").open("a") as file:
+        file.write(MORE)
+    made = Desk(folder)
+    yield made
+    made.workspace.store().close()
+
+
+def run(desk: Desk, *words: str) -> tuple[int, str]:
+    done = CliRunner().invoke(main, ["alarms", *words, "--project", str(desk.folder)])
+    return done.exit_code, done.output
+
+
+def test_a_silenced_alarm_rings_unheard_and_is_told_when_the_silence_has_ended(desk: Desk) -> None:
+    made = alarms.silence(desk.workspace, "gone", hours=0.5, reason=" the cable is replaced ")
+    assert (made.by, made.reason) == ("ana", "the cable is replaced")
+    desk.look(10)
+    assert (desk.alarm("gone")["ringing"], desk.alarm("gone")["held_back"]) == (True, f"silenced until {made.until}")
+    assert [line for line in desk.told if line.startswith("gone")] == []
+    assert alarms.silences(desk.workspace) == [made]
+    desk.look(25)
+    assert "gone fired" in desk.told
+    assert alarms.silences(desk.workspace) == []
+
+
+def test_a_silence_can_be_ended_and_only_one_that_there_is(desk: Desk) -> None:
+    made = alarms.silence(desk.workspace, "all", hours=5, reason="moving")
+    desk.look(10)
+    assert desk.told == []
+    assert alarms.unsilence(desk.workspace, made.id) == made
+    desk.look(2)
+    assert "gone fired" in desk.told
+    with pytest.raises(NotFoundError, match="no silence"):
+        alarms.unsilence(desk.workspace, made.id)
+
+
+@pytest.mark.parametrize(
+    ("rule", "hours", "reason", "error", "said"),
+    [
+        ("gnoe", 1.0, "why", NotFoundError, "no alarm is called 'gnoe'"),
+        ("gone", 1.0, "  ", UsageError, "needs a reason"),
+        ("gone", 721.0, "why", UsageError, "721 h cannot be"),
+        ("gone", 0.0, "why", UsageError, "0 h cannot be"),
+        ("gone", float("nan"), "why", UsageError, "cannot be"),
+    ],
+)
+def test_a_silence_is_of_an_alarm_that_there_is_for_a_reason_and_not_for_ever(
+    desk: Desk, rule: str, hours: float, reason: str, error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        alarms.silence(desk.workspace, rule, hours=hours, reason=reason)
+    assert desk.events("silence") == []
+
+
+def test_whoever_acknowledges_is_named_and_the_ladder_is_climbed_no_further(desk: Desk) -> None:
+    desk.look(11)
+    assert "monitoring-blind fired" in desk.told
+    assert "monitoring-blind escalated: the engineer on call" in desk.told
+    [made] = alarms.acknowledge(desk.workspace, "monitoring-blind", note="on the train")
+    assert (made.by, made.note, made.episode) == ("ana", "on the train", 1)
+    desk.look(120)
+    assert desk.alarm("monitoring-blind")["acknowledged"] == "ana"
+    assert [line for line in desk.told if line.startswith("monitoring-blind")][-1] == "monitoring-blind acknowledged: ana"
+    assert not any("team lead" in line for line in desk.told)
+
+
+def test_only_what_rings_can_be_acknowledged(desk: Desk) -> None:
+    with pytest.raises(NotFoundError, match="no alarm 'gone' rings"):
+        alarms.acknowledge(desk.workspace, "gone")
+    desk.look(2)
+    with pytest.raises(NotFoundError) as refused:
+        alarms.acknowledge(desk.workspace, "gon")
+    assert "gone" in refused.value.hint
+
+
+def test_an_alarm_is_explained_with_its_rule_its_state_the_page_and_our_own_section(desk: Desk) -> None:
+    desk.look(3)
+    found = alarms.explain_alarm(desk.workspace, "gone")
+    assert (found.rule.signal, found.rule.rows, found.overrides) == ("unreachable", ("S4-11i",), ("added",))
+    assert [alarm["state"] for alarm in found.alarms] == ["FIRING"]
+    assert found.page.startswith("# ")
+    assert found.section == "## Alarm: gone\n\nCall Ana.\n\n### Her number\n\n42"
+    drift = alarms.explain_alarm(desk.workspace, "drift")
+    assert (drift.overrides, drift.section) == (("above 0.3 instead of 0.2",), "")
+    assert drift.false_alarms is not None
+    assert drift.false_alarms < 1
+    assert "**Do**" in alarms.explain_alarm(desk.workspace, "monitoring-blind").page
+    with pytest.raises(NotFoundError, match="no alarm is called 'drfit'"):
+        alarms.explain_alarm(desk.workspace, "drfit")
+
+
+def test_what_people_say_is_in_the_signed_log(desk: Desk) -> None:
+    made = alarms.silence(desk.workspace, "drift", hours=1, reason="why", labels={"feature": "age"})
+    alarms.unsilence(desk.workspace, made.id)
+    desk.look(11)
+    alarms.acknowledge(desk.workspace, "gone", note="seen")
+    kinds = ("silence", "unsilence", "acknowledgement")
+    events = list(desk.workspace.store().events(kinds=list(kinds)))
+    assert [(event.kind, event.actor) for event in events] == [(kind, "ana") for kind in kinds]
+    assert events[0].body["labels"] == {"feature": "age"}
+    assert events[2].body["alarms"] == ["gone"]
+    assert desk.workspace.store().verify_chain(None).intact
+
+
+def test_the_list_says_what_rings_and_what_is_silent_and_exits_1_while_something_rings(desk: Desk) -> None:
+    assert run(desk) == (0, "No rule has been evaluated yet: is the service running?\n")
+    desk.look(2)
+    code, said = run(desk)
+    assert code == 1
+    assert "FIRING      gone" in said
+    assert run(desk, "ack", "gone", "--note", "seen") == (0, "gone: ana looks after it\n")
+    code, said = run(desk, "silence", "drift", "--hours", "2", "--reason", "the source is mended", "--label", "feature=age")
+    assert code == 0
+    code, said = run(desk)
+    [silent] = [line for line in said.splitlines() if line.startswith("SILENCE")]
+    assert "drift feature=age until" in silent
+    assert "by ana: the source is mended" in silent
+    document = json.loads(run(desk, "--json")[1])
+    assert [silence["rule"] for silence in document["silences"]] == ["drift"]
+    assert run(desk, "unsilence", document["silences"][0]["id"]) == (0, "drift is heard again\n")
+    assert json.loads(run(desk, "--json")[1])["silences"] == []
+
+
+def test_a_wrong_word_is_refused_with_what_to_write(desk: Desk) -> None:
+    code, said = run(desk, "silence", "drift", "--hours", "1", "--reason", "x", "--label", "age")
+    assert (code, "--label feature=age" in said) == (2, True)
+    code, said = run(desk, "explain", "drfit")
+    assert (code, "'drift'" in said) == (2, True)
+    code, said = run(desk, "unsilence", "no-such")
+    assert (code, "gonogo alarms" in said) == (2, True)
+
+
+def test_the_explanation_is_a_page_to_read_and_a_document(desk: Desk) -> None:
+    desk.look(2)
+    code, said = run(desk, "explain", "gone")
+    assert code == 0
+    for line in ("gone", "warning: unreachable above 0.5 for 60 s", "otherwise than the pack: added", "FIRING", "**Do**", "Call Ana."):
+        assert line in said
+    document = json.loads(run(desk, "explain", "drift", "--json")[1])
+    assert document["rule"]["above"] == 0.3
+    assert document["false_alarms_a_month"] < 1
