@@ -71,10 +71,11 @@ class Rule:
         return f" for {self.for_seconds:g} s" if self.for_seconds else ""
 
     def concerns(self, reading: Reading) -> bool:
-        chosen = reading.judged or bool(self.labels)
-        same = reading.signal == self.signal and self.window_seconds in (None, reading.window_seconds)
+        if reading.signal != self.signal or self.window_seconds not in (None, reading.window_seconds):
+            return False
         meant = all(reading.labels.get(key) == value for key, value in self.labels.items())
-        return same and chosen and meant and not any(reading.labels.get(key) in values for key, values in self.excepted.items())
+        chosen = meant and (reading.judged or bool(self.labels))
+        return chosen and not any(reading.labels.get(key) in values for key, values in self.excepted.items())
 
     def judge(self, reading: Reading | None) -> Condition:
         """Pure. A reading that is not there is UNKNOWN."""
