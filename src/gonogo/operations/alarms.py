@@ -46,7 +46,8 @@ def silence(workspace: Workspace, rule: str, *, hours: float, reason: str, label
     if not reason.strip():
         raise UsageError("a silence needs a reason.", hint='For example: --reason "the source is mended until noon"')
     now = workspace.clock.now()
-    made = Silence(secrets.token_hex(4), rule, stamp(now), stamp(now + timedelta(hours=hours)), settings.actor(), reason.strip(), dict(labels or {}))
+    until = stamp(now + timedelta(hours=hours))
+    made = Silence(secrets.token_hex(4), rule, stamp(now), until, settings.actor(), reason.strip(), dict(labels or {}))
 
     def with_it(answers: Answers) -> Answers:
         kept = [one for one in answers.silences if parse_stamp(one.until) > now]
