@@ -162,6 +162,29 @@ def test_importance_on_one_class_is_an_error(made: Made, project: Any) -> None:
         measure("importance", project=project(), bundle=made.bundle, test=one, sandbox=SANDBOX)
 
 
+def test_the_order_of_features_is_the_same_on_rows_of_the_same_kind(made: Made, project: Any) -> None:
+    inputs = {"project": project(), "bundle": made.bundle, "test": made.test, "sandbox": SANDBOX}
+    logged = Table({**made.test.columns, "y": made.test.columns["y"].astype(int).astype(str).astype(object)}, made.test.rows)
+    facts = values(measure("importance_stability", {"least": 10}, logged=logged, **inputs))
+    assert (facts["rank_correlation"], facts["top_overlap"], facts["top"]) == (pytest.approx(1.0), 3, 3)
+    assert facts["first_now"] == facts["first_before"] == "x0"
+
+
+def test_a_feature_that_tells_nothing_any_more_loses_its_place(made: Made, project: Any) -> None:
+    inputs = {"project": project(), "bundle": made.bundle, "test": made.test, "sandbox": SANDBOX}
+    other = np.random.default_rng(1).permutation(made.test.columns["x0"])  # what it was is mixed up; the labels are those of before
+    logged = Table({**made.test.columns, "x0": other}, made.test.rows)
+    found = measure("importance_stability", {"least": 10, "idle": 0.02}, logged=logged, **inputs)
+    assert values(found).get("rank_correlation", 0.0) < 0.8
+    assert any("x0" in said for said in found.findings)
+
+
+def test_too_few_labelled_rows_have_no_order(made: Made, project: Any) -> None:
+    inputs = {"project": project(), "bundle": made.bundle, "test": made.test, "sandbox": SANDBOX}
+    with pytest.raises(GonogoError, match="are needed"):
+        measure("importance_stability", {"least": 10**6}, logged=made.test, **inputs)
+
+
 # -- quality and gap ----------------------------------------------------------------------------------------------------------------
 
 

@@ -56,6 +56,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "hooks": "gonogo.evidence.checks.hooks:Hooks",
         "import_tree": "gonogo.evidence.checks.import_tree:ImportTree",
         "importance": "gonogo.evidence.checks.importance:Importance",
+        "importance_stability": "gonogo.evidence.checks.importance_stability:ImportanceStability",
         "information_drop": "gonogo.evidence.checks.information_drop:InformationDrop",
         "installable": "gonogo.evidence.checks.installable:Installable",
         "integrity": "gonogo.evidence.checks.integrity:Integrity",

@@ -63,6 +63,7 @@ INPUTS: dict[str, str] = {
     "audit": "Mapping: whether the audit log is whole, how many events it has, and what has happened in the period",
     "host": "Mapping: the room on the disk of the store",
     "label_quality": "Mapping: how good the release's predictions turned out to be, as far as labels have come",
+    "logged": "Table: features and target of logged rows of the release in production that have their label by now",
     "service_log": "Mapping: lines of the service's log in the period by level, and its errors by kind",
     "reviews": "Mapping: the reviews that were made of this system, and which are overdue",
     "retraining": "Mapping: how long ago the last training was, what asks for one, and those on record",

@@ -21,6 +21,7 @@ from typing import Any
 from gonogo.base import catalogue
 from gonogo.base.canonical import digest
 from gonogo.base.clock import stamp
+from gonogo.base.table import Table
 from gonogo.checklist.items import Review
 from gonogo.checklist.load import load_pack
 from gonogo.errors import DataError, GonogoError
@@ -36,6 +37,7 @@ from gonogo.operations.inputs import ProjectInputs
 from gonogo.operations.labels import label_quality
 from gonogo.operations.live import Live, LiveService
 from gonogo.operations.log_digest import log_digest
+from gonogo.operations.logged import logged_rows
 from gonogo.operations.retrain import retraining
 from gonogo.operations.verify import verify_reference
 from gonogo.operations.watch import baseline_of, last_watch
@@ -216,6 +218,16 @@ class ReviewInputs(ProjectInputs):
         release = self.live.release
         found = label_quality(self.workspace, [release], now=self._now, seconds=self._review.seconds)
         return {"kept": found["kept"], "quality": found["releases"][release]}
+
+    def _digest_logged(self) -> str:
+        table = self._get_logged()
+        return digest({name: [str(value) for value in column.tolist()] for name, column in table.columns.items()})  # NaN is no JSON
+
+    def _get_logged(self) -> Table:
+        return self._taken("logged", self._take_logged)  # type: ignore[no-any-return]
+
+    def _take_logged(self) -> Table:
+        return logged_rows(self.workspace, self.live.release, self._bundle.schema, self._now, self._review.seconds)
 
     # -- what was said and recorded -------------------------------------------------------------------------------------------
 

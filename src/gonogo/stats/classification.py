@@ -12,6 +12,7 @@ import numpy as np
 
 from gonogo.stats.bins import Array
 from gonogo.stats.intervals import z_of
+from gonogo.stats.ranks import midranks
 
 SMALLEST = 1e-15  #: scores are kept this far from 0 and 1 before a logarithm is taken
 
@@ -24,7 +25,7 @@ def roc_auc(y: Array, score: Array) -> float:
     y, score = checked_binary(y, score)
     positives = int(y.sum())
     negatives = len(y) - positives
-    ranks = _midranks(score)
+    ranks = midranks(score)
     return float((ranks[y == 1].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
@@ -97,8 +98,8 @@ def _placements(y: Array, score: Array) -> tuple[Array, Array]:
     """Share of the negatives below each positive, and of the positives above each negative, ties counting half."""
     positive, negative = score[y == 1], score[y == 0]
     m, n = len(positive), len(negative)
-    order = _midranks(np.concatenate((positive, negative)))
-    return (order[:m] - _midranks(positive)) / n, 1 - (order[m:] - _midranks(negative)) / m
+    order = midranks(np.concatenate((positive, negative)))
+    return (order[:m] - midranks(positive)) / n, 1 - (order[m:] - midranks(negative)) / m
 
 
 def _logit_interval(share: float, error: float, level: float) -> tuple[float, float]:
@@ -181,17 +182,6 @@ def brier_losses(y: Array, scores: Array) -> Array:
 def brier(y: Array, scores: Array) -> float:
     """Mean of `brier_losses`."""
     return float(brier_losses(y, scores).mean())
-
-
-def _midranks(values: Array) -> Array:
-    """Ranks from 1, equal values sharing the middle of theirs, float64."""
-    order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    starts = np.concatenate(([0], np.flatnonzero(ordered[1:] != ordered[:-1]) + 1))
-    ends = np.append(starts[1:], len(values))
-    ranks = np.empty(len(values), dtype=np.float64)
-    ranks[order] = np.repeat((starts + ends + 1) / 2, ends - starts)
-    return ranks
 
 
 def checked_binary(y: Array, score: Array) -> tuple[Array, Array]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -46,21 +46,10 @@ class Importance(Check):
         if test.rows == 0 or self.chosen["rows"] < 1 or self.chosen["repeats"] < 1:
             raise DataError("there is nothing to shuffle.")
         taken = test.take(np.unique(np.linspace(0, test.rows - 1, num=min(test.rows, self.chosen["rows"]), dtype=np.int64)))
-        y = class_indices(bundle.schema, taken.column(project.data.target))
-        batch = encode_table(bundle.schema, taken)
-        base, isolation = sandbox.scores(bundle.schema, bundle.model, batch)
-        if not np.isfinite(base).all():
-            raise DataError("the model gives scores that are NaN or infinite.")
-        before = overall_roc_auc(y, base)
-        drops = dict.fromkeys(bundle.schema.feature_names, 0.0)
-        unused = set(bundle.schema.feature_names)
-        for names, shuffled in self._groups(batch, bundle.schema.features, taken.rows):
-            scores, _ = sandbox.scores(bundle.schema, bundle.model, shuffled)
-            for position, name in enumerate(names):
-                part = scores[position * taken.rows : (position + 1) * taken.rows]
-                drops[name] += (before - overall_roc_auc(y, part)) / self.chosen["repeats"]
-                if not np.array_equal(part, base):
-                    unused.discard(name)
+        found = permutation_drops(
+            bundle, taken, project.data.target, sandbox, repeats=self.chosen["repeats"], seed=self.chosen["seed"]
+        )  # fmt: skip
+        drops, unused, before = found.drops, found.unused, found.roc_auc
         ranked = sorted(drops.items(), key=lambda pair: (-pair[1], pair[0]))
         idle = [name for name, drop in ranked if drop <= float(self.chosen["idle"])]
         fallen = sum(max(drop, 0.0) for drop in drops.values())
@@ -87,20 +76,51 @@ class Importance(Check):
                     "items": [{"name": name, "value": drop} for name, drop in ranked[:20]],
                 }
             },
-            isolation=isolation,
+            isolation=found.isolation,
         )
 
-    def _groups(self, batch: Batch, features: tuple[Feature, ...], rows: int) -> Iterator[tuple[list[str], Batch]]:
-        """Copies of the batch with one feature shuffled in each, as many at once as may be sent to the child together."""
-        generator = np.random.default_rng(self.chosen["seed"])
-        work = [feature for feature in features for _ in range(self.chosen["repeats"])]
-        at_once = max(1, MOST_CELLS // max(1, rows * len(features)))
-        for start in range(0, len(work), at_once):
-            copies = [_shuffled(batch, feature, generator) for feature in work[start : start + at_once]]
-            yield (
-                [feature.name for feature in work[start : start + at_once]],
-                {name: np.concatenate([copy[name] for copy in copies]) for name in batch},
-            )
+
+class Drops(NamedTuple):
+    """`drops`: how much ROC-AUC falls when a feature is shuffled, the mean over the repeats; `unused`: features that change no score;
+    `roc_auc`: of the rows as they are."""
+
+    drops: dict[str, float]
+    unused: set[str]
+    roc_auc: float
+    isolation: str
+
+
+def permutation_drops(bundle: BundleView, table: Table, target: str, sandbox: SandboxPort, *, repeats: int, seed: int) -> Drops:
+    """Shuffle one feature after the other among the rows of the table. Raises DataError for rows without a score or a label."""
+    y = class_indices(bundle.schema, table.column(target))
+    batch = encode_table(bundle.schema, table)
+    base, isolation = sandbox.scores(bundle.schema, bundle.model, batch)
+    if not np.isfinite(base).all():
+        raise DataError("the model gives scores that are NaN or infinite.")
+    before = overall_roc_auc(y, base)
+    drops = dict.fromkeys(bundle.schema.feature_names, 0.0)
+    unused = set(bundle.schema.feature_names)
+    for names, shuffled in _groups(batch, bundle.schema.features, table.rows, repeats, seed):
+        scores, _ = sandbox.scores(bundle.schema, bundle.model, shuffled)
+        for position, name in enumerate(names):
+            part = scores[position * table.rows : (position + 1) * table.rows]
+            drops[name] += (before - overall_roc_auc(y, part)) / repeats
+            if not np.array_equal(part, base):
+                unused.discard(name)
+    return Drops(drops, unused, before, isolation)
+
+
+def _groups(batch: Batch, features: tuple[Feature, ...], rows: int, repeats: int, seed: int) -> Iterator[tuple[list[str], Batch]]:
+    """Copies of the batch with one feature shuffled in each, as many at once as may be sent to the child together."""
+    generator = np.random.default_rng(seed)
+    work = [feature for feature in features for _ in range(repeats)]
+    at_once = max(1, MOST_CELLS // max(1, rows * len(features)))
+    for start in range(0, len(work), at_once):
+        copies = [_shuffled(batch, feature, generator) for feature in work[start : start + at_once]]
+        yield (
+            [feature.name for feature in work[start : start + at_once]],
+            {name: np.concatenate([copy[name] for copy in copies]) for name in batch},
+        )
 
 
 def _shuffled(batch: Batch, feature: Feature, generator: np.random.Generator) -> Batch:

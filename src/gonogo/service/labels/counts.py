@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import sqlite3
 from dataclasses import dataclass
 
@@ -45,3 +46,20 @@ def read_counts(connection: sqlite3.Connection, name: str, first: int, end: int)
     for predicted, actual, count in ask(f"SELECT predicted, actual, sum(n) FROM confused {within} GROUP BY 1, 2", of):  # noqa: S608
         confusion[predicted, actual] = count
     return LabelCounts(int(rows), int(confusion.sum()), table, confusion, classes)
+
+
+def sample_labels(connection: sqlite3.Connection, release: str, hours: tuple[int, int], most: int) -> list[tuple[str, int, str]]:
+    """(prediction id, row, label) of labelled predictions of the hours from the first to before the second: all, or `most` of them."""
+    known = connection.execute("SELECT number, classes FROM release WHERE name = ?", (release,)).fetchone()
+    if known is None:
+        return []
+    chosen: list[tuple[str, int, int]] = []
+    generator = random.Random(0)  # noqa: S311 - a sample, no secret
+    question = "SELECT id, row, actual FROM prediction WHERE release = ? AND hour >= ? AND hour < ? AND actual IS NOT NULL"
+    for number, row in enumerate(connection.execute(question, (known[0], *hours))):
+        if number < most:
+            chosen.append(row)
+        elif (place := generator.randrange(number + 1)) < most:
+            chosen[place] = row
+    classes = json.loads(known[1])
+    return [(name, row, classes[actual]) for name, row, actual in chosen]

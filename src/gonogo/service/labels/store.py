@@ -29,7 +29,7 @@ import numpy as np
 from gonogo.base.database import database_errors, open_database, transaction
 from gonogo.model.slices import Slices
 from gonogo.service.labels.booking import Booking, StoredRow
-from gonogo.service.labels.counts import LabelCounts, read_counts
+from gonogo.service.labels.counts import LabelCounts, read_counts, sample_labels
 from gonogo.service.labels.rows import rows_of, slices_of
 
 HOUR = 3600
@@ -306,6 +306,12 @@ class LabelStore:
         hours = (-(-int(since) // HOUR), -(-int(until) // HOUR))
         with database_errors(self.path):
             return read_counts(self._connection, f"{release}{OF}{part}" if part else release, *hours)
+
+    def labels(self, release: str, since: float, until: float, most: int) -> list[tuple[str, int, str]]:
+        """(prediction id, row, label) of predictions made in the hours from `since` to before `until`: all that have a label, or `most` of
+        them, chosen by chance and the same ones each time."""
+        with database_errors(self.path):
+            return sample_labels(self._connection, release, (-(-int(since) // HOUR), -(-int(until) // HOUR)), most)
 
     def labelled(self) -> bool:
         """Whether any prediction has a label, or had one."""
