@@ -20,6 +20,13 @@ SOUND = {
     "histogram": {"title": "Scores", "edges": [0, 0.5, 1], "series": {"train": [8, 2], "test": [9, 1]}},
     "latency": {"quantiles": [{"p": 50, "ms": 1.3}, {"p": 99, "ms": 5.4}]},
     "percentiles": {"series": {"now": [[0.0, 0.4], [0.5, 1.3], [0.999, 5.4], [1.0, 9.0]], "before": [[0.5, 1.0], [1.0, 4.0]]}},
+    "series": {
+        "since": "2026-01-01T00:00:00.000Z",
+        "until": "2026-01-01T01:00:00.000Z",
+        "lines": {
+            "p95": [{"time": f"2026-01-01T00:{10 * step}:00.000Z".replace(":0:", ":00:"), "value": 1.0 + step, "n": 9} for step in range(5)]
+        },
+    },
 }
 
 
@@ -105,6 +112,9 @@ BROKEN = [
     ("percentiles", {"series": {"a": [[0.5, -1.0], [1.0, 2.0]]}}),
     ("percentiles", {"series": {"a": [[0.5, math.nan], [1.0, 2.0]]}}),
     ("percentiles", {"series": {"a": [[1.0, 1.0], [1.0, 2.0]]}}),
+    ("series", {"lines": {"a": []}}),
+    ("series", {**SOUND["series"], "since": "yesterday"}),
+    ("series", {**SOUND["series"], "lines": {"a": [{"time": "now", "value": 1.0, "n": 1}]}}),
 ]
 
 

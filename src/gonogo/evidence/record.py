@@ -15,6 +15,7 @@ from gonogo.base.canonical import digest
 
 Value = bool | int | float | str
 FORMAT = "gonogo-evidence/1"
+BOUNDS = ("low", "high", "level")
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,11 @@ def share_of(count: int, n: int, level: float = 0.95) -> Fact:
 
     low, high = wilson(count, n, level)
     return Fact(count / n, n=n, low=low, high=high, level=level)
+
+
+def _numbers(fact: Mapping[str, Any]) -> dict[str, Any]:
+    """A fact's JSON with bounds that are words ("inf": too few samples to bound it) as numbers again. A value that is a word stays one."""
+    return {key: float(value) if key in BOUNDS and isinstance(value, str) else value for key, value in fact.items()}
 
 
 def _finite(value: Any) -> Any:
@@ -117,7 +123,7 @@ class Evidence:
         if data["status"] not in ("measured", "error"):
             raise ValueError(f"status {data['status']!r} is unknown")
         try:
-            facts = {str(name): Fact(**fact) for name, fact in data["facts"].items()}
+            facts = {str(name): Fact(**_numbers(fact)) for name, fact in data["facts"].items()}
         except (TypeError, AttributeError) as error:
             raise ValueError(f"a fact is malformed: {error}") from error
         return cls(
