@@ -1,4 +1,4 @@
-"""Event time at speed: the worker's counters, the label store, the history and the watch of the product, with a clock that is told the time.
+"""Event time at speed: counters, label store, history and watch of the product, under a clock that is told the time.
 
 What is real: the model's answers, the counters that a worker keeps (`service/counters.py`, `service/drift.py`), the label store, the
 history, every signal, rule and alarm, and what is written to the store. What is not: sockets and processes. What a worker's clock would
@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from gonogo.errors import UnreachableError
 from gonogo.model.schema import Schema
 from gonogo.monitor.alarms.rule import Rule
 from gonogo.monitor.history import History
+from gonogo.monitor.labels import LabelReader
 from gonogo.monitor.watch import Watch
 from gonogo.monitor.windows import Windows, read_snapshot
 from gonogo.registry.stores.sqlite import SqliteStore
@@ -30,12 +30,12 @@ from gonogo.service.counters import Counters
 from gonogo.service.drift import DriftCounter
 from gonogo.service.labels.desk import LABELS
 from gonogo.service.labels.store import Label, LabelStore
+from gonogo.service.prediction_log.frames import prediction_frame, read_frames
 from gonogo.trust.keys import generate_key
 from gonogo.trust.signers.file import FileSigner
 
 from replay_traffic import Seen, Stretch
 
-STEP = 20.0  #: seconds of event time between two looks: three a minute, as few as rules of probes need
 LABELS_EVERY = 600.0  #: seconds of event time between two deliveries of labels
 ZERO = datetime(2013, 8, 5, tzinfo=UTC)  #: the Monday from which seconds are counted; local time of New York is told as UTC
 
@@ -67,40 +67,42 @@ class System:
     rules: Sequence[Rule]
     latencies: np.ndarray
     sampled: float
+    mature_after: float
+    least_coverage: float
 
 
-@dataclass
 class Drive:
-    """The service in event time, with its files in `folder`. `now` are seconds since `ZERO`."""
+    """The service in event time, with its files in `folder`, which may be a copy of what another one left there. `now` are seconds since
+    `ZERO`. Without `judged` it only counts and remembers: no signal is computed and no rule looked at."""
 
-    system: System
-    folder: Path
-    now: float
-    seed: int
-    judged: bool = True
-    number: int = 0
-    waiting: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=list)  #: labels on their way: when, of what, which
-
-    def __post_init__(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        key = self.folder / "store.key"
+    def __init__(self, system: System, folder: Path, *, now: float = 0.0, seed: int = 1, judged: bool = True) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.system, self.folder, self.now = system, folder, now
+        self.requests = self.looks = self._number = 0
+        self._waiting: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []  # labels on their way: when, of which prediction, which
+        rest = folder / "rest.npz"
+        if rest.exists():
+            with np.load(rest) as left:
+                self.now, self._number = float(left["now"]), int(left["number"])
+                self._waiting = [(left["when"], left["numbers"], left["late"])]
+        key = folder / "store.key"
         if not key.exists():
             generate_key(key)
         self.clock = FakeClock(ZERO + timedelta(seconds=self.now))
-        self._random = np.random.default_rng(self.seed)
-        self._counters = Counters(self.system.release, DriftCounter(self.system.schema, self.system.baseline))
+        self._random = np.random.default_rng((seed, int(self.now)))
+        self._counters = Counters(system.release, DriftCounter(system.schema, system.baseline))
         self._boot_id = str(uuid.UUID(bytes=self._random.bytes(16)))
-        self._labels = LabelStore(self.folder / LABELS)
-        self._kept: list[tuple[np.ndarray, np.ndarray]] = []
+        self._labels = LabelStore(folder / LABELS)
+        self._kept: list[tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]] = []
         self._delivered = self.now
-        self._dead = False
-        self._store = SqliteStore(self.folder / "gonogo.db", FileSigner(key), self.clock)
-        self._history: History | None = None
+        self.dead = False
+        self._store = SqliteStore(folder / "gonogo.db", FileSigner(key), self.clock)
         self._windows = Windows()
-        self._watch = self._make_watch() if self.judged else None
-        if not self.judged:
-            self._history = History(self.folder / "history.db", self.clock)
-            self._history.restore(self._windows)
+        self._history: History | None = None
+        self._reader = LabelReader(folder / LABELS, system.mature_after, system.least_coverage, expected=True)
+        self._watch = self._make_watch() if judged else None
+        if not judged:
+            self._open_history().restore(self._windows)
 
     def _make_watch(self) -> Watch:
         return Watch(
@@ -113,6 +115,7 @@ class Drive:
             signals=[catalogue.load("signals", name)() for name in catalogue.names("signals")],
             clock=self.clock,
             history=self._open_history,
+            labels=self._reader.look,
         )
 
     def _open_history(self) -> History:
@@ -123,7 +126,7 @@ class Drive:
 
     def observe(self) -> dict[str, Any]:
         """As the supervisor's `/observe`; what it says of processes is left out, because there are none."""
-        if self._dead:
+        if self.dead:
             raise UnreachableError("the service does not answer.")
         arm = {"release": self.system.release, "weight_bp": 10_000}
         well = {"alive": True, "healthy": True, "processes": [], "weight_bp": 10_000}
@@ -147,10 +150,10 @@ class Drive:
         inputs = {name: values[good] for name, values in scene.seen.inputs.items()}
         self._counters.see(Computed(inputs, scene.seen.scores[good], (), [1] * len(good)))
         kept = good[self._random.random(len(good)) < self.system.sampled]
-        numbers = np.arange(self.number, self.number + len(kept))
-        self.number += len(kept)
-        self._kept.append((numbers, scene.seen.scores[kept]))
-        self.waiting.append((self.now + scene.arrives[kept], numbers, scene.late[kept]))
+        numbers = np.arange(self._number, self._number + len(kept))
+        self._number += len(kept)
+        self._kept.append((numbers, {name: values[kept] for name, values in scene.seen.inputs.items()}, scene.seen.scores[kept]))
+        self._waiting.append((self.now + scene.arrives[kept], numbers, scene.late[kept]))
 
     # -- labels ----------------------------------------------------------------------------------------------------------------
 
@@ -159,36 +162,37 @@ class Drive:
         self._delivered = self.now
         moment = (ZERO + timedelta(seconds=self.now)).timestamp()
         if self._kept:
-            numbers = np.concatenate([one for one, _ in self._kept])
-            said = np.concatenate([one for _, one in self._kept])
-            frame = {
-                "kind": "predictions", "time": moment - 1, "release": self.system.release, "classes": self.system.schema.classes,
-                "ids": [f"p{number}" for number in numbers.tolist()], "rows": [1] * len(numbers),
-                "scores": np.ascontiguousarray(said, dtype=np.float64).tobytes(),
-            }  # fmt: skip
-            self._labels.record(f"{int(moment):020d}", [frame])
+            parts = list(zip(*self._kept, strict=True))
+            numbers, given, said = parts[0], parts[1], np.concatenate(parts[2])
+            ids = [f"p{number}" for part in numbers for number in part.tolist()]
+            inputs = {name: np.concatenate([one[name] for one in given]) for name in given[0]}
+            computed = Computed(inputs, said, ids, [1] * len(ids))
+            frame = prediction_frame(self.system.schema, self.system.release, computed, moment - 1)
+            self._labels.record(f"{int(moment):020d}", [document for document, _ in read_frames(frame)])
             self._kept = []
-        if not self.waiting:
+        if not self._waiting:
             return
-        when, numbers, late = (np.concatenate([part[index] for part in self.waiting]) for index in range(3))
+        when, numbers, late = (np.concatenate([part[index] for part in self._waiting]) for index in range(3))
         here = when <= self.now
         labels = [Label(f"p{number}", str(label)) for number, label in zip(numbers[here].tolist(), late[here].tolist(), strict=True)]
         if labels:
             self._labels.take(labels, moment)
-        self.waiting = [(when[~here], numbers[~here], late[~here])]
+        self._waiting = [(when[~here], numbers[~here], late[~here])]
 
     # -- time ------------------------------------------------------------------------------------------------------------------
 
-    def run(self, stretch: Stretch, scene: Scene, until: float) -> Iterator[dict[str, Any]]:
-        """Let the requests of the stretch come until then; the record of every look."""
-        self._dead = scene.dead
+    def run(self, stretch: Stretch, scene: Scene, until: float, step: float) -> Iterator[dict[str, Any]]:
+        """Let the requests of the stretch come until then, and look every `step` seconds; the record of every look."""
+        self.dead = scene.dead
         place = int(np.searchsorted(stretch.at, self.now))
         while self.now < until:
-            self.now = min(self.now + STEP, until)
+            self.now = min(self.now + step, until)
             self.clock.advance((ZERO + timedelta(seconds=self.now) - self.clock.now()).total_seconds())
             end = int(np.searchsorted(stretch.at, self.now))
             if end > place:
                 self._answer(scene, stretch.row[place:end])
+            self.requests += end - place
+            self.looks += 1
             place = end
             if self.now - self._delivered >= LABELS_EVERY:
                 self._deliver()
@@ -200,8 +204,10 @@ class Drive:
                 yield {}
 
     def close(self) -> None:
+        """Leave everything in the folder, also what is on its way."""
         self._deliver()
-        self._labels.close()
-        self._store.close()
-        if self._history is not None:
-            self._history.close()
+        when, numbers, late = self._waiting[0] if self._waiting else (np.empty(0), np.empty(0, np.int64), np.empty(0, np.int64))
+        np.savez(self.folder / "rest.npz", now=self.now, number=self._number, when=when, numbers=numbers, late=late)
+        for one in (self._labels, self._reader, self._store, self._history):
+            if one is not None:
+                one.close()

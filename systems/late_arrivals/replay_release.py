@@ -43,6 +43,8 @@ environment: requirements.lock
 prediction_log: {}
 monitor:
   channels: [file]
+  rules:
+    - {name: drift, for: 5 s}
 """
 
 

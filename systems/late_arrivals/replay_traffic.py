@@ -1,8 +1,10 @@
 """The flights of the replay as a stream of requests in event time.
 
-A `Pool` is a set of real flights with what the model says of them. A healthy week is drawn from the pool of the held-out flights: each of
-them is drawn a Poisson number of times a week, so that on average there are `multiple` times as many requests as there were flights; each
-draw comes at the flight's own weekday and minute of leaving the gate (the second is drawn). Hours, days and nights are what they were.
+A `Pool` is a set of real flights. A healthy week is drawn from the pool of the held-out flights: on each day of the week `multiple` times
+as many as there were on such days; every draw comes at the minute of the day at which the flight left its gate (the second is drawn), so
+hours and nights, and the days of the week among each other, have the traffic that they had. On which day a flight comes is drawn too: a
+Wednesday made of Wednesdays alone would be made of 35 real days, whose weather is not that of eight months (the PSI of the air pressure
+came to 0.15 on such days, with nothing wrong).
 """
 
 from __future__ import annotations
@@ -88,8 +90,8 @@ def resampled(pool: Pool, since: float, until: float, multiple: float, seed: int
     at, row = [], []
     for day in range(int(since // DAY), int(-(-until // DAY))):
         random = np.random.default_rng((seed, day))
-        mine = np.flatnonzero(pool.minute // 1440 == day % 7)
-        drawn = np.repeat(mine, random.poisson(multiple / pool.weeks, len(mine)))
+        flights = np.count_nonzero(pool.minute // 1440 == day % 7) / pool.weeks
+        drawn = np.repeat(np.arange(len(pool.minute)), random.poisson(multiple * flights / len(pool.minute), len(pool.minute)))
         at.append(day * DAY + pool.minute[drawn] % 1440 * 60 + random.uniform(0, 60, len(drawn)))
         row.append(drawn)
     return _ordered(np.concatenate(at), np.concatenate(row), since, until)
