@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import suppress
@@ -26,6 +27,7 @@ from gonogo.service.logs import facts
 
 PAUSE_SECONDS = 900.0
 END_SECONDS = 10.0
+MOST_SAID = 500  #: bytes of its last words that the log gets
 ACTOR = "service"  #: who acts, as the audit log has it
 
 _log = logging.getLogger(__name__)
@@ -65,23 +67,25 @@ class Duties:
         self._paused[_name(duty)] = time.monotonic() + PAUSE_SECONDS
         words = [sys.executable, "-m", "gonogo", *duty, "--project", str(self._workspace.project.file.absolute())]
         nice = shutil.which("nice")
-        process = subprocess.Popen(
-            [nice, "-n", "10", *words] if nice else words,
-            cwd=self._workspace.project.root,
-            env={**os.environ, "GONOGO_ACTOR": ACTOR},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        deadline = time.monotonic() + 2 * settings.number("retrain_seconds")
-        while process.poll() is None:
-            if self._stopped.wait(0.2) or time.monotonic() > deadline:
-                _end(process)
-        said = process.stderr.read(4000).decode("utf-8", "replace").strip() if process.stderr else ""
+        with tempfile.TemporaryFile() as said:
+            process = subprocess.Popen(
+                [nice, "-n", "10", *words] if nice else words,
+                cwd=self._workspace.project.root,
+                env={**os.environ, "GONOGO_ACTOR": ACTOR},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                start_new_session=True,
+            )
+            deadline = time.monotonic() + 2 * settings.number("retrain_seconds")
+            while process.poll() is None:
+                if self._stopped.wait(0.2) or time.monotonic() > deadline:
+                    _end(process)
+            said.seek(0)
+            words_said = said.read()[-MOST_SAID:].decode("utf-8", "replace").strip()
         told = facts("duty", duty=" ".join(duty), exit_code=process.returncode)
         level = logging.INFO if process.returncode == 0 else logging.WARNING
-        _log.log(level, "%s ended with %s%s", " ".join(duty), process.returncode, f": {said[-500:]}" if said else "", extra=told)
+        _log.log(level, "%s ended with %s%s", " ".join(duty), process.returncode, f": {words_said}" if words_said else "", extra=told)
 
 
 def due(workspace: Workspace) -> list[tuple[str, ...]]:
