@@ -86,10 +86,10 @@ class Team:
         return connection
 
 
-def make(base: Path) -> None:
-    """The project, measured; keys of ana (lead), ben (owner) and eve (nobody). Nobody has signed anything."""
+def make(base: Path, more: str = "") -> None:
+    """The project, measured; keys of ana (lead), ben (owner) and eve (nobody). Nobody has signed anything. `more` sections are declared."""
     project = base / "project"
-    sample.write_project(project, more=PEOPLE)
+    sample.write_project(project, more=PEOPLE + more)
     text = (project / "gonogo.yaml").read_text()
     (project / "gonogo.yaml").write_text(text.replace("pack: starter", "pack: ./pack"))
     for folder in (project / "pack", project / "keys", base / "keys"):

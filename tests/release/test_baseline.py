@@ -12,9 +12,9 @@ from sklearn.metrics import roc_auc_score
 
 from gonogo.base.canonical import canonical_bytes, parse_json
 from gonogo.base.table import Table
-from gonogo.errors import VerificationError
+from gonogo.errors import DataError, VerificationError
 from gonogo.model.schema import Feature, GraphInput, Schema
-from gonogo.release.baseline import BEFORE, check_baseline, make_baseline, reference_scores
+from gonogo.release.baseline import BEFORE, check_baseline, make_baseline, reference_scores, slice_parts, slice_scores
 from gonogo.release.contents import Bundle
 from gonogo.release.verify import verify
 from gonogo.stats.score_decisions import decisions
@@ -131,3 +131,24 @@ def test_a_bundle_with_a_baseline_that_cannot_be_is_refused(tmp_path: Path, chan
     (root / "baseline.json").write_bytes(canonical_bytes(document | change))
     with pytest.raises(VerificationError, match=r"baseline\.json cannot be used"):
         Bundle.open(root)
+
+
+def test_a_declared_slice_is_sealed_with_its_own_scores_and_pooled_like_the_whole() -> None:
+    scores, labels = scored()
+    parts = slice_parts(schema(), table(), {"word": ["a", "gone"]})
+    document = json.loads(json.dumps(make_baseline(schema(), table(), scores, labels, parts=parts)))
+    check_baseline(document)
+    [(name, found)] = slice_scores(document).items()  # nobody is in word=gone
+    assert (name, found.rows, found.positives) == ("word=a", ROWS // 2, labels[::2].sum())
+    assert found.mean == pytest.approx(scores[::2, 1].mean(), abs=1e-8)
+    assert (found.histogram[found.histogram > 0] >= 5).all()
+
+
+def test_a_slice_of_what_is_no_feature_is_refused_and_a_damaged_one_is_found() -> None:
+    with pytest.raises(DataError, match="colour"):
+        slice_parts(schema(), table(), {"colour": ["red"]})
+    scores, labels = scored()
+    document = make_baseline(schema(), table(), scores, labels)
+    for damaged in ({"word=a": {"format": "other"}}, ["word=a"]):
+        with pytest.raises(ValueError, match=r"score-table|malformed"):
+            check_baseline({**document, "slices": damaged})
