@@ -108,7 +108,7 @@ class HttpConnection(asyncio.Protocol):
     __slots__ = (
         "_backlog", "_body", "_completed", "_continue_due", "_expected", "_feeding", "_headers", "_held", "_host", "_keep_alive",
         "_linger_until", "_parser", "_raw", "_reading_paused", "_repeated", "_since", "_state", "_target", "_trailer_size",
-        "_writing_paused", "exchanges", "server", "transport",
+        "_whole", "_writing_paused", "exchanges", "server", "transport",
     )  # fmt: skip
 
     def __init__(self, server: HttpServer) -> None:
@@ -135,6 +135,7 @@ class HttpConnection(asyncio.Protocol):
         self._linger_until = 0.0  #: not 0: answered for good, input is thrown away
         self._reading_paused = False
         self._writing_paused = False
+        self._whole = b""  #: what arrived at once and begins with the request that is read
 
     @property
     def idle(self) -> bool:
@@ -162,7 +163,13 @@ class HttpConnection(asyncio.Protocol):
         if self._linger_until:
             return
         if len(data) <= SLICE and self._backlog is None:
-            self._feed(data)
+            end = data.find(b"\r\n\r\n") + 4
+            head = self.server.heads.get(data[:end])
+            if head is not None and len(data) == end + head.body and self._state == _IDLE and self._keep_alive:
+                self._take(head.method, head.target, head.headers.copy(), data[end:])
+            else:
+                self._whole = data if self._state == _IDLE else b""
+                self._feed(data)
             if len(self.exchanges) >= self.server.limits.pipeline:
                 self._flow()
         else:
@@ -337,17 +344,25 @@ class HttpConnection(asyncio.Protocol):
         body = self._body if isinstance(self._body, bytes) else bytes(self._body)
         if self._held and not self._writing_paused:
             self._hold(0)
+        method, target = self._parser.get_method(), self._target
+        if self._whole and self._keep_alive:
+            server.heads.keep(self._whole, method, target, headers, len(body))
         if b"content-encoding" in headers:
             body = unpacked(body, headers.pop(b"content-encoding"), server.limits.body)
-        exchange = HttpExchange(self, self._parser.get_method(), self._target, headers, body)
-        exchange.keep_alive = self._keep_alive
         self._state = _IDLE
-        self._since = exchange.started
-        self._completed += 1
-        self._target = self._body = b""
+        self._target = self._body = self._whole = b""
         self._headers = {}
         self._raw = self._expected = self._repeated = self._trailer_size = 0
         self._continue_due = False
+        self._take(method, target, headers, body)
+
+    def _take(self, method: bytes, target: bytes, headers: dict[bytes, bytes], body: bytes) -> None:
+        """A request is complete: have it answered."""
+        server = self.server
+        exchange = HttpExchange(self, method, target, headers, body)
+        exchange.keep_alive = self._keep_alive
+        self._since = exchange.started
+        self._completed += 1
         if len(body) > LARGE:
             exchange.hold(len(body))
             if server.overfull:

@@ -24,6 +24,7 @@ from typing import Any
 from gonogo import settings
 from gonogo.service.door.connection import LINGER_SECONDS, HttpConnection, HttpExchange, TurnedAway
 from gonogo.service.door.exchange import Exchange
+from gonogo.service.door.heads import Heads
 from gonogo.service.door.tls import Certificate
 
 __all__ = ["Handler", "HttpConnection", "HttpExchange", "HttpServer", "Limits"]
@@ -91,6 +92,7 @@ class HttpServer:
         self._arriving: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.Task[None] | None = None
         self._most = min(limits.connections, max(16, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _SPARE_DESCRIPTORS - _TURNED_AWAY))
+        self.heads = Heads()
         self._date = ""
         self._tell_date()
 
@@ -222,6 +224,7 @@ class HttpServer:
         date = formatdate(usegmt=True)
         if date != self._date:
             self._date = date
+            self.heads.clear()
             self.lines = {int(s): f"HTTP/1.1 {int(s)} {s.phrase}\r\ndate: {date}\r\n".encode() for s in HTTPStatus}
 
 
