@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -26,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 import sample
 from gonogo import __version__
 from gonogo.errors import UsageError
-from gonogo.operations.render import render, write_rendered
+from gonogo.operations.render import render, schedule_files, write_rendered
 from gonogo.operations.workspace import Workspace
 from supervised import OLD, serving
 
@@ -85,6 +86,27 @@ def test_systemd_accepts_the_unit(workspace: Workspace, tmp_path: Path) -> None:
     unit = write_rendered(tmp_path / "units", name, text)
     said = checked(tool("systemd-analyze"), "verify", "--man=no", "--recursive-errors=no", str(unit))
     assert "gonogo.service" not in said, said
+
+
+def test_systemd_accepts_the_timer_of_the_reviews_and_the_unit_that_it_starts(workspace: Workspace, tmp_path: Path) -> None:
+    files = schedule_files(workspace, "systemd-timer", user="root")
+    units = [write_rendered(tmp_path / "units", name, text) for name, text in files.items()]
+    said = checked(tool("systemd-analyze"), "verify", "--man=no", "--recursive-errors=no", *map(str, units))
+    assert "gonogo-reviews" not in said, said
+    said = checked(tool("systemd-analyze"), "calendar", re.findall(r"OnCalendar=(.*)", files["gonogo-reviews.timer"])[0])
+    assert "Next elapse" in said
+
+
+def test_cron_and_timer_run_the_reviews_that_are_due_of_this_project(workspace: Workspace) -> None:
+    [line] = [one for one in schedule_files(workspace, "cron", user="svc")["gonogo-reviews.cron"].splitlines() if not one.startswith("#")]
+    minute, *_, user, cd, folder, _, program, verb, run, due, flag, project = line.split()
+    assert (minute, user, cd, folder) == ("*/15", "svc", "cd", str(workspace.project.root))
+    assert os.access(program, os.X_OK)
+    assert (verb, run, due, flag, project) == ("review", "run", "--due", "--project", str(workspace.project.file))
+    unit = schedule_files(workspace, "systemd-timer")["gonogo-reviews.service"]
+    assert f"ExecStart={program} review run --due --project {project}\n" in unit
+    with pytest.raises(UsageError, match="user"):
+        schedule_files(workspace, "cron", user="svc root")
 
 
 def test_the_unit_starts_the_program_that_rendered_it_on_this_project(workspace: Workspace) -> None:

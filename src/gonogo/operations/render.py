@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from gonogo import settings
 from gonogo.base.files import write_atomic
 from gonogo.errors import UsageError
 from gonogo.operations.workspace import Workspace
-from gonogo.reports.deployment import Deployment, render_deployment
+from gonogo.reports.deployment import Deployment, render_deployment, render_schedule
 
 
 def render(
@@ -27,21 +28,32 @@ def render(
     """Name and text of one file. Raises UsageError when a value does not fit into such a file."""
     if (certificate is None) != (certificate_key is None):
         raise UsageError("a certificate and its key belong together.", hint="Add --certificate FILE --certificate-key FILE.")
-    deployment = Deployment(
+    deployment = replace(
+        _deployment(workspace, user),
+        port=port,
+        public_port=public_port,
+        server_name=server_name,
+        certificate=certificate.absolute() if certificate else None,
+        certificate_key=certificate_key.absolute() if certificate_key else None,
+    )
+    return render_deployment(kind, deployment)
+
+
+def schedule_files(workspace: Workspace, kind: str, *, user: str = "") -> dict[str, str]:
+    """Files by name that have a host make the reviews that are due. Raises as `render`."""
+    return render_schedule(kind, _deployment(workspace, user))
+
+
+def _deployment(workspace: Workspace, user: str) -> Deployment:
+    return Deployment(
         system=workspace.project.system,
         project=workspace.project.file.absolute(),
         store=workspace.path.absolute(),
         program=_program(),
         user=user or settings.actor(),
         owner=_owner(workspace.path),
-        port=port,
-        public_port=public_port,
-        server_name=server_name,
-        certificate=certificate.absolute() if certificate else None,
-        certificate_key=certificate_key.absolute() if certificate_key else None,
         extras=_extras(workspace),
     )
-    return render_deployment(kind, deployment)
 
 
 def write_rendered(folder: Path, name: str, text: str) -> Path:

@@ -19,9 +19,11 @@ from gonogo.errors import UsageError
 
 #: What can be rendered, and the name of its file.
 KINDS = {"systemd": "gonogo.service", "container": "Containerfile", "compose": "compose.yaml", "nginx": "nginx.conf", "caddy": "Caddyfile"}
-MORE_KINDS = ("prometheus", "alertmanager", "grafana")  #: of `tools/`
+#: What makes the reviews that are due on a host that schedules by itself, and the names of its files.
+SCHEDULES = {"cron": ("gonogo-reviews.cron",), "systemd-timer": ("gonogo-reviews.service", "gonogo-reviews.timer")}
+MORE_KINDS = (*SCHEDULES, "prometheus", "alertmanager", "grafana")  #: of `tools/`
 
-_UNSAFE = re.compile(r"[\x00-\x20\"'\\;{}$#]")
+_UNSAFE = re.compile(r"[\x00-\x20\"'\\;{}$#%]")
 
 
 @dataclass(frozen=True)
@@ -47,27 +49,43 @@ def render_deployment(kind: str, deployment: Deployment) -> tuple[str, str]:
     if kind not in KINDS:
         raise UsageError(f"nothing is rendered for {kind!r}.", hint=f"Known: {', '.join([*KINDS, *MORE_KINDS])}.")
     values = _values(deployment)
-    for name, value in values.items():
-        if isinstance(value, str) and _UNSAFE.search(value):
-            raise UsageError(
-                f"{name} {value!r} has spaces or signs that a configuration file would read as its own.", hint="Move or rename it."
-            )
     if kind == "nginx" and deployment.certificate is None:
         raise UsageError("nginx needs a certificate.", hint="Add --certificate FILE --certificate-key FILE.")
     if kind in ("container", "compose") and deployment.store.parent != deployment.project.parent:
         raise UsageError(
             f"{deployment.store} does not lie beside {deployment.project}.", hint="A container mounts the store beside the project file."
         )
+    return KINDS[kind], _text(KINDS[kind], values)
+
+
+def render_schedule(kind: str, deployment: Deployment) -> dict[str, str]:
+    """Files by name, of a kind of `SCHEDULES`. Raises UsageError for a path or name that such a file cannot hold."""
+    values = _values(deployment)
+    return {name: _text(name, values) for name in SCHEDULES[kind]}
+
+
+def _text(template: str, values: dict[str, Any]) -> str:
     environment = Environment(
         loader=PackageLoader("gonogo.reports", "templates/deployment"),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - these files are no HTML; what goes into them was checked above
+        autoescape=False,  # noqa: S701 - these files are no HTML; what goes into them was checked in `_values`
     )
-    return KINDS[kind], environment.get_template(KINDS[kind]).render(values)
+    return environment.get_template(template).render(values)
 
 
 def _values(deployment: Deployment) -> dict[str, Any]:
+    """What the templates know. Raises UsageError for a value that such a file cannot hold."""
+    values = _declared(deployment)
+    for name, value in values.items():
+        if isinstance(value, str) and _UNSAFE.search(value):
+            raise UsageError(
+                f"{name} {value!r} has spaces or signs that a configuration file would read as its own.", hint="Move or rename it."
+            )
+    return values
+
+
+def _declared(deployment: Deployment) -> dict[str, Any]:
     paths = {"program": deployment.program, "project": deployment.project, "folder": deployment.project.parent, "store": deployment.store}
     return {
         **{name: str(path) for name, path in paths.items()},

@@ -13,7 +13,7 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @click.command("render", epilog="Example: gonogo render systemd --out deploy")
-@click.argument("kind", metavar="systemd|container|compose|nginx|caddy|prometheus|alertmanager|grafana")
+@click.argument("kind", metavar="systemd|container|compose|nginx|caddy|cron|systemd-timer|prometheus|alertmanager|grafana")
 @click.option("--out", type=click.Path(path_type=Path), help="write what is rendered into this folder instead of printing it")
 @click.option("--port", type=click.IntRange(1, 65535), default=8400, show_default=True, help="of the service")
 @click.option("--public-port", type=click.IntRange(1, 65535), default=443, show_default=True, help="of nginx or Caddy")
@@ -30,15 +30,18 @@ FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 def command(
     kind: str, out: Path | None, project: Path, as_json: bool, prometheus: str, alertmanager: str, every: int, **options: Any
 ) -> None:
-    """Render files for operators: a systemd unit, a Containerfile, a compose file, the front of nginx or Caddy; and, from the alarms in
-    force, those of Prometheus, Alertmanager and Grafana."""
-    from gonogo.operations.render import render, write_rendered
+    """Render files for operators: a systemd unit, a Containerfile, a compose file, the front of nginx or Caddy; cron or a systemd timer
+    for the reviews; and, from the alarms in force, those of Prometheus, Alertmanager and Grafana."""
+    from gonogo.operations.render import render, schedule_files, write_rendered
     from gonogo.operations.render_tools import TOOLS, Places, render_tool
     from gonogo.operations.workspace import Workspace
+    from gonogo.reports.deployment import SCHEDULES
 
     workspace = Workspace.open(project)
     if kind in TOOLS:
         files = render_tool(workspace, kind, Places(options["port"], prometheus, alertmanager, every, out))
+    elif kind in SCHEDULES:
+        files = schedule_files(workspace, kind, user=options["user"])
     else:
         files = dict([render(workspace, kind, **options)])
     paths = {name: write_rendered(out, name, text) for name, text in files.items()} if out else {}
