@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from gonogo.service.counters import COUNTED
-from gonogo.service.metrics import MOST_RELEASES, exposition
+from gonogo.service.metrics import MOST_READINGS, MOST_RELEASES, exposition
 from supervised import BODY, OLD, Service, serving
 
 RUNNING = {"digest": "sha256:0", "size": 1, "ready": 1, "silent": 0}
@@ -45,6 +45,19 @@ def test_a_release_that_has_not_answered_yet_is_told_with_zeros_so_that_its_firs
     found = dict(samples(exposition(totals({}, ("m@1.0.0",)), None).decode()))
     assert found['gonogo_requests_total{release="m@1.0.0",status="5xx"}'] == 0
     assert found['gonogo_request_seconds_bucket{release="m@1.0.0",le="+Inf"}'] == 0
+
+
+def test_what_the_watch_measured_is_told_up_to_a_number_and_nothing_of_a_watch_that_is_not_there() -> None:
+    reading = {"signal": "ks", "window_seconds": 900.0, "value": 0.5, "n": 10, "p_value": None, "judged": True}
+    readings = [{**reading, "labels": {"release": "m@1.0.0", "feature": f"f{number}"}} for number in range(3000)]
+    said = {**totals({}, ("m@1.0.0",)), "watched": {"age_seconds": 1.5, "readings": readings}}
+    found = dict(samples(exposition(said, None).decode()))
+    assert found['gonogo_signal{signal="ks",window="900s",judged="yes",release="m@1.0.0",feature="f0"}'] == 0.5
+    assert sum(name.startswith("gonogo_signal{") for name in found) == MOST_READINGS
+    assert found["gonogo_readings_left_out"] == 3000 - MOST_READINGS
+    assert found["gonogo_watch_age_seconds"] == 1.5
+    assert not [name for name in found if name.startswith("gonogo_signal_chance")]
+    assert "gonogo_watch_age_seconds" not in dict(samples(exposition(totals({}, ("m@1.0.0",)), None).decode()))  # nobody watches
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from gonogo.operations.status import status
 from gonogo.operations.telemetry import telemetry
 from gonogo.operations.verify import verify_reference
 from gonogo.operations.watch import Watching
+from gonogo.operations.watched import watched
 from gonogo.operations.workspace import Workspace
 from gonogo.service.callers.access import check_exposure, is_loopback
 from gonogo.service.callers.api_keys import KeyFile
@@ -96,6 +97,7 @@ def serve(
             worker_log=worker_log,
             prediction_log=_prediction_log(workspace),
             audit=audit,
+            watched=lambda: watched(workspace),
         )
         asyncio.run(supervisor.serve(initial, announce=announced))
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from gonogo import settings
 from gonogo.errors import GonogoError, MissingExtraError, UsageError
+from gonogo.operations.watched import watched
 from gonogo.operations.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -83,8 +84,12 @@ def telemetry(workspace: Workspace) -> Telemetry | None:
         return None
     from gonogo.service.control import ControlClient
 
-    observe = ControlClient.of_store(workspace.path).observe
-    return Telemetry(workspace.project.system, observe, address, settings.number("otlp_seconds"))
+    client = ControlClient.of_store(workspace.path)
+
+    def look() -> Mapping[str, Any]:
+        return {**client.observe(), "watched": watched(workspace)}
+
+    return Telemetry(workspace.project.system, look, address, settings.number("otlp_seconds"))
 
 
 def _exporter(address: str) -> OTLPMetricExporter:

@@ -29,6 +29,7 @@ PROMETHEUS = b"text/plain; version=0.0.4; charset=utf-8"
 BOUNDS_US = tuple(2.0 ** (step / 4) for step in range(9 * 4, 24 * 4 + 1))
 STEPS = PER_OCTAVE // 4  #: counted buckets in one of these
 MOST_RELEASES = 64  #: that are told with their counts
+MOST_READINGS = 2000  #: of the watch that are told
 NO_ANSWERS = dict.fromkeys(("n", "bad", "2xx", "4xx", "5xx", "unread", "invalid"), 0)
 
 Sample = tuple[str, dict[str, str], float]
@@ -74,6 +75,7 @@ def families(totals: Mapping[str, Any], table: RoutingTable | None) -> list[Fami
     references = totals.get("references", {})
     _drift(found, totals.get("drift", {}), {name: each["bins"] for name, each in references.items() if each["bins"]})
     _scores(found, totals.get("drift", {}), references)
+    _watched(found, totals.get("watched"))
     left_out: list[Sample] = [("", {}, float(len(arms) - len(told)))]
     _family(found, "gonogo_releases_left_out", "gauge", "Releases that do not run, whose counts are not told any more.", left_out)
     weights: list[Sample] = [("", {"release": arm.release}, arm.weight_bp / WHOLE) for arm in table.arms] if table else []
@@ -173,6 +175,34 @@ def _scores(found: list[Family], drift: Mapping[str, Any], references: Mapping[s
 
 
 NO_SCORES: Mapping[str, Any] = {"bins": [0] * (BINS + 1), "sum": 0, "squares": 0, "low": 0, "high": 0, "unsure": 0}
+
+
+def _watched(found: list[Family], watched: Mapping[str, Any] | None) -> None:
+    """What the watch measured that the other families do not tell. Judged are the readings that a rule means which names no labels."""
+    readings = [] if watched is None else watched["readings"]
+    told = [
+        (
+            {
+                "signal": reading["signal"],
+                "window": f"{reading['window_seconds']:.0f}s",
+                "judged": "yes" if reading["judged"] else "no",
+                **reading["labels"],
+            },
+            reading,
+        )
+        for reading in readings[:MOST_READINGS]
+    ]
+    for name, explained, key in (
+        ("gonogo_signal", "What the watch measured last, by signal and window.", "value"),
+        ("gonogo_signal_samples", "The number of samples behind it.", "n"),
+        ("gonogo_signal_chance", "The chance of such a value when nothing is wrong, where the signal knows it.", "p_value"),
+    ):
+        samples = [("", labels, float(reading[key])) for labels, reading in told if reading[key] is not None]
+        _family(found, name, "gauge", explained, samples)
+    left_out: list[Sample] = [] if watched is None else [("", {}, float(len(readings) - len(told)))]
+    _family(found, "gonogo_readings_left_out", "gauge", "Readings of the watch that are too many to be told.", left_out)
+    age: list[Sample] = [] if watched is None else [("", {}, float(watched["age_seconds"]))]
+    _family(found, "gonogo_watch_age_seconds", "gauge", "Since the watch looked last.", age)
 
 
 def _powers(scores: Mapping[str, Any], bins: Any) -> Iterable[tuple[int, float]]:

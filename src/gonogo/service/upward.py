@@ -5,7 +5,8 @@
     feedback {labels}      take labels, each [prediction id, label, row or null]: {joined, changed, same, waiting, refused [[place, why]]}
 
 `totals` is JSON: `counters`, `latency`, `drift`, `shadow` and `faults` as in a snapshot (`counters.py`), `references` by release
-(`reference.py`; the drift of others is left out), and `boot_id` (under which they never go
+(`reference.py`; the drift of others is left out), `watched` {age_seconds, readings [{signal, window_seconds, labels, value, n, p_value,
+judged}]}: what somebody who watches the service measured last (null when nobody does), and `boot_id` (under which they never go
 down), `uptime_seconds`, `releases` {reference: {digest, size, ready, silent, memory}}: processes wanted, ready, those that
 answer nobody just now and whose last word was counted, and the bytes that they hold (null where that is not told).
 """

@@ -14,7 +14,7 @@ from gonogo.reports.tools.promql import Series, Writer, job, matchers
 
 RECORDS, ALERTS, CONFIGURATION = "gonogo-records.yml", "gonogo-alerts.yml", "prometheus.yml"
 IN_SERVICE = "gonogo:in_service"
-NOT_SCRAPED = "not-scraped"  #: the alert of being blind
+NOT_SCRAPED, NOT_WATCHED = "not-scraped", "not-watched"  #: the alerts of being blind
 LONG_SECONDS, SELDOM = 3600.0, 4  #: longer windows are summed up at every fourth look only
 
 #: What is recorded whatever the rules are, so that there is something to look at: signal, labels.
@@ -62,12 +62,17 @@ def records_file(system: str, rules: Sequence[RuleDeclaration], every: int) -> s
 
 
 def alerts_file(system: str, rules: Sequence[RuleDeclaration], every: int) -> str:
-    """Alert rules; alarms that PromQL cannot say are named at the top, so that nobody believes them watched here."""
+    """Alert rules. Those that PromQL cannot say are named at the top, so that nobody believes them to ring here, and those that need
+    gonogo's watch."""
     writer = Writer(system, every)
     found, left = sayable(writer, rules)
-    alerts = [not_scraped(writer), *(alert(writer, rule, series) for rule, series in found)]
+    passed_on = [rule.name for rule, series in found if series.watched]
+    blind = [not_scraped(writer), *([not_watched(writer)] if passed_on else [])]
+    alerts = [*blind, *(alert(writer, rule, series) for rule, series in found)]
     group = {"name": f"gonogo-{system}-alerts", "interval": f"{every}s", "rules": alerts}
-    return head("prometheus", system, left) + as_yaml({"groups": [group]})
+    notes = [f"Not here, told by gonogo's own channels only: {name}" for name in left]
+    notes += [f"Measured by gonogo's watch, and passed on: {name}" for name in passed_on]
+    return head("prometheus", system, notes) + as_yaml({"groups": [group]})
 
 
 def _record_groups(writer: Writer, records: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -95,7 +100,7 @@ def alert(writer: Writer, rule: RuleDeclaration, series: Series) -> dict[str, An
     rings += f" and {on} ({writer.recorded(series.sure)} == 1)" if series.sure else ""
     before = "ALERTS" + matchers({"alertname": rule.name, "alertstate": "firing", "system": writer.system})
     expression = f"({rings}) or ({value} > {rule.clear!r} and {on} {before})"
-    if "release" in series.by:
+    if "release" in series.by and not series.watched:
         expression = f"({expression}) and on (release) {writer.recorded(IN_SERVICE)}"
     return {
         "alert": rule.name,
@@ -109,8 +114,13 @@ def alert(writer: Writer, rule: RuleDeclaration, series: Series) -> dict[str, An
 
 def summary(rule: RuleDeclaration, series: Series) -> str:
     """With Prometheus' templates for what tells the readings apart."""
-    of = " ".join(["{{ $labels.system }}", *(f"{{{{ $labels.{name} }}}}" for name in series.by), *series.labels.values()])
+    of = "".join(["{{ $labels.system }}", *(template(name) for name in series.by), *(f" {value}" for value in series.labels.values())])
     return f"{rule.name} ({of}): {rule.signal} is above {rule.above:g}"
+
+
+def template(label: str) -> str:
+    """A blank and the label, for those that have it."""
+    return f"{{{{ with $labels.{label} }}}} {{{{ . }}}}{{{{ end }}}}"
 
 
 def not_scraped(writer: Writer) -> dict[str, Any]:
@@ -121,6 +131,18 @@ def not_scraped(writer: Writer) -> dict[str, Any]:
         "for": "2m",
         "labels": {"severity": "critical", "signal": "unreachable", "system": writer.system},
         "annotations": {"summary": f"Prometheus does not scrape {writer.system}", "runbook": f"the scrape job {job(writer.system)}"},
+    }
+
+
+def not_watched(writer: Writer) -> dict[str, Any]:
+    """The watch has not looked for a minute, while the service can be reached: what it measured is not told any more."""
+    seen = f"(max({writer.told('gonogo_watch_age_seconds')}) < 60)"
+    return {
+        "alert": NOT_WATCHED,
+        "expr": f"(max({writer.told('up')}) == 1) unless on () {seen}",
+        "for": "2m",
+        "labels": {"severity": "critical", "signal": "watch", "system": writer.system},
+        "annotations": {"summary": f"nobody watches {writer.system}", "runbook": "gonogo alarms; the service's log"},
     }
 
 
@@ -145,9 +167,9 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f}s"
 
 
-def head(kind: str, system: str, left: Sequence[str] = ()) -> str:
+def head(kind: str, system: str, notes: Sequence[str] = ()) -> str:
     said = f"# Rendered by `gonogo render {kind}` from the rules in force for {system}. Render it anew when they change.\n"
-    return said + "".join(f"# Not here, watched by gonogo itself only: {name}\n" for name in left)
+    return said + "".join(f"# {note}\n" for note in notes)
 
 
 def as_yaml(document: Any) -> str:

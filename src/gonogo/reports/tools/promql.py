@@ -28,7 +28,8 @@ REQUESTS, SCORES = ("requests", "gonogo_requests_total"), ("scores", "gonogo_sco
 @dataclass(frozen=True)
 class Series:
     """A signal over one window: names of the recorded value, number of samples, and sureness ("" where there is no law); the labels that
-    tell its readings apart, and those that are the same for all of them; and the records by name, in the order in which they are needed."""
+    tell its readings apart, and those that are the same for all of them; the records by name, in the order in which they are needed; and
+    whether it is gonogo's watch that measures it, of releases in service only."""
 
     value: str
     n: str
@@ -36,6 +37,7 @@ class Series:
     by: tuple[str, ...] = ("release",)
     labels: Mapping[str, str] = field(default_factory=dict)
     records: Mapping[str, str] = field(default_factory=dict)
+    watched: bool = False
 
 
 class Writer:
@@ -45,9 +47,9 @@ class Writer:
         self.system, self.every = system, every
 
     def series(self, signal: str, window: float, labels: Mapping[str, str]) -> Series | None:
-        """None for a signal that /metrics does not tell enough of, or labels that its readings do not have here."""
-        write = WRITERS.get(signal)
-        found = None if write is None else write(self, f"{window:.0f}s", labels)
+        """None for labels that the signal's readings do not have here."""
+        write, over = WRITERS.get(signal), f"{window:.0f}s"
+        found = self.watched(signal, over, labels) if write is None else write(self, over, labels)
         return found if found is not None and {*found.by, *found.labels} >= labels.keys() else None
 
     def told(self, metric: str, **labels: str) -> str:
@@ -243,6 +245,24 @@ class Writer:
         }
         return Series(value, f"gonogo:scores:{window}", sure, records=records)
 
+    # -- what the watch says --------------------------------------------------------------------------------------------------------
+
+    def watched(self, signal: str, window: str, labels: Mapping[str, str]) -> Series:
+        """Passed on from the watch. Without labels a rule means what is judged without being named."""
+        told = {"signal": signal, "window": window, **({} if labels else {"judged": "yes"})}
+        kind = "_any" if labels else ""
+        value, n, sure = (f"gonogo:{signal}{kind}{part}:{window}" for part in ("", "_n", "_sure"))
+
+        def last(metric: str, condition: str = "") -> str:
+            return f"max without (job, instance, signal, window, judged) ({self.told(metric, **told)}{condition})"
+
+        records = {
+            value: last("gonogo_signal"),
+            n: last("gonogo_signal_samples"),
+            sure: f"{last('gonogo_signal_chance', ' < bool 0.001')} or 0 * {last('gonogo_signal')} + 1",
+        }
+        return Series(value, n, sure, ("release", "feature", "slice"), records=records, watched=True)
+
     # -- life --------------------------------------------------------------------------------------------------------------------
 
     def health(self, window: str) -> Series:
@@ -262,7 +282,7 @@ class Writer:
 
 Write = Callable[[Writer, str, Mapping[str, str]], Series | None]
 
-#: A signal that is not here is watched by gonogo alone: /metrics does not tell what it needs.
+#: A signal that is not here cannot be measured from counters; what the watch measured of it is passed on.
 WRITERS: Mapping[str, Write] = {
     "client_error_share": lambda writer, window, _: writer.share("client_error_share", window, "gonogo_requests_total", status="4xx"),
     "error_rate": lambda writer, window, _: writer.share("error_rate", window, "gonogo_bad_answers_total"),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gonogo.checklist.rules import RuleDeclaration
-from gonogo.reports.tools.prometheus import ALERTS, IN_SERVICE, RECORDS, alert, always, as_yaml, head, lasts, sayable, window_of
+from gonogo.reports.tools.prometheus import ALERTS, IN_SERVICE, RECORDS, alert, always, as_yaml, head, lasts, sayable, template, window_of
 from gonogo.reports.tools.promql import Series, Writer, job, matchers
 from gonogo.service.reference import SCORE
 from gonogo.stats.drift import psi
@@ -74,7 +74,7 @@ def _tests(writer: Writer, rule: RuleDeclaration, series: Series) -> list[dict[s
             _test(writer, rule, series, f"{rule.name} rings and is over", [rings], whole, checks),
             *(_test(writer, rule, series, f"{rule.name}: {case.name}", [case], whole, [(whole, False)]) for case in quiet),
         ]
-    quiet.append(Case("idle", ever, rule.min_n, in_service=False))
+    quiet += [] if series.watched else [Case("idle", ever, rule.min_n, in_service=False)]
     quiet += [Case("excepted", ever, rule.min_n, excepted={name: values[0]}) for name, values in rule.excepted.items()]
     return [_test(writer, rule, series, f"{rule.name} rings and is over, and none but that", [rings, *quiet], whole, checks)]
 
@@ -93,8 +93,9 @@ def _test(
             inputs[writer.recorded(IN_SERVICE, {"release": case.release})] = f"1x{looks}"
     wanted, labels = alert(writer, rule, series), _labels(rule, series, cases[0])
     about = dict(wanted["annotations"])
-    for each, value in {"system": writer.system, **labels}.items():
-        about["summary"] = about["summary"].replace(f"{{{{ $labels.{each} }}}}", value)
+    about["summary"] = about["summary"].replace("{{ $labels.system }}", writer.system)
+    for each in series.by:
+        about["summary"] = about["summary"].replace(template(each), f" {labels[each]}")
     told = {"exp_labels": {**labels, **wanted["labels"], "system": writer.system}, "exp_annotations": about}
     return {
         "name": name,
@@ -108,7 +109,7 @@ def _test(
 
 
 def _labels(rule: RuleDeclaration, series: Series, case: Case) -> dict[str, str]:
-    labels = {"release": case.release, "feature": "example", **rule.labels, **case.excepted}
+    labels = {"release": case.release, "feature": "example", "slice": "example", **rule.labels, **case.excepted}
     return {name: value for name, value in labels.items() if name in series.by}
 
 

@@ -69,8 +69,10 @@ class Supervisor:
         prediction_log: PredictionLog | None = None,
         audit: Audit = lambda actor, verb, release, outcome: None,
         clock: Clock | None = None,
+        watched: Callable[[], Mapping[str, Any] | None] = lambda: None,
     ) -> None:
         self.folder = service_folder(store)
+        self._watched = watched
         self.sockets = socket_folder(self.folder)
         self.boot_id = uuid.uuid4().hex
         self._host, self._port, self._processes = host, port, processes
@@ -274,11 +276,20 @@ class Supervisor:
             **totals,
             "drift": {release: counts for release, counts in totals["drift"].items() if release in references},
             "references": references,
+            "watched": await self._last_watched(),
             **({} if self._log_process is None else {"log_writer": self._log_process.status}),
             "boot_id": self.boot_id,
             "uptime_seconds": round(time.monotonic() - self._since, 3),
             "releases": {release: {**self._fleet.muster(release), "memory": self._fleet.memory(release)} for release in self._fleet.crews},
         }
+
+    async def _last_watched(self) -> Mapping[str, Any] | None:
+        """What the watch measured last (`upward.py`); nothing when that cannot be read."""
+        try:
+            return await asyncio.to_thread(self._watched)
+        except GonogoError as error:
+            _log.warning("what the watch measured cannot be read: %s", error)
+            return None
 
     def _totals(self) -> dict[str, Any]:
         return {"counters": {}, "latency": {}, "drift": {}, "shadow": {}, "faults": 0, **self._fleet.totals()}
