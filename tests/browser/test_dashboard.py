@@ -15,7 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from browsing import FAINT, OUTSIDE, SCREENSHOTS, Opened
-from in_flight import NEW, OLD, InFlight, make_system, remember_a_week
+from in_flight import NEW, OLD, InFlight, label_a_week, make_system, remember_a_week
 
 pytestmark = [pytest.mark.xdist_group("dashboard"), pytest.mark.timeout(300)]
 
@@ -28,6 +28,7 @@ def flight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InFlight]:
     """1.0.0 in service with a week behind it, and a rollout to 1.1.0 in its first judged stage."""
     folder = make_system(tmp_path_factory.mktemp("flight"))
     remember_a_week(folder)
+    label_a_week(folder)
     running = InFlight(folder)
     try:
         running.start()
@@ -126,6 +127,19 @@ def test_every_limit_is_drawn_beside_its_series_with_samples_and_interval(open_p
     expect(row).to_contain_text(re.compile(r"\d+ % to [\d.]+ %\s*[\d,]+$"))
     page.goto(page.url.replace("alarms", "traffic"))
     expect(page.get_by_text(re.compile("latency-p95 1,000 ms")).first).to_be_visible()
+
+
+def test_what_came_true_stands_beside_what_was_sealed_with_coverage_and_the_calibration_curve(open_page):
+    page = open_page("quality").page
+    expect(page.get_by_role("region", name="What is known")).to_contain_text(
+        re.compile(r"[\d,]+ of [\d,]+ predictions have a label \(\d+\.\d %")
+    )
+    row = page.get_by_role("row", name=re.compile("^ROC-AUC"))
+    expect(row).to_contain_text(re.compile(r"0\.\d{4} 0\.\d{4} – 0\.\d{4}, n = 2,\d{3}.*0\.\d{4} 0\.\d{4} – 0\.\d{4}, n = 120", re.DOTALL))
+    curve = page.locator("figure", has_text="Calibration curve")
+    expect(curve.locator("polyline.curve")).to_be_attached()
+    expect(curve.locator("polyline.harm")).to_be_attached()
+    expect(page.locator("figure", has_text="Predictions with a label, by day")).to_be_visible()
 
 
 def test_what_is_followed_keeps_its_place_its_focus_and_what_is_unfolded(open_page, flight):
@@ -247,7 +261,7 @@ def test_an_operator_aborts_the_rollout_and_is_named_in_the_log(open_page, fligh
     opened = open_page("", 390, "dark")
     page = opened.page
     sign_in(page, flight)
-    expect(page.get_by_text("olga", exact=True)).to_be_visible()
+    expect(page.get_by_role("banner")).to_contain_text("olga")
     page.locator("#act-pause").click()
     page.get_by_label("Reason").fill("coffee")
     page.locator("#confirm").click()

@@ -15,6 +15,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,10 +30,12 @@ from gonogo.monitor.history import History
 from gonogo.monitor.windows import Snapshot, Windows
 from gonogo.operations.api_keys import api_key_new
 from gonogo.operations.check import check
+from gonogo.operations.feedback import labels_path
 from gonogo.operations.release import release
 from gonogo.operations.sign import sign
 from gonogo.operations.workspace import Workspace
 from gonogo.release.baseline import reference_scores
+from gonogo.service.labels.store import Label, LabelStore
 from gonogo.stats.latency import LatencyHistogram
 from gonogo.stats.score_table import BINS, ONE
 from gonogo.trust.keys import generate_key
@@ -82,6 +85,26 @@ def remember_a_week(folder: Path, name: str = OLD) -> None:
         windows.add(Snapshot(clock.monotonic(), "simulated", {name: total}, (name,)))
         history.add(windows)
     history.close()
+
+
+def label_a_week(folder: Path, name: str = OLD) -> None:
+    """Predictions of a week, an hour of each day, most of them with what came true: as said, but more often than the highest scores say."""
+    workspace, random, now = Workspace.open(folder), np.random.default_rng(11), datetime.now(UTC)
+    path = labels_path(workspace)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(LabelStore(path)) as store:
+        for day in range(6, 0, -1):
+            made = (now - timedelta(days=day)).replace(minute=5)
+            scores = 1 / (1 + np.exp(-1.4 * random.normal(size=400)))
+            names = [f"d{day}-{place}" for place in range(len(scores))]
+            frame = {
+                "kind": "predictions", "time": made.timestamp(), "release": name, "classes": ["0", "1"], "features": [], "inputs": {},
+                "ids": names, "rows": [1] * len(names), "scores": np.stack((1 - scores, scores), axis=1).tobytes(),
+            }  # fmt: skip
+            store.record(f"day-{day}", [frame])
+            came = random.random(len(scores)) < np.clip(scores * 1.1, 0, 1)
+            known = random.random(len(scores)) < 0.9
+            store.take([Label(one, "01"[int(y)]) for one, y, told in zip(names, came, known, strict=True) if told], made.timestamp() + 60)
 
 
 def _counts(baseline: Any, random: np.random.Generator, now: datetime, step: int, left: float) -> Counts:

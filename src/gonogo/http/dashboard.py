@@ -46,14 +46,17 @@ def open_dashboard(workspace: Workspace, *, port: int = 0) -> Iterator[Door]:
 
 
 class Dashboard:
-    """Answers for one system. `close` ends every stream."""
+    """Answers for one system. `close` ends every stream.
+
+    It reads through a store of its own, and acts through another: whoever reads waits for no writer, and the watch for no reader."""
 
     def __init__(self, workspace: Workspace) -> None:
         preload()
-        records = self._records = Records(workspace)
+        reading, acting = (Workspace(workspace.project, workspace.clock) for _ in range(2))
+        records = self._records = Records(reading)
         self._system = workspace.project.system
         sessions = Sessions(KeyFile(workspace.service), workspace.clock)
-        self._operator = Operator(sessions, Acting(workspace), self._frame, self._facts, lambda path: _page(path) is not None)
+        self._operator = Operator(sessions, Acting(acting), self._frame, self._facts, lambda path: _page(path) is not None)
         self._closed = threading.Event()
         self._files = {
             "/dashboard.css": (style_sheet(), "text/css; charset=utf-8"),

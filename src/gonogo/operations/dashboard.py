@@ -169,10 +169,14 @@ class Records:
         return self._kept.of("over", OVER_SECONDS, make)
 
     def quality(self) -> dict[str, Any]:
-        """What came true of predictions (see `labels.label_quality`)."""
+        """What came true of the predictions of the release in production (see `labels.label_quality`)."""
         from gonogo.operations.labels import label_quality
 
-        return self._kept.of("quality", QUALITY_SECONDS, lambda: label_quality(self._workspace))
+        def make() -> dict[str, Any]:
+            production = self.status()["production"]
+            return label_quality(self._workspace, [production["release"]] if production else [])
+
+        return self._kept.of("quality", QUALITY_SECONDS, make)
 
     @cached_property
     def runbooks(self) -> dict[str, str]:

@@ -68,8 +68,10 @@ def draw_timeline(
     since: datetime,
     until: datetime,
     unit: str = "",
+    to_scale: bool = False,
 ) -> Timeline:
-    """Lines by name over the time from `since` to `until`. Never fails for what was measured: without a value the words say so."""
+    """Lines by name over the time from `since` to `until`. Never fails for what was measured: without a value the words say so. With
+    `to_scale` every limit is drawn where it lies, however far above the lines."""
     known = {name: [point for point in points if _finite(point.value)] for name, points in lines.items()}
     rows = tuple(
         (point.time, name, _said(point.value, unit), _interval(point, unit), f"{point.n:,}")
@@ -79,7 +81,9 @@ def draw_timeline(
     if not any(known.values()):
         return Timeline(Drawn(title, Markup(""), f"Nothing was measured in this time. {_limit_words(limits, unit)}".strip()), rows)
     highest = max(number(point.value) for points in known.values() for point in points)
-    near = [limit for limit in limits if limit.at <= FAR * highest] or ([min(limits, key=_at)] if limits and highest <= 0 else [])
+    near = [limit for limit in limits if to_scale or limit.at <= FAR * highest] or (
+        [min(limits, key=_at)] if limits and highest <= 0 else []
+    )
     far = [limit for limit in limits if limit not in near]
     bounds = max((number(point.high) for points in known.values() for point in points if _finite(point.high)), default=0.0)
     top = _top(max([highest, *map(_at, near), min(bounds, WIDE * highest if highest else bounds)]))

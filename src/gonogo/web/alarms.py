@@ -41,7 +41,7 @@ def _picture(rule: Record, over: Record) -> Timeline:
     if rule["clear"] != rule["above"]:
         limits.append(Limit("over at", rule["clear"]))
     since, until = parse_stamp(over["since"]), parse_stamp(over["until"])
-    return draw_timeline(rule["signal"], lines, limits, since=since, until=until, unit=record["unit"])
+    return draw_timeline(rule["signal"], lines, limits, since=since, until=until, unit=record["unit"], to_scale=True)
 
 
 @lru_cache(maxsize=64)

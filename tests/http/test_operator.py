@@ -1,0 +1,291 @@
+"""Who may act: sessions, forms and what they refuse, over real connections to a dashboard of a real workspace."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+import sample
+from gonogo import settings
+from gonogo.base.clock import FakeClock
+from gonogo.http.actions import ACTIONS, read_form
+from gonogo.http.dashboard import open_dashboard
+from gonogo.http.door import MOST_BODY
+from gonogo.http.sessions import LASTS, MOST, SILENT, TRIES, Refused, Sessions, cookie
+from gonogo.operations.api_keys import api_key_new, api_key_revoke
+from gonogo.operations.audit_log import audit_log
+from gonogo.operations.workspace import Workspace
+from gonogo.service.callers.api_keys import KeyFile
+
+FORM = "application/x-www-form-urlencoded"
+
+
+class Visitor:
+    """A browser without a screen: keeps cookies, follows nothing."""
+
+    def __init__(self, url: str) -> None:
+        self.host = url.removeprefix("http://").rstrip("/")
+        self.cookie = ""
+
+    def ask(self, method: str, path: str, form: dict[str, str] | None = None, **headers: str) -> tuple[int, dict[str, str], str]:
+        connection = http.client.HTTPConnection(self.host, timeout=20)
+        own = {"Cookie": self.cookie} if self.cookie else {}
+        body = None if form is None else urlencode(form)
+        if body is not None:
+            own["Content-Type"] = FORM
+        try:
+            connection.request(method, path, body, own | headers)
+            answer = connection.getresponse()
+            told = dict(answer.getheaders())
+            return answer.status, told, answer.read().decode()
+        finally:
+            connection.close()
+
+    def sign_in(self, key: str) -> tuple[int, dict[str, str], str]:
+        answer = self.ask("POST", "/sign-in", {"key": key})
+        if "Set-Cookie" in answer[1]:
+            self.cookie = answer[1]["Set-Cookie"].partition(";")[0]
+        return answer
+
+    def token(self, path: str = "/act/silence?alarm=drift") -> str:
+        found = re.search(r'name="token" value="([^"]+)"', self.ask("GET", path)[2])
+        assert found
+        return found[1]
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    sample.write_project(tmp_path_factory.mktemp("operated") / "project")
+    return Workspace.open(tmp_path_factory.getbasetemp() / "operated0" / "project")
+
+
+@pytest.fixture(scope="module")
+def keys(workspace: Workspace) -> dict[str, str]:
+    return {name: api_key_new(workspace, name, role).text for name, role in (("olga", "operator"), ("rita", "reader"), ("ada", "admin"))}
+
+
+@pytest.fixture
+def visitor(workspace: Workspace, keys: dict[str, str]) -> Iterator[Visitor]:
+    with open_dashboard(workspace) as door:
+        yield Visitor(door.url)
+
+
+def test_pages_are_open_and_acting_leads_to_signing_in(visitor):
+    assert visitor.ask("GET", "/")[0] == 200
+    for verb in ACTIONS:
+        code, headers, _ = visitor.ask("GET", f"/act/{verb}?alarm=drift")
+        assert (code, headers["Location"]) == (303, f"/sign-in?next=/act/{verb}%3Falarm%3Ddrift")
+        assert visitor.ask("POST", f"/act/{verb}", {"reason": "x"})[0] == 401
+    assert visitor.ask("GET", "/act/erase")[0] == 404
+    assert visitor.ask("GET", "/sign-out")[0] == 405
+
+
+@pytest.mark.parametrize(("name", "code"), [("olga", 303), ("ada", 303), ("rita", 403)])
+def test_the_key_of_an_operator_or_above_signs_in(visitor, keys, name, code):
+    answered, headers, body = visitor.sign_in(keys[name])
+    assert answered == code
+    assert keys[name] not in body + str(headers)
+    if code == 303:
+        assert re.fullmatch(r"gonogo-operator=[\w-]{43}; Path=/; HttpOnly; SameSite=Strict; Max-Age=28800", headers["Set-Cookie"])
+        assert name in visitor.ask("GET", "/")[2]
+
+
+def test_wrong_keys_are_all_refused_alike_and_soon_nobody_may_try(visitor, keys):
+    wrong = [keys["olga"][:-1] + ("0" if keys["olga"][-1] != "0" else "1"), "gng_000000000000_" + "0" * 64, "", "ключ", "x" * 5000]
+    said = set()
+    for key in wrong[:TRIES]:
+        code, _, body = visitor.sign_in(key)
+        assert code == 403
+        said.add(re.search(r'role="alert">([^<]+)<', body)[1])
+    assert len(said) == 1
+    code, headers, _ = visitor.sign_in(keys["olga"])
+    assert code == 429
+    assert 0 < int(headers["Retry-After"]) <= 20
+
+
+def test_a_form_needs_the_token_of_its_own_session_and_comes_from_a_page_of_ours(visitor, keys, workspace):
+    visitor.sign_in(keys["olga"])
+    other = Visitor(f"http://{visitor.host}")
+    other.sign_in(keys["ada"])
+    before = audit_log(workspace).total
+    whole = {"alarm": "drift", "hours": "1", "reason": "maintenance", "token": visitor.token()}
+    for form in (
+        {**whole, "token": ""},
+        {**whole, "token": other.token()},
+        {name: value for name, value in whole.items() if name != "token"},
+    ):
+        assert visitor.ask("POST", "/act/silence", form)[0] == 403
+    for headers in ({"Origin": "http://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}):
+        assert visitor.ask("POST", "/act/silence", whole, **headers)[0] == 403
+    assert visitor.ask("GET", "/act/silence?" + urlencode(whole))[0] == 200, "a link asks; it does nothing"
+    assert audit_log(workspace).total == before
+    assert visitor.ask("POST", "/act/silence", whole, Origin=f"http://{visitor.host}")[0] == 303
+    assert audit_log(workspace).total == before + 1
+
+
+def test_what_is_done_is_in_the_log_under_the_name_of_the_key_and_is_told_once(visitor, keys, workspace):
+    visitor.sign_in(keys["olga"])
+    form = {"alarm": "drift", "hours": "2", "reason": "the source is mended", "token": visitor.token()}
+    assert visitor.ask("POST", "/act/silence", form)[1]["Location"] == "/"
+    assert "drift is silent until" in visitor.ask("GET", "/")[2]
+    assert "drift is silent until" not in visitor.ask("GET", "/")[2]
+    event = audit_log(workspace, last=1).events[0]
+    assert (event.kind, event.actor, event.body["reason"]) == ("silence", "olga", "the source is mended")
+    assert settings.actor() != "olga"
+
+
+@pytest.mark.parametrize(
+    ("verb", "form", "said"),
+    [
+        ("silence", {"alarm": "drift", "hours": "1", "reason": "  "}, "give a reason"),
+        ("silence", {"alarm": "drift", "hours": "many", "reason": "x"}, "a number of hours"),
+        ("silence", {"alarm": "drift", "hours": "nan", "reason": "x"}, "cannot be"),
+        ("silence", {"hours": "1", "reason": "x"}, "alarm is missing"),
+        ("silence", {"alarm": "<b>no</b>", "hours": "1", "reason": "x"}, "no alarm is called"),
+        ("acknowledge", {"alarm": "drift"}, "no alarm &#39;drift&#39; rings"),
+        ("abort", {"reason": "x"}, "no rollout of small is under way"),
+        ("promote", {"reason": "x"}, "no rollout of small is under way"),
+        ("rollback", {"reason": "x"}, "no other release of small has been in production"),
+        ("rollback", {"reason": "x", "to": "small@9.9.9"}, "9.9.9"),
+        ("signature", {"file": "{}"}, "answer.json"),
+        ("signature", {"file": "\0"}, "answer.json"),
+        ("unsilence", {"silence": "none"}, "there is no silence"),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_not_done(visitor, keys, workspace, verb, form, said):
+    visitor.sign_in(keys["olga"])
+    before = audit_log(workspace).total
+    code, headers, _ = visitor.ask("POST", f"/act/{verb}", {**form, "token": visitor.token()})
+    assert code == 303
+    page = visitor.ask("GET", headers["Location"])[2]
+    flash = re.search(r'<p class="flash bad" role="status">(.*?)</p>', page, re.DOTALL)
+    assert flash, page
+    assert said in flash[1]
+    assert "<b>" not in flash[1]
+    assert audit_log(workspace).total == before
+
+
+def test_signing_out_ends_the_session_and_so_does_the_end_of_the_key(visitor, keys, workspace):
+    visitor.sign_in(keys["olga"])
+    old, token = visitor.cookie, visitor.token()
+    code, headers, _ = visitor.ask("POST", "/sign-out", {"token": token})
+    assert (code, "Max-Age=0" in headers["Set-Cookie"]) == (303, True)
+    visitor.cookie = old
+    assert visitor.ask("POST", "/act/silence", {"token": token, "alarm": "drift", "hours": "1", "reason": "x"})[0] == 401
+    visitor.sign_in(api_key_new(workspace, "temporary", "operator").text)
+    token = visitor.token()
+    api_key_revoke(workspace, "temporary")
+    assert visitor.ask("POST", "/act/silence", {"token": token, "alarm": "drift", "hours": "1", "reason": "x"})[0] == 401
+
+
+@pytest.mark.parametrize(
+    "there", ["//evil.example", "http://evil.example", "/\\evil.example", "/nothing", "/act/abort\r\nSet-Cookie: a=b", "javascript:1"]
+)
+def test_signing_in_leads_to_a_page_of_ours_only(visitor, keys, there):
+    assert 'value="/"' in visitor.ask("GET", "/sign-in?" + urlencode({"next": there}))[2]
+    code, headers, _ = visitor.ask("POST", "/sign-in", {"key": keys["olga"], "next": there})
+    assert (code, headers["Location"]) == (303, "/")
+
+
+def test_a_cookie_that_is_none_is_nobody(visitor):
+    for cookie_ in ("gonogo-operator=", "gonogo-operator=x", "gonogo-operator=" + "a" * 43, "; ; =", "gonogo-operator=\xff"):
+        visitor.cookie = cookie_
+        assert visitor.ask("GET", "/act/abort")[0] == 303
+        assert "Sign in" in visitor.ask("GET", "/")[2]
+
+
+def test_sessions_end_by_time_and_silence_and_are_bounded(tmp_path):
+    sample.write_project(tmp_path / "project")
+    workspace = Workspace.open(tmp_path / "project")
+    text = api_key_new(workspace, "olga", "operator", days=30).text
+    clock = FakeClock(workspace.clock.now())
+    sessions = Sessions(KeyFile(workspace.service), clock)
+    tokens = [sessions.sign_in(text)[1] for _ in range(MOST + 1)]
+    alive = [token for token in tokens if sessions.of({"cookie": cookie(token)[1].partition(";")[0]})]
+    assert alive == tokens[1:], "the one that was not used for longest is gone"
+    clock.advance(timedelta(days=31).total_seconds())
+    assert sessions.of({"cookie": f"gonogo-operator={tokens[-1]}"}) is None, "the key has expired"
+    with pytest.raises(Refused):
+        sessions.sign_in(text)
+    assert SILENT < LASTS
+
+
+def test_two_actions_at_once_are_one(visitor, keys, workspace):
+    """The store is held by somebody else meanwhile: the first action waits, the second is refused."""
+    visitor.sign_in(keys["olga"])
+    token = visitor.token()
+    form = {"alarm": "drift", "hours": "1", "reason": "once", "token": token}
+    done: list[int] = []
+    with Workspace.open(workspace.project.root).store().transaction():
+        first = threading.Thread(target=lambda: done.append(visitor.ask("POST", "/act/silence", form)[0]))
+        first.start()
+        first.join(1.0)
+        other = Visitor(f"http://{visitor.host}")
+        other.sign_in(keys["ada"])
+        answer = other.ask("POST", "/act/silence", {**form, "token": other.token()})
+        assert answer[0] == 303
+    first.join(20)
+    page = other.ask("GET", "/")[2]
+    assert "another action is under way" in page, re.findall(r"flash.*", page)
+    assert done == [303]
+
+
+def test_forms_are_read_with_their_files_and_what_is_none_has_no_fields():
+    token = '--b\r\nContent-Disposition: form-data; name="token"\r\n\r\nt\r\n'
+    file = '--b\r\nContent-Disposition: form-data; name="file"; filename="../x"\r\nContent-Type: application/json\r\n\r\n{"a": 1}\r\n'
+    body = f"{token}{file}--b--\r\n".encode()
+    assert read_form("multipart/form-data; boundary=b", body) == {"token": "t", "file": '{"a": 1}'}
+    assert read_form(f"{FORM}; charset=utf-8", b"a=1&a=2&b=") == {"a": "2", "b": ""}
+    for kind in ("text/plain", "application/json", "multipart/form-data", "multipart/form-data; boundary=other", ""):
+        assert read_form(kind, body) == {}
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_read(visitor, keys):
+    visitor.sign_in(keys["olga"])
+    assert visitor.ask("POST", "/act/signature", {"file": "x" * MOST_BODY})[0] == 413
+
+
+def test_events_say_nothing_of_who_acts_and_follow_pages_alone(visitor):
+    assert visitor.ask("GET", "/events?page=now&at=/../etc")[0] == 404
+    assert visitor.ask("GET", "/events?page=drift&at=/")[0] == 404
+    connection = http.client.HTTPConnection(visitor.host, timeout=20)
+    connection.request("GET", "/events?page=now&at=/")
+    answer = connection.getresponse()
+    assert answer.getheader("Content-Type") == "text/event-stream"
+    assert answer.readline() == b"event: part\n"
+    message = json.loads(answer.readline().removeprefix(b"data: "))
+    assert {"title", "tone", "time", "said", "html"} == set(message)
+    connection.close()
+
+
+def test_every_record_behind_the_pages_is_json(visitor):
+    for path in (
+        "/status.json",
+        "/log.json",
+        "/alarms.json",
+        "/drift.json",
+        "/traffic/1h.json",
+        "/traffic/24h.json",
+        "/traffic/7d.json",
+        "/quality.json",
+    ):
+        code, headers, body = visitor.ask("GET", path)
+        assert (code, headers["Content-Type"]) == (200, "application/json"), (path, body)
+        assert json.loads(body)
+
+
+def test_the_keys_file_that_is_damaged_lets_nobody_in(tmp_path: Path):
+    sample.write_project(tmp_path / "project")
+    workspace = Workspace.open(tmp_path / "project")
+    text = api_key_new(workspace, "olga", "operator").text
+    (workspace.service / "api_keys.json").write_text("{}")
+    with open_dashboard(workspace) as door:
+        assert Visitor(door.url).sign_in(text)[0] == 503
