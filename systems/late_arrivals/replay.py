@@ -97,7 +97,8 @@ def rules_of(policy: MonitorPolicy) -> list[Rule]:
 
 def rung(records: Iterator[Mapping[str, Any]], drive: Drive, events: list[dict[str, Any]]) -> None:
     """Append every alarm that begins to ring, and every one that is over, with the second of event time."""
-    ringing = {event["key"] for event in events if event["kind"] == "fired"} - {event["key"] for event in events if event["kind"] == "over"}
+    last = {event["key"]: event["kind"] for event in events}
+    ringing = {key for key, kind in last.items() if kind == "fired"}
     for record in records:
         now = {alarm["key"]: alarm for alarm in record["alarms"] if alarm["ringing"]}
         for key in sorted(now.keys() - ringing):

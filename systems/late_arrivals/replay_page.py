@@ -108,8 +108,8 @@ def _head(parts: Mapping[str, Any]) -> list[str]:
         "A healthy week is drawn from flights of January to August that the release has neither learned from nor been tested on, "
         f"{about['multiple']:g} requests for every flight that there was, each at the minute of the day at which it left its gate. One by "
         "one, something is done to that week on Wednesday at 10:00 and taken back later. Time is the flights' own: a clock that is told "
-        "the time, so hours stay hours for every window, duration and label. A label comes when the flight is at its other gate, 31 minutes to "
-        f"12 hours after it left the first; {about['sampled']:.0%} of the predictions are kept for labels.",
+        "the time, so hours stay hours for every window, duration and label. A label comes when the flight is at its other gate, 31 "
+        f"minutes to 12 hours after it left the first; {about['sampled']:.0%} of the predictions are kept for labels.",
         "",
         "## Injected, rung, over",
         "",

@@ -16,7 +16,7 @@ from gonogo.base import catalogue
 from gonogo.base.clock import stamp
 from gonogo.monitor.alarms.rule import Rule
 from gonogo.monitor.counts import SERVICE, Counts
-from gonogo.monitor.history import SAME_HOUR, History
+from gonogo.monitor.history import LAST_DAY, SAME_HOUR, History
 from gonogo.monitor.signal import NoPast, Past, Reading, Sight, Usual
 from gonogo.monitor.watch import Watch
 from gonogo.monitor.windows import Window
@@ -41,7 +41,7 @@ class Before:
         return self.latency
 
     def usual(self, release: str, before: datetime) -> Usual:
-        return Usual(self.counts if release == SERVICE else Counts(), "a test")
+        return Usual(self.counts if release == SERVICE else Counts(), SAME_HOUR)
 
 
 def read(
@@ -153,6 +153,22 @@ def test_the_hour_in_which_the_day_begins_is_compared_with_its_neighbours_too() 
     assert (drop.n, spike.n) == (100, 1200)
 
 
+def test_until_there_is_an_hour_of_the_week_a_night_is_compared_with_the_night_before() -> None:
+    @dataclass(frozen=True)
+    class Yesterday(NoPast):
+        """A day that is remembered, with 36,000 requests an hour, and 60 in the hours around this one."""
+
+        def usual(self, release: str, before: datetime) -> Usual:
+            return Usual(Counts(seconds=86_400, n=800_000), LAST_DAY)
+
+        def same_hour_of_week(self, release: str, moment: datetime) -> Counts:
+            back = NOW - (moment - timedelta(days=7))
+            return Counts(seconds=3600, n=60 if abs(back - timedelta(days=1)) < timedelta(hours=3) else 36_000)
+
+    (drop,) = read("volume_drop", Counts(seconds=300, n=5), past=Yesterday())
+    assert (drop.value, drop.n, drop.details["of"]) == (0.0, 5, "the same hour of the day before")
+
+
 def test_too_short_a_past_expects_nothing() -> None:
     (drop,) = read("volume_drop", Counts(seconds=300, n=3), past=Before(Counts(seconds=900, n=9000)))
     assert (drop.value, drop.n) == (None, 0)
@@ -256,12 +272,12 @@ def value(record: Mapping[str, Any], name: str) -> Any:
 
 def test_windows_and_the_usual_volume_outlive_the_watch(stand: Stand, tmp_path: Path) -> None:
     first = remembering(stand, tmp_path / "history.db")
-    for _ in range(300):
-        stand.service.serve(100)
-        stand.clock.advance(10)
+    for _ in range(52):  # a day and two hours
+        stand.service.serve(18_000)
+        stand.clock.advance(1800)
         first.tick()
     later = remembering(stand, tmp_path / "history.db")
-    for _ in range(30):
+    for _ in range(45):
         stand.service.serve(20)
         stand.clock.advance(10)
         record = later.tick()
