@@ -29,17 +29,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gonogo.candidate.run_record import record_run
-    from gonogo.http.client import AsyncClient, Client, Prediction, RequestRefusedError
+    from gonogo.http.async_client import AsyncClient
+    from gonogo.http.client import Client
+    from gonogo.http.talk import Prediction, RequestRefusedError
     from gonogo.model.scikit_learn import write_pipeline
 
 __version__ = "0.1.0"
 __all__ = ["AsyncClient", "Client", "Prediction", "RequestRefusedError", "__version__", "record_run", "write_pipeline"]
 
 _PUBLIC = {
-    "AsyncClient": "gonogo.http.client:AsyncClient",
+    "AsyncClient": "gonogo.http.async_client:AsyncClient",
     "Client": "gonogo.http.client:Client",
-    "Prediction": "gonogo.http.client:Prediction",
-    "RequestRefusedError": "gonogo.http.client:RequestRefusedError",
+    "Prediction": "gonogo.http.talk:Prediction",
+    "RequestRefusedError": "gonogo.http.talk:RequestRefusedError",
     "record_run": "gonogo.candidate.run_record:record_run",
     "write_pipeline": "gonogo.model.scikit_learn:write_pipeline",
 }

@@ -55,7 +55,8 @@ def _open(stack: ExitStack, target: str, source: Path, project: Path) -> tuple[A
     if str(source) != "-" and not source.is_file():
         raise DataError(f"there is no file {source}.")
     if "://" in target:
-        from gonogo.http.client import Client, RequestRefusedError
+        from gonogo.http.client import Client
+        from gonogo.http.talk import RequestRefusedError
 
         client = stack.enter_context(Client(target, api_key=os.environ.get("GONOGO_API_KEY")))
 
