@@ -9,7 +9,7 @@ import pytest
 
 from gonogo.base.secret import Secret
 from gonogo.checklist.channels import ChannelDeclaration
-from gonogo.checklist.project import Author, ItemOverride, Person, duration, load_project, share
+from gonogo.checklist.project import Author, ItemOverride, LabelsDeclaration, Person, duration, load_project, share
 from gonogo.errors import ProjectFileError
 
 Write = Callable[[str], Path]
@@ -63,6 +63,7 @@ rollout:
   d: 0.002
 monitor:
   channels: [file]
+  labels: {mature_after: 2 d, least_coverage: 0.2, slices: {sex: [f, m], adult: [1]}}
 items:
   quality:
     require: roc_auc > 0.9
@@ -107,6 +108,7 @@ def test_every_key_arrives_in_the_record(write_project: Write, tmp_path: Path) -
     assert (project.code.security, project.policy.test_uses) == (("bandit", "-r", "src"), 5)
     assert (project.rollout.target, project.rollout.steps, project.rollout.hold_back_percent) == ("memory", (1, 50, 100), 2.0)
     assert (project.rollout.alpha, project.rollout.beta, project.rollout.margin, project.rollout.d) == (0.02, 0.1, 0.02, 0.002)
+    assert project.monitor.labels == LabelsDeclaration(2 * 86400.0, 0.2, {"sex": ("f", "m"), "adult": ("1",)}, expected=True)
     assert project.items["quality"] == ItemOverride(("roc_auc > 0.9",), 0.99, 30 * 86400.0, {"level": 0.99})
     assert project.items["rate-limit"] == ItemOverride(applies=False, reason="internal clients only")
     assert project.items["rate-limit"].keys == ()
@@ -124,6 +126,7 @@ def test_what_is_not_said_has_a_default(write_project: Write, tmp_path: Path) ->
     assert project.rollout.steps == (5, 25, 100)
     assert project.monitor.channels == (ChannelDeclaration("file", "file"),)
     assert project.monitor.changes == {}
+    assert project.monitor.labels == LabelsDeclaration(86400.0, 0.5, {}, expected=False)
     assert project.isolation == "required"
     assert (project.documents, project.people, project.items, project.files) == ({}, {}, {}, {})
     assert (project.author, project.accelerator, project.policy.test_uses) == (None, "none", 20)
@@ -204,6 +207,13 @@ def test_the_digest_of_a_part_changes_with_that_part_alone(write_project: Write)
         ("monitor:\n  channels:\n    - {channel: email, options: {host: h, sender: a@b, to: [me]}}\n", 11, 61, "cannot be 'me'", ""),
         ("monitor:\n  channels:\n    - {channel: log, levels: [loud]}\n", 11, 31, "cannot be 'loud'", "critical"),
         ("monitor:\n  channels: [log, {channel: log}]\n", 10, 19, "two channels are called 'log'", "name"),
+        ("monitor:\n  labels: {least_coverage: 2}\n", 10, 12, "at most 1", ""),
+        ("monitor:\n  labels: {slices: {a: []}}\n", 10, 21, "needs 1 entry", ""),
+        (f"monitor:\n  labels: {{slices: {{a: {[*range(61)]}}}}}\n", 10, 12, "61 slices are more than 60", "matter"),
+        (
+            "prediction_log: {redact: {sex: drop}}\nmonitor:\n  labels: {slices: {sex: [f]}}\n",
+            11, 21, "would keep what it was", "Take it out",
+        ),
         ("monitor:\n  rules: []\n", 10, 3, "needs 1 entry", ""),
         ("monitor:\n  rules:\n    - {name: e, signal: error_rate, above: 1, for: soon}\n", 11, 47, "cannot be 'soon'", ""),
         ("items:\n  quality: {applies: false}\n", 10, 3, "an answer needs a reason", "reason"),
