@@ -45,11 +45,13 @@ class Point:
 
 @dataclass(frozen=True)
 class Limit:
-    """Where somebody is told: drawn as a dashed line. `name` is the rule's."""
+    """Where somebody is told: drawn as a dashed line. `name` is the rule's; `says` what being there means: it `rings above` or `rings
+    below`, or, for what is only worth knowing, `is`."""
 
     name: str
     at: float
     level: str = ""
+    says: str = "rings above"
 
 
 @dataclass(frozen=True)
@@ -219,7 +221,7 @@ def _line_words(name: str, points: Sequence[Point], unit: str) -> str:
 
 
 def _limit_words(limits: Sequence[Limit], unit: str) -> str:
-    told = (f"{limit.name}{f' ({limit.level})' if limit.level else ''} rings above {_said(limit.at, unit)}" for limit in limits)
+    told = (f"{limit.name}{f' ({limit.level})' if limit.level else ''} {limit.says} {_said(limit.at, unit)}" for limit in limits)
     return f"Limits: {'; '.join(told)}." if limits else "No rule has a limit here."
 
 

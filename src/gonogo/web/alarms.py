@@ -39,7 +39,7 @@ def _picture(rule: Record, over: Record) -> Timeline:
     lines = {of: [Point.of(point) for point in points] for of, points in record["series"].items()}
     limits = [Limit("rings above", rule["above"], rule["level"])]
     if rule["clear"] != rule["above"]:
-        limits.append(Limit("over at", rule["clear"]))
+        limits.append(Limit("over at", rule["clear"], says="is"))
     since, until = parse_stamp(over["since"]), parse_stamp(over["until"])
     return draw_timeline(rule["signal"], lines, limits, since=since, until=until, unit=record["unit"], to_scale=True)
 

@@ -45,11 +45,12 @@ def _volume(traffic: Record) -> Timeline:
     points = [Point(one["time"], one["per_minute"], one["n"]) for one in traffic["whole"]]
     usual, limits = traffic["usual"]["per_minute"], []
     if usual is not None:
-        limits.append(Limit("usual", usual, traffic["usual"]["of"]))
+        limits.append(Limit("usual", usual, traffic["usual"]["of"], "is"))
         for rule in traffic["rules"]:
             if rule["signal"] in ("volume_drop", "volume_spike"):
-                part = 1 - rule["above"] if rule["signal"] == "volume_drop" else 1 + rule["above"]
-                limits.append(Limit(rule["name"], usual * max(part, 0.0), rule["level"]))
+                falls = rule["signal"] == "volume_drop"
+                at = usual * max(1 - rule["above"] if falls else 1 + rule["above"], 0.0)
+                limits.append(Limit(rule["name"], at, rule["level"], "rings below" if falls else "rings above"))
     return _draw("Requests a minute", {"requests": points}, limits, traffic, "")
 
 

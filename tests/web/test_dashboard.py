@@ -1,0 +1,301 @@
+"""The dashboard's pages from records: nothing hostile becomes markup, what is not known is said, who only reads gets nothing that acts."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from gonogo.web import alarms, audit, checklist, drift, now, quality, releases, traffic
+from gonogo.web.dashboard import PAGES, Frame, ago, render_page, render_part, script, style_sheet
+
+HOSTILE = '</style><script>alert(1)</script><img src=x onerror="alert(2)">'
+OLD = "shop@1.0.0"
+TIME = "2026-11-21T04:01:00.000Z"
+
+
+class Page(HTMLParser):
+    """The elements, the attributes and the words of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.words = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_data(self, data: str) -> None:
+        self.words += " " + data
+
+    @property
+    def said(self) -> str:
+        return " ".join(self.words.split())
+
+
+def bounded(value: float | None) -> dict[str, Any]:
+    return {"value": value, "low": value, "high": value}
+
+
+@pytest.fixture
+def counted() -> dict[str, Any]:
+    times = [f"2026-11-21T03:{minute:02}:00.000Z" for minute in range(10, 60, 10)]
+    point = {
+        "n": 100,
+        "seconds": 600.0,
+        "per_minute": 10.0,
+        "answers": 100,
+        "rows": 100,
+        "mean_score": 0.3,
+        "latency": {"p50": bounded(1.0), "p95": bounded(2.0), "p99": bounded(3.0)},
+        "counts": {"4xx": 1, "5xx": 0, "bad": 0},
+        "errors": {"4xx": bounded(0.01), "5xx": bounded(0.0), "bad": bounded(0.0)},
+    }
+    rules = [
+        {"name": HOSTILE, "signal": "latency", "labels": {"quantile": "p95"}, "above": 1.5, "clear": 1.0, "level": "critical"},
+        {"name": "volume-drop", "signal": "volume_drop", "labels": {}, "above": 0.5, "clear": 0.3, "level": "critical"},
+    ]
+    return {
+        "span": "1h",
+        "words": "the last hour",
+        "since": "2026-11-21T03:00:00.000Z",
+        "until": "2026-11-21T04:00:00.000Z",
+        "step_seconds": 60.0,
+        "whole": [{"time": time, **point} for time in times],
+        "releases": {OLD: [{"time": time, **point} for time in times]},
+        "usual": {"per_minute": 12.0, "of": HOSTILE},
+        "rules": rules,
+    }
+
+
+@pytest.fixture
+def drifted() -> dict[str, Any]:
+    psi = {"value": 0.31, "low": 0.2, "high": 0.4, "n": 900, "p_value": 1e-9}
+    hours = [{"time": f"2026-11-21T0{hour}:00:00.000Z", **psi} for hour in range(4)]
+    feature = {
+        "labels": ["up to 1", HOSTILE, "missing"],
+        "reference": [50, 40, 10],
+        "live": [20, 70, 10],
+        "psi": psi,
+        "hours": hours,
+        "missing": 0.1,
+        "limits": [{"rule": HOSTILE, "above": 0.2, "level": "warning"}],
+    }
+    return {
+        "release": OLD,
+        "problem": "",
+        "since": "2026-11-20T04:00:00.000Z",
+        "until": "2026-11-21T04:00:00.000Z",
+        "rows": 900,
+        "reference": {"source": HOSTILE, "rows": 100, "score_source": "test"},
+        "features": [{"feature": "(score)", **feature}, {"feature": HOSTILE, **feature}],
+    }
+
+
+@pytest.fixture
+def kept() -> dict[str, Any]:
+    estimate = {"value": 0.9, "low": 0.85, "high": 0.95, "n": 400}
+    figures = dict.fromkeys(quality.FIGURES, estimate)
+    day = {"day": "2026-11-20", "rows": 500, "labelled": 400, "coverage": 0.8, "mature": True}
+    part = {"rows": 50, "labelled": 40, "coverage": 0.8, "figures": figures, "before": dict.fromkeys(quality.FIGURES)}
+    mine = {
+        "rows": 500,
+        "labelled": 400,
+        "coverage": 0.8,
+        "figures": figures,
+        "before": figures,
+        "why": HOSTILE,
+        "threshold": 0.5,
+        "by_day": [day],
+        "reliability": [{"n": 10, "score": 0.2, "share": 0.3}, {"n": 10, "score": 0.8, "share": 0.7}],
+        "reliability_before": [],
+        "confusion": [[5, 1], [2, 9]],
+        "classes": ["0", HOSTILE],
+        "slices": {HOSTILE: part},
+    }
+    return {"kept": True, "mature_after_seconds": 3600.0, "least_coverage": 0.5, "releases": {OLD: mine}}
+
+
+@pytest.fixture
+def views(status, counted, drifted, kept) -> dict[str, dict[str, Any]]:
+    """Every page of a system whose every word is hostile."""
+    rule = {
+        "name": "drift",
+        "signal": "psi",
+        "above": 0.2,
+        "clear": 0.1,
+        "level": "warning",
+        "words": HOSTILE,
+        "runbook": HOSTILE,
+        "rows": (),
+        "false_alarms": 0.01,
+        "alarms": [],
+    }
+    event = {"seq": 7, "kind": HOSTILE, "time": TIME, "actor": HOSTILE, "body": {HOSTILE: [HOSTILE]}, "hash": "sha256:" + "1" * 64}
+    for alarm in status["alarms"]:
+        alarm |= {"key": "k|" + HOSTILE, "level": HOSTILE, "acknowledged": HOSTILE, "held_back": HOSTILE, "runbook": HOSTILE}
+    live = {
+        "release": OLD,
+        "problem": "",
+        "decision": "GO",
+        "headline": HOSTILE,
+        "judged": TIME,
+        "checklist": HOSTILE,
+        "counts": [],
+        "sealed": TIME,
+        "sign_offs": [{"person": HOSTILE, "role": HOSTILE, "decision": "approve", "time": TIME}],
+        "waived": [HOSTILE],
+    }
+    silences = [{"id": HOSTILE, "rule": HOSTILE, "until": TIME, "by": HOSTILE, "reason": HOSTILE}]
+    over = {"since": "2026-11-20T04:00:00.000Z", "until": TIME, "rules": {}}
+    changes = {
+        "old": OLD,
+        "new": HOSTILE,
+        "figures": [],
+        "groups": {"model": [{"what": HOSTILE, "before": None, "after": HOSTILE}]},
+    }
+    moves = [{"from": "1.0.0", "to": HOSTILE, "time": TIME, "by": HOSTILE, "reason": HOSTILE}]
+    return {
+        "now": now.view(status, live, counted, silences, [HOSTILE]),
+        "traffic": traffic.view(status, counted, ("1h", "24h")),
+        "drift": drift.view(drifted, status),
+        "quality": quality.view(kept, OLD, status, [{"name": HOSTILE, "signal": "auc_drop", "above": 0.05}]),
+        "alarms": alarms.view(status, [rule], {HOSTILE: f"# Title\n\n{HOSTILE} [a](javascript:alert(1)) ![b](http://x/y)"}, silences, over),
+        "releases": releases.view(status, moves, changes, HOSTILE, (HOSTILE, "1.0.0")),
+        "checklist": checklist.view(OLD, None),
+        "audit": audit.view({"events": [event], "total": 7, "problems": [HOSTILE]}),
+    }
+
+
+def frame(**more: Any) -> Frame:
+    return Frame(HOSTILE, "NOT WELL", TIME, **more)
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("operator", ["", HOSTILE])
+def test_hostile_words_are_text_and_no_markup(views, page, operator):
+    html = render_page(page, views[page], frame(operator=operator, token="t", said=HOSTILE))
+    seen = Page(html)
+    scripts = [value for tag, name, value in seen.attributes if tag == "script" and name == "src"]
+    assert scripts == ["/dashboard.js"]
+    assert seen.tags.count("script") == 1
+    assert "img" not in seen.tags
+    assert not [name for _, name, _ in seen.attributes if name.startswith("on") or name == "style"]
+    assert "<script>alert(1)</script>" in seen.words
+    local = [value for _, name, value in seen.attributes if name in ("href", "src", "action")]
+    assert all(re.match(r"[/#](?!/)", value) for value in local), local
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_who_only_reads_gets_no_form_and_no_way_to_act(views, page):
+    html = render_part(page, views[page], frame())
+    assert 'href="/act/' not in html
+    assert 'method="post"' not in html
+    assert 'href="/act/' not in render_page(page, views[page], frame())
+
+
+def test_an_operator_may_act_on_a_rollout_that_moves_and_go_back_when_none_does(views, status, counted):
+    acting = render_part("now", views["now"], frame(operator="olga", token="t"))
+    assert re.findall(r"/act/(\w+)\"", acting) == ["abort", "pause", "resume", "promote"]
+    status["rollout"]["finished"] = True
+    still = render_part("now", now.view(status, None, counted, [], []), frame(operator="olga", token="t"))
+    assert re.findall(r"/act/(\w+)\"", still) == ["rollback"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_has_its_landmarks_one_first_heading_and_a_way_past_the_head(views, page):
+    html = render_page(page, views[page], frame())
+    seen = Page(html)
+    assert {"header", "nav", "main", "footer"} <= set(seen.tags)
+    assert seen.tags.count("h1") == 1
+    assert ("a", "href", "#main") in seen.attributes
+    assert html.count('aria-current="page"') == 1
+    labelled = {value for _, name, value in seen.attributes if name == "aria-labelledby"}
+    ids = [value for _, name, value in seen.attributes if name == "id"]
+    assert labelled <= set(ids)
+    assert len(ids) == len(set(ids)), "every id is there once, so that a part can be replaced in place"
+    pictures = seen.tags.count("svg")
+    told = [value for tag, name, value in seen.attributes if tag == "svg" and name in ("aria-label", "aria-hidden")]
+    assert len(told) == pictures
+
+
+def test_the_model_is_at_a_glance_and_what_is_not_known_is_said(empty, counted):
+    page = Page(render_part("now", now.view(empty, None, {**counted, "releases": {}, "whole": []}, [], []), frame()))
+    for words in ("NOTHING LIVE", "Nothing is live", "does not answer", "not loaded", "It does not run.", "No rule has been judged yet"):
+        assert words in page.said
+    assert "unknown" in page.said
+
+
+def test_drift_is_told_as_the_rules_judge_it(drifted, status):
+    status["signals"] = [
+        {
+            "signal": "psi",
+            "labels": {"release": OLD, "feature": "(score)"},
+            "value": 0.31,
+            "threshold": 0.2,
+            "unit": "PSI",
+            "n": 900,
+            "low": 0.2,
+            "high": 0.4,
+            "window_seconds": 900.0,
+        }
+    ]
+    status["alarms"] = []
+    drifted["features"] = drifted["features"][:1]
+    assert "large, and may be chance" in Page(render_part("drift", drift.view(drifted, status), frame())).said
+    status["alarms"] = [{"signal": "psi", "labels": {"release": OLD, "feature": "(score)"}, "condition": "BREACH"}]
+    said = Page(render_part("drift", drift.view(drifted, status), frame())).said
+    assert "1 beyond a limit" in said
+    assert "0.310 in 15 min" in said
+    assert "0.200 – 0.400" in said
+
+
+def test_what_was_sealed_stands_beside_what_came_true_with_the_figure_that_rings(kept, status):
+    rules = [{"name": "auc-fell", "signal": "auc_drop", "above": 0.05}, {"name": "calibration", "signal": "ece", "above": 0.1}]
+    said = Page(render_part("quality", quality.view(kept, OLD, status, rules), frame())).said
+    assert (
+        "ROC-AUC in service: 0.9000 0.8500 – 0.9500, n = 400 sealed: 0.9000 0.8500 – 0.9500, n = 400 rings below 0.850 (auc-fell)" in said
+    )
+    assert "above 0.1 (calibration)" in said
+    assert "400 of 500 predictions have a label ( 80.0 % , limit 50 %)" in said
+
+
+def test_volume_is_drawn_with_what_is_usual_and_where_rules_ring(counted, status):
+    words = traffic.view(status, counted, ("1h",))["volume"].drawn.words
+    assert "volume-drop (critical) rings below 6" in words
+
+
+def test_a_broken_chain_is_the_first_thing_said_of_the_log(views):
+    said = Page(render_part("audit", views["audit"], frame())).said
+    assert said.index("the chain is broken") < said.index("The newest")
+
+
+def test_the_frame_says_how_it_is_in_words_and_pages_load_again_without_a_script(views):
+    html = render_page("traffic", views["traffic"], frame(seconds=2.0))
+    assert "<title>NOT WELL · &lt;/style&gt;" in html
+    assert '<noscript><meta http-equiv="refresh" content="2"></noscript>' in html
+
+
+def test_style_and_script_ask_nobody_else():
+    for text in (style_sheet().decode(), script().decode()):
+        assert not re.search(r"https?://|@import|url\(|eval\(|innerHTML", text)
+
+
+@pytest.mark.parametrize(
+    ("then", "words"),
+    [
+        (None, "never"),
+        ("2026-11-21T04:01:30.000Z", "0 s ago"),
+        ("2026-11-21T04:00:00.000Z", "60 s ago"),
+        ("2026-11-21T03:01:00.000Z", "60 min ago"),
+        ("2026-11-20T04:01:00.000Z", "24 h ago"),
+        ("2026-11-01T04:01:00.000Z", "20 d ago"),
+    ],
+)
+def test_how_long_ago(then, words):
+    assert ago(then, TIME) == words
