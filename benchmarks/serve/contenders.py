@@ -11,6 +11,7 @@ from typing import Literal
 from benchmarks.serve import ours
 from benchmarks.serve.dialects import Dialect, dialect
 from benchmarks.serve.environments import NotInstalled, environment
+from benchmarks.serve.fastapi_ways import WAYS
 from benchmarks.serve.model import Material
 from benchmarks.serve.native import compiled
 from benchmarks.serve.peers import Peer, peers
@@ -35,7 +36,8 @@ class Contender:
 
 
 def contenders(material: Material, sealed: Path, only: tuple[str, ...] = ()) -> list[Contender]:
-    """All, or those whose name begins with one of `only`. Installs what has to be installed. `sealed` is our release."""
+    """All but the other ways of FastAPI, or those whose name begins with one of `only`. Installs what has to be installed. `sealed` is our
+    release."""
     makers: dict[str, Callable[[], Contender]] = {
         "ours": lambda: _ours("ours", "gonogo, rows by name", material, sealed, "ours"),
         "ours_oip": lambda: _ours("ours_oip", "gonogo, Open Inference Protocol", material, sealed, "ours_oip"),
@@ -45,8 +47,9 @@ def contenders(material: Material, sealed: Path, only: tuple[str, ...] = ()) -> 
         "echo": lambda: _echo(material),
         "limit": lambda: _limit(material),
         **{peer.name: partial(_peer, peer, material) for peer in peers()},
+        **{f"fastapi_{way}": partial(_way, way, material) for way in WAYS},
     }
-    chosen = [name for name in makers if not only or any(name.startswith(word) for word in only)]
+    chosen = [name for name in makers if any(name.startswith(word) for word in only or ("",)) and (only or not name.startswith("fastapi_"))]
     if not chosen:
         raise SystemExit(f"Nobody is called {' or '.join(only)}; there are {', '.join(makers)}.")
     return [makers[name]() for name in chosen]
@@ -64,6 +67,17 @@ def _peer(peer: Peer, material: Material) -> Contender:
         return [str(python), str(peer.script), "--port", str(port), "--workers", str(workers), "--model", str(material.onnx)]
 
     return Contender(peer.name, peer.title, kind, asked, command)
+
+
+def _way(way: str, material: Material) -> Contender:
+    hand = next(peer for peer in peers() if not peer.named)
+    python = environment(hand.name, hand.packages)
+    words = [str(python), str(HERE / "fastapi_ways.py"), "--way", way, "--model", str(material.onnx)]
+
+    def command(port: int, workers: int, folder: Path) -> list[str]:
+        return [*words, "--port", str(port), "--workers", str(workers)]
+
+    return Contender(f"fastapi_{way}", f"FastAPI by hand, {WAYS[way]}", "bound", dialect(hand.dialect, material.names), command)
 
 
 def _echo(material: Material) -> Contender:
