@@ -56,7 +56,13 @@ def traced() -> tuple[Line, ...]:
 
 @cache
 def rows_of_items() -> dict[str, tuple[str, ...]]:
-    return {f"{pack.name}/{item.id}": item.rows for pack in bundled_packs() for item in pack.gate.items}
+    """Of gates and of reviews."""
+    return {
+        f"{pack.name}/{item.id}": item.rows
+        for pack in bundled_packs()
+        for checklist in (pack.gate, *(review.checklist for review in pack.reviews.values()))
+        for item in checklist.items
+    }
 
 
 @cache

@@ -7,6 +7,7 @@ into the service's log; what it does is in the audit log. One that ends without 
 from __future__ import annotations
 
 import logging
+import math
 import os
 import shutil
 import signal
@@ -15,12 +16,15 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from types import TracebackType
+from typing import Any
 
 from gonogo import settings
 from gonogo.errors import GonogoError
-from gonogo.operations.retrain import asked_for
+from gonogo.operations.retrain import asked_for, trainings
 from gonogo.operations.review import schedule
 from gonogo.operations.workspace import Workspace
 from gonogo.service.logs import facts
@@ -96,6 +100,42 @@ def due(workspace: Workspace) -> list[tuple[str, ...]]:
     if found := asked_for(workspace, now):
         duties.append(("retrain", "--reason", "; ".join(f"{one.cause}: {one.words}" for one in found)[:500]))
     return duties
+
+
+class Seen:
+    """What the watch sees: what the service says of itself, and beside it, as `duties`, how things stand here. That is read anew every
+    `duty_seconds`; when it cannot be read, nothing is said of it."""
+
+    def __init__(self, workspace: Workspace, observe: Callable[[], Mapping[str, Any]]) -> None:
+        self._workspace = workspace
+        self._observe = observe
+        self._known: dict[str, Any] = {}
+        self._read = -math.inf
+
+    def __call__(self) -> Mapping[str, Any]:
+        seen = self._observe()
+        now = self._workspace.clock.monotonic()
+        if now - self._read >= settings.number("duty_seconds"):
+            self._read = now
+            try:
+                self._known = {"duties": standing(self._workspace)}
+            except GonogoError as error:
+                _log.warning("how reviews and trainings stand cannot be read: %s", error)
+                self._known = {}
+        return {**seen, **self._known}
+
+
+def standing(workspace: Workspace) -> dict[str, Any]:
+    """Of every review that is asked for `overdue_days` and the number of `findings` of the last one (None: none was made of this release);
+    `training_failed`, whether the last training that ended did."""
+    now = workspace.clock.now()
+    reviews = {}
+    for one in schedule(workspace):
+        late = now - one.plan.due if one.plan is not None and one.plan.due is not None and one.plan.is_overdue(now) else timedelta(0)
+        findings = None if one.last is None else 0 if one.last.well else max(1, len(one.last.findings))
+        reviews[one.review.period] = {"overdue_days": late.total_seconds() / 86400, "findings": findings}
+    ended = [one["state"] for one in trainings(workspace) if one["state"] != "started"]
+    return {"reviews": reviews, "training_failed": ended[-1:] == ["failed"]}
 
 
 def _name(duty: tuple[str, ...]) -> str:

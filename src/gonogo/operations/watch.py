@@ -48,11 +48,12 @@ def watch(workspace: Workspace) -> Watch:
     from gonogo.monitor.alarms.telling import Rung
     from gonogo.monitor.history import History
     from gonogo.monitor.watch import LONGEST_SECONDS, Watch
+    from gonogo.operations.duties import Seen
     from gonogo.service.control import ControlClient
 
     policy = load_pack(workspace.project.pack, workspace.project).monitor
     return Watch(
-        ControlClient.of_store(workspace.path).observe,
+        Seen(workspace, ControlClient.of_store(workspace.path).observe),
         partial(baseline_of, workspace),
         [Rule(**asdict(rule)) for rule in policy.rules],
         channels_of(workspace),
