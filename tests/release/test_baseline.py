@@ -138,8 +138,10 @@ def test_a_declared_slice_is_sealed_with_its_own_scores_and_pooled_like_the_whol
     parts = slice_parts(schema(), table(), {"word": ["a", "gone"]})
     document = json.loads(json.dumps(make_baseline(schema(), table(), scores, labels, parts=parts)))
     check_baseline(document)
-    [(name, found)] = slice_scores(document).items()  # nobody is in word=gone
-    assert (name, found.rows, found.positives) == ("word=a", ROWS // 2, labels[::2].sum())
+    found = slice_scores(document, "word=a")
+    assert found is not None
+    assert (list(document["slices"]), slice_scores(document, "word=gone")) == (["word=a"], None)  # nobody is in it
+    assert (found.rows, found.positives) == (ROWS // 2, labels[::2].sum())
     assert found.mean == pytest.approx(scores[::2, 1].mean(), abs=1e-8)
     assert (found.histogram[found.histogram > 0] >= 5).all()
 

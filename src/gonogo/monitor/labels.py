@@ -75,6 +75,7 @@ class LabelReader:
         self._version: int | None = None
         self._some = False
         self._known: dict[tuple[str, float, float, str], LabelCounts | None] = {}
+        self._slices: dict[str, tuple[str, ...]] = {}
 
     def look(self) -> LabelReader:
         """Raises StorageError when the file is there and cannot be read."""
@@ -84,14 +85,14 @@ class LabelReader:
         self._store = self._store or LabelStore(self.path)
         version = self._store.version()
         if version != self._version:
-            self._known = {}
+            self._known, self._slices = {}, {}
             self._version, self._some = version, self._store.labelled()
         return self
 
     def close(self) -> None:
         if self._store is not None:
             self._store.close()
-        self._store, self._version, self._some, self._known = None, None, False, {}
+        self._store, self._version, self._some, self._known, self._slices = None, None, False, {}, {}
 
     @property
     def expected(self) -> bool:
@@ -106,7 +107,9 @@ class LabelReader:
         return {"waiting": self._store.waiting(), "lost": self._store.lost()} if self._store is not None else {"waiting": 0, "lost": {}}
 
     def slices(self, release: str) -> tuple[str, ...]:
-        return self._store.slices(release) if self._store is not None else ()
+        if release not in self._slices:
+            self._slices[release] = self._store.slices(release) if self._store is not None else ()
+        return self._slices[release]
 
     def counts(self, release: str, since: float, until: float, part: str = "") -> LabelCounts | None:
         key = (release, since, until, part)

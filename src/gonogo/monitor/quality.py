@@ -29,13 +29,13 @@ class NotMeasurable(ValueError):
     """A figure that this release will never have: one of binary tasks asked of another one, or a comparison with what it does not seal."""
 
 
-def measured(signal: Signal, sight: Sight, measure: Measure) -> list[Reading]:
-    """A reading for every release in service and every slice of it. `measure` gives `value`, `n` and what else a reading has; what it
-    raises as ValueError is why there is none."""
+def measured(signal: Signal, sight: Sight, measure: Measure, *, sliced: bool = True) -> list[Reading]:
+    """A reading for every release in service and, where `sliced`, every slice of it. `measure` gives `value`, `n` and what else a reading
+    has; what it raises as ValueError is why there is none."""
     readings = []
     for release in sight.window.in_service:
         baseline = sight.baselines.get(release) or {}
-        for part in ("", *sight.labels.slices(release)):
+        for part in ("", *(sight.labels.slices(release) if sliced else ())):
             labels = {"release": release, **({"slice": part} if part else {})}
             readings.append(_reading(signal, sight, labels, baseline, part, measure))
     return readings
@@ -75,7 +75,7 @@ def sealed(baseline: Mapping[str, Any], part: str = "") -> tuple[ScoreTable | No
     if not baseline:
         return None, None
     threshold = baseline["score"].get("threshold")
-    table = slice_scores(baseline).get(part) if part else reference_scores(baseline)
+    table = slice_scores(baseline, part) if part else reference_scores(baseline)
     return table, None if threshold is None else float(threshold)
 
 

@@ -30,7 +30,7 @@ ENOUGH = 5
 BINS = 10
 CATEGORIES = 20
 TAIL = 0.001  #: share of the rows beyond each end of a range
-MOST_READ = 64  #: tables that are remembered
+MOST_READ = 128  #: tables that are remembered: of two releases with sixty slices each
 _READ: dict[int, tuple[Any, ScoreTable]] = {}
 ROUNDING = 1e-6  #: so far from 0 and 1 a score may be and still be a probability in float32
 
@@ -90,7 +90,8 @@ def check_baseline(document: Mapping[str, Any]) -> None:
     if document.get("format") not in (FORMAT, BEFORE):
         raise ValueError(f"no {FORMAT} document")
     reference_scores(document)
-    slice_scores(document)
+    for part in document.get("slices", ()):
+        slice_scores(document, part)
 
 
 def reference_scores(document: Mapping[str, Any]) -> ScoreTable | None:
@@ -103,12 +104,13 @@ def reference_scores(document: Mapping[str, Any]) -> ScoreTable | None:
     return None if table is None else _read(table)
 
 
-def slice_scores(document: Mapping[str, Any]) -> dict[str, ScoreTable]:
-    """The tables of scores and outcomes of the declared slices, by name. Raises ValueError when one is malformed."""
+def slice_scores(document: Mapping[str, Any], part: str) -> ScoreTable | None:
+    """The table of scores and outcomes of a declared slice; None where it has none. Raises ValueError when it is malformed."""
     try:
-        return {str(name): _read(table) for name, table in document.get("slices", {}).items()}
+        table = document.get("slices", {}).get(part)
     except AttributeError as error:
         raise ValueError(f"malformed baseline: {error!r}") from error
+    return None if table is None else _read(table)
 
 
 def _read(table: Any) -> ScoreTable:

@@ -16,14 +16,14 @@ from gonogo.stats.score_table import ScoreTable
 
 class CbpeGap:
     """What is expected of the labelled rows by their scores, less what became of them. The expectation starts from the ROC-AUC that the
-    held-out data really had, so that the optimism of a curve fitted to them is no gap. Of the mature cohorts of a week."""
+    held-out data really had, so that the optimism of a curve fitted to them is no gap. Of the mature cohorts of a week; not by slice."""
 
     name: ClassVar[str] = "cbpe_gap"
     unit: ClassVar[str] = "ROC-AUC"
     window_seconds: ClassVar[float] = 604_800.0
 
     def compute(self, sight: Sight) -> list[Reading]:
-        return measured(self, sight, _measure)
+        return measured(self, sight, _measure, sliced=False)
 
 
 def _measure(counts: LabelCounts, before: ScoreTable | None, threshold: float | None) -> Mapping[str, Any]:
