@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 
+from gonogo.base import catalogue
 from gonogo.base.clock import FakeClock
 from gonogo.base.names import Ref
 from gonogo.errors import NotFoundError, RefusedError, VerificationError
-from gonogo.operations.duties import Duties, due
+from gonogo.monitor.signal import Sight
+from gonogo.monitor.windows import Window
+from gonogo.operations.duties import Duties, Seen, due
 from gonogo.operations.release import release
 from gonogo.operations.review import filed_page, filed_reviews, review, review_due, schedule_document, sign_review
 from gonogo.operations.workspace import Workspace
@@ -214,3 +217,22 @@ def test_a_review_in_its_page_says_what_it_is_of(live: Team) -> None:
         assert "NOT WELL" in page or "NOT" in page
         assert made.filed.release in page
         assert "gonogo review sign hour lead" in page
+
+
+def readings(workspace: Workspace) -> dict[tuple[str, str], float | None]:
+    """What the signals of duties say to a watch of a service that answers nothing else."""
+    seen = Seen(workspace, lambda: {"releases": {}})()
+    sight = Sight(Window(0.0, {}), {}, seen, workspace.clock.now())
+    signals = [catalogue.load("signals", name)() for name in ("review_overdue", "review_findings", "training_failed")]
+    return {(one.signal, one.labels.get("period", "")): one.value for signal in signals for one in signal.compute(sight)}
+
+
+def test_that_a_review_is_overdue_or_not_well_is_a_signal(live: Team) -> None:
+    found = readings(live.workspace())
+    assert found == {("review_overdue", period): 0.0 for period in ("hour", "day", "week")} | {("training_failed", ""): 0.0}
+    found = readings(later(live, hours=49))
+    assert found["review_overdue", "hour"] == pytest.approx(2.0, abs=0.01)
+    assert found["review_overdue", "day"] == pytest.approx(25 / 24, abs=0.01)
+    review(live.workspace(), "hour")
+    found = readings(live.workspace())
+    assert (found["review_overdue", "hour"], found["review_findings", "hour"]) == (0.0, 1.0)

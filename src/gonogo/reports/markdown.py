@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from gonogo.reports.pictures import draw
 from gonogo.reports.report import MARKS, WORDS, Entry, Report, printable, reason_beyond, requirement_lines
 
 MOST_FINDINGS = 12
@@ -56,6 +57,9 @@ def _document(report: Report) -> Iterator[str]:
         (f"Phase {prose(phase.title)}: {phase.said}" for phase in report.phases),
     )
     yield from _lines("Scores", (prose(score.line) for score in report.scores))
+    if report.reviewed:
+        drawn = [draw(name, data) for entry in report.entries if entry.evidence for name, data in entry.evidence.pictures.items()]
+        yield from _lines("What was measured, in words", dict.fromkeys(f"{code(one.title)}: {prose(one.words)}" for one in drawn))
     yield from ("", "## Every item")
     for section, entries in report.sections:
         yield from ("", f"### {prose(section)}", "", "| outcome | item | what it says |", "|---|---|---|")

@@ -8,7 +8,8 @@ from gonogo.monitor.signal import Reading, Sight
 
 
 class ReviewFindings:
-    """0 when it was well. One that was not made yet has no value, and is not judged: it may be overdue. Judge it with `min_n` 1."""
+    """0 when it was well. Of one that was not made yet there is no reading: that it is missing is told by `review_overdue`. Judge it
+    with `min_n` 1."""
 
     name: ClassVar[str] = "review_findings"
     unit: ClassVar[str] = "findings"
@@ -16,9 +17,5 @@ class ReviewFindings:
 
     def compute(self, sight: Sight) -> list[Reading]:
         reviews = sight.service.get("duties", {}).get("reviews", {})
-        return [self._of(period, one["findings"]) for period, one in reviews.items()]
-
-    def _of(self, period: str, findings: int | None) -> Reading:
-        if findings is None:
-            return Reading(self.name, {"period": period}, None, 0, self.unit, judged=False)
-        return Reading(self.name, {"period": period}, float(findings), 1, self.unit)
+        made = {period: one["findings"] for period, one in reviews.items() if one["findings"] is not None}
+        return [Reading(self.name, {"period": period}, float(findings), 1, self.unit) for period, findings in made.items()]
