@@ -160,17 +160,17 @@ def test_a_label_cannot_break_out_of_its_quotes(tmp_path: Path) -> None:
 def test_volume_is_compared_with_what_was_usual(tmp_path: Path) -> None:
     """Six hours of two requests a second, then half of them for ten minutes: expected 600 in five minutes, a drop of a half."""
     rules = [rule for rule in load_pack("tabular-service").monitor.rules if rule.signal == "volume_drop"]
-    (tmp_path / "records.yml").write_text(records_file("small", rules, 15))
+    (tmp_path / "records.yml").write_text(records_file("small", rules, 60))
     labels = '{job="gonogo-small", release="small@1.0.0", status="2xx"}'
     tests = {
         "rule_files": ["records.yml"],
-        "evaluation_interval": "15s",
+        "evaluation_interval": "60s",
         "tests": [
             {
-                "interval": "15s",
+                "interval": "60s",
                 "input_series": [
-                    {"series": f"gonogo_requests_total{labels}", "values": "0+30x1440 43215+15x40"},
-                    {"series": 'up{job="gonogo-small"}', "values": "1x1481"},
+                    {"series": f"gonogo_requests_total{labels}", "values": "0+120x360 43260+60x9"},
+                    {"series": 'up{job="gonogo-small"}', "values": "1x371"},
                 ],
                 "promql_expr_test": [
                     {
@@ -190,6 +190,50 @@ def test_volume_is_compared_with_what_was_usual(tmp_path: Path) -> None:
     }
     (tmp_path / "test.yml").write_text(yaml.safe_dump(tests))
     checked("promtool", "test", "rules", tmp_path / "test.yml")
+
+
+def test_a_counter_that_began_anew_is_counted_on_and_a_service_that_nobody_scrapes_rings(tmp_path: Path) -> None:
+    """Two rows a look; after 20 looks the service restarts: 39 looks are 78 rows, but for what `increase` extrapolates."""
+    folder = rendered(project(tmp_path / "project"), "prometheus")
+    labels = 'release="small@1.0.0", feature="amount", bin="0"'
+    tests = {
+        "rule_files": ["gonogo-records.yml", "gonogo-alerts.yml"],
+        "evaluation_interval": "15s",
+        "tests": [
+            {
+                "interval": "15s",
+                "input_series": [
+                    {"series": f'gonogo_drift_rows_total{{job="gonogo-small", {labels}}}', "values": "0+2x20 2+2x18"},
+                    {"series": f'gonogo_baseline_rows{{job="gonogo-small", {labels}}}', "values": "10x39"},
+                ],
+                "promql_expr_test": [
+                    {
+                        "expr": "abs(gonogo:drift_rows:900s / 78 - 1) < bool 0.03",
+                        "eval_time": "585s",
+                        "exp_samples": [{"labels": f"{{{labels}, system='small'}}", "value": 1}],
+                    }
+                ],
+                "alert_rule_test": [
+                    {"eval_time": "105s", "alertname": "not-scraped"},
+                    {
+                        "eval_time": "135s",
+                        "alertname": "not-scraped",
+                        "exp_alerts": [
+                            {
+                                "exp_labels": {"severity": "critical", "signal": "unreachable", "system": "small", "job": "gonogo-small"},
+                                "exp_annotations": {
+                                    "summary": "Prometheus does not scrape small",
+                                    "runbook": "the scrape job gonogo-small",
+                                },
+                            }
+                        ],
+                    },
+                ],
+            }
+        ],
+    }
+    (folder / "anew-test.yml").write_text(yaml.safe_dump(tests))
+    checked("promtool", "test", "rules", folder / "anew-test.yml")
 
 
 def test_amtool_accepts_the_file_and_each_level_goes_where_the_sources_say(tmp_path: Path) -> None:

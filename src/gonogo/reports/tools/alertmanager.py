@@ -75,6 +75,8 @@ def _notes(told: Mapping[str, Sequence[ChannelDeclaration]], channels: Sequence[
     lines += [f"Put ${secret.env} into {_place(secret)}, readable by Alertmanager." for secret in secrets if secret.env]
     if any(declared.channel == "webhook" for declared in channels):
         lines.append("Alertmanager does not sign what it posts to a webhook, and posts it in its own form.")
+    unknown = [declared.name for declared in channels if declared.channel not in TOLD and declared.channel not in OWN]
+    lines += [f"Nothing of Alertmanager's stands in for the channel {name}: it is told by gonogo itself." for name in unknown]
     return "".join(f"# {line}\n" for line in dict.fromkeys(lines))
 
 
@@ -98,6 +100,7 @@ def _pagerduty(options: Mapping[str, Any]) -> dict[str, Any]:
     return {"routing_key_file": _place(options["routing_key"]), **({"url": options["url"]} if "url" in options else {})}
 
 
+OWN = ("alertmanager", "file", "log", "memory")  #: need nothing in their place
 #: What of Alertmanager's stands in for each channel. The others are gonogo's own.
 TOLD: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
     "email": ("email_configs", _email),

@@ -39,7 +39,7 @@ def alerts_test_file(system: str, rules: Sequence[RuleDeclaration], every: int) 
     """One test for each alert, of releases that differ in what is wrong with them."""
     writer = Writer(system, every)
     found, _ = sayable(writer, rules)
-    return _file(writer, ALERTS, [test for rule, series in found for test in _tests(writer, rule, series)])
+    return _file(writer, ALERTS, _merged([test for rule, series in found for test in _tests(writer, rule, series)]))
 
 
 def records_test_file(system: str, rules: Sequence[RuleDeclaration], every: int) -> str:
@@ -55,6 +55,31 @@ def records_test_file(system: str, rules: Sequence[RuleDeclaration], every: int)
 def _file(writer: Writer, rules: str, tests: Sequence[Mapping[str, Any]]) -> str:
     document = {"rule_files": [rules], "evaluation_interval": f"{writer.every}s", "tests": list(tests)}
     return head("prometheus", writer.system) + as_yaml(document)
+
+
+def _merged(tests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Tests that feed in other records run as one: each costs an evaluation of all alerts at every look."""
+    found: list[dict[str, Any]] = []
+    for test in tests:
+        fed = {series.partition("{")[0] for series in test["inputs"]} - {IN_SERVICE}
+        into = next((other for other in found if not fed & other["fed"]), None)
+        if into is None:
+            into = {"names": [], "fed": set(), "inputs": {}, "alert_rule_test": []}
+            found.append(into)
+        into["names"].append(test["name"])
+        into["fed"] |= fed
+        for series, values in test["inputs"].items():  # of what is fed in by several, the longest
+            into["inputs"][series] = max(into["inputs"].get(series, values), values, key=lambda text: int(text.rpartition("x")[2]))
+        into["alert_rule_test"] += test["alert_rule_test"]
+    return [
+        {
+            "name": "; ".join(each["names"]),
+            "interval": tests[0]["interval"],
+            "input_series": [{"series": series, "values": values} for series, values in each["inputs"].items()],
+            "alert_rule_test": each["alert_rule_test"],
+        }
+        for each in found
+    ]
 
 
 def _tests(writer: Writer, rule: RuleDeclaration, series: Series) -> list[dict[str, Any]]:
@@ -76,7 +101,7 @@ def _tests(writer: Writer, rule: RuleDeclaration, series: Series) -> list[dict[s
         ]
     quiet += [] if series.watched else [Case("idle", ever, rule.min_n, in_service=False)]
     quiet += [Case("excepted", ever, rule.min_n, excepted={name: values[0]}) for name, values in rule.excepted.items()]
-    return [_test(writer, rule, series, f"{rule.name} rings and is over, and none but that", [rings, *quiet], whole, checks)]
+    return [_test(writer, rule, series, f"{rule.name} rings and is over", [rings, *quiet], whole, checks)]
 
 
 def _test(
@@ -100,7 +125,7 @@ def _test(
     return {
         "name": name,
         "interval": f"{writer.every}s",
-        "input_series": [{"series": series, "values": given} for series, given in inputs.items()],
+        "inputs": inputs,
         "alert_rule_test": [
             {"eval_time": f"{look * writer.every}s", "alertname": rule.name, **({"exp_alerts": [told]} if rings else {})}
             for look, rings in checks
