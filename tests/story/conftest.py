@@ -27,7 +27,7 @@ from victim import Victim, make_approved
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEM = ROOT / "systems" / "late_arrivals"
 LEFT_OUT = shutil.ignore_patterns(
-    "data", "models", "late_30", ".gonogo", "__pycache__", "keys", "demo.py", "replay*", ".pytest_cache", ".ruff_cache"
+    "data", "models", "late_30", ".gonogo", "__pycache__", "keys", "demo.py", "injections.py", "replay*", ".pytest_cache", ".ruff_cache"
 )
 
 
