@@ -9,7 +9,7 @@ import pytest
 
 from gonogo.base.clock import stamp
 from gonogo.errors import UsageError
-from gonogo.service.callers.access import OPEN, Access, check_exposure, told
+from gonogo.service.callers.access import OPEN, Access, check_exposure, is_loopback, told
 from gonogo.service.callers.api_keys import make_key
 from gonogo.service.callers.rates import Rates, read_limits
 from gonogo.service.door.exchange import Exchange
@@ -222,6 +222,7 @@ def test_limits_are_requests_a_second_by_role():
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
 def test_on_this_machine_no_key_is_needed(host):
+    assert is_loopback(host)
     check_exposure(host, [])
 
 

@@ -84,6 +84,8 @@ def test_connections_that_arrive_after_a_kill_are_answered_before_its_replacemen
     predict(service, 20)  # half of the connections go to the dead one's slot
     os.kill(service.until(lambda seen: len(seen["releases"][OLD]["pids"]) == 2)["releases"][OLD]["pids"][0], signal.SIGKILL)
     predict(service, 20)
+    seen = service.until(lambda seen: len(seen["releases"][OLD]["pids"]) == 2)
+    assert not set(seen["releases"][OLD]["pids"]) & set(pids), "both were killed, and both were replaced"
 
 
 def test_a_swap_hands_over_every_slot(service):

@@ -273,6 +273,7 @@ def test_segments_come_while_the_service_runs(tmp_path: Path) -> None:
         await until(lambda: any((tmp_path / "predictions").rglob("*.parquet")))
 
     run_log(tmp_path, body, rotate_seconds=0.1)
+    assert read(tmp_path / "predictions", "SELECT count(*) FROM LOG") == [(2,)]
 
 
 def test_a_folder_that_cannot_be_written_is_said_and_counted(tmp_path: Path) -> None:
