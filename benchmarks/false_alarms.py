@@ -1,7 +1,7 @@
 """False alarms in 30 healthy days: what the rules of a pack tell, and what others would have told. `python -m benchmarks.false_alarms`.
 
 A service with nothing wrong (`healthy_service.py`) is watched by the product's own watch, with its history, in virtual time, a look every
-two minutes, once with much traffic and once with little. Everything that anybody is told is a false alarm. Beside it, over the same rows:
+five minutes, once with much traffic and once with little. Everything that anybody is told is a false alarm. Beside it, over the same rows:
 
 plain       the same rules with one key: any number of samples, no demand on chance. Same windows, durations, judgement and telling.
 hourly PSI  as Evidently 0.7 computes it (`drift_stattest psi`): each hour's rows against the reference, in bins of equal width over both
@@ -42,7 +42,7 @@ from gonogo.registry.stores.sqlite import SqliteStore
 from gonogo.stats.bins import Array
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)  #: a Monday
-LOOK_SECONDS = 120  #: no rule of a pack has a window between one look and five minutes
+LOOK_SECONDS = 300  #: windows that are shorter are as long as this, so that every request is seen
 TRAFFIC = {"busy": 2.0, "quiet": 0.05}  #: requests a second, on average
 TOLD = ("fired", "repeated", "escalated")
 DRIFTED = 0.1  #: Evidently's threshold of a column's PSI
@@ -197,7 +197,7 @@ HEAD = """# False alarms
 
 {days} simulated days of a service with nothing wrong: traffic with a daily and a weekly cycle (a fifth of the peak at night, two thirds at
 weekends, days that differ by 8 %), eight features of which four move with the hour and three with the weekend, calibrated labels six hours
-late, 0.02 % failed and 0.5 % refused requests. The product's own watch looks at it every two minutes of virtual time, with its history,
+late, 0.02 % failed and 0.5 % refused requests. The product's own watch looks at it every five minutes of virtual time, with its history,
 under the rules of the pack `{pack}`; nothing is a stand-in but the service. Every notice below is a false alarm. This page is written
 by `python -m benchmarks.false_alarms --write` (seed {seed}).
 
@@ -205,7 +205,7 @@ by `python -m benchmarks.false_alarms --write` (seed {seed}).
 - **expected**: alarms in that time by the rule's law (`checklist/false_alarms.py`, told by `gonogo alarms explain`), for all that it
   judges, at the fewest samples that it accepts. "no law": the product states none.
 - **judged**: part of the time in which the rule had enough samples. "0%": never, so its zeros say nothing; it would ring on more traffic
-  only. Rules of health ask for three looks a minute, which this simulation does not take.
+  only. Rules of health ask for three looks a minute, which this simulation does not take; windows of less than five minutes are of five.
 - **plain**: the same rules with one key: no least number of samples, no demand on chance; same windows and durations.
 """
 

@@ -17,15 +17,16 @@ from gonogo.errors import StorageError
 BUSY_SECONDS = 10.0  #: how long a writer waits for another one
 
 
-def open_database(path: Path) -> sqlite3.Connection:
-    """A connection to the file, made if it is not there, with a write-ahead log and `synchronous=FULL`: what was committed survives a
-    power cut. Raises StorageError when it cannot be opened or is no database."""
+def open_database(path: Path, *, page_bytes: int = 4096) -> sqlite3.Connection:
+    """A connection to the file, made if it is not there (with pages of that size), with a write-ahead log and `synchronous=FULL`: what was
+    committed survives a power cut. Raises StorageError when it cannot be opened or is no database."""
     with storage(path, "create"):
         path.parent.mkdir(parents=True, exist_ok=True)
         _create_private(path)
     with database_errors(path):
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
+            connection.execute(f"PRAGMA page_size = {page_bytes}")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")

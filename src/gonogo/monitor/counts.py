@@ -5,6 +5,7 @@ Averages, shares and quantiles are taken of sums by whoever needs them; none is 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -142,4 +143,6 @@ def _add(one: tuple[int, ...], other: tuple[int, ...], sign: int) -> tuple[int, 
         return one
     if not one:
         one = (0,) * len(other)
-    return tuple(a + sign * b for a, b in zip(one, other, strict=True))
+    if len(one) != len(other):
+        raise ValueError(f"{len(one)} bins are not {len(other)}")
+    return tuple(map(operator.add if sign == 1 else operator.sub, one, other))

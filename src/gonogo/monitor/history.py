@@ -1,9 +1,9 @@
 """What was counted, remembered: by minute for a day, by hour for 35 days, by day for 400, in one SQLite file of the store.
 
-    history.db   bucket(ring, start, release, rolled, body)    cursor(id, revision, body)
+    history.db   bucket(ring, start, release, rolled, body)    layout(id, names)    cursor(id, revision, body)
 
 Rules it keeps:
-* A bucket holds sums (`Counts`), compressed. A coarser bucket is the sum of its finer ones; nothing is averaged.
+* A bucket holds sums (`Counts`), packed (`packing.py`). A coarser bucket is the sum of its finer ones; nothing is averaged.
 * Buckets are of UTC by the time of the look, so that neither a change of the clocks nor a time zone moves anything. Increments that come
   when the clock has jumped back are added to the bucket of that time.
 * What is added and how far counting has come (the cursor: the last snapshot) are one transaction. A watch that dies goes on from there:
@@ -28,6 +28,7 @@ from gonogo.base.clock import Clock, SystemClock
 from gonogo.base.database import database_errors, open_database, transaction
 from gonogo.errors import ConflictError
 from gonogo.monitor.counts import SERVICE, Counts
+from gonogo.monitor.packing import layout_of, names_of, pack, unpack
 from gonogo.monitor.signal import Usual
 from gonogo.monitor.windows import Snapshot, Windows
 
@@ -39,11 +40,13 @@ SAME_HOUR, LAST_DAY = "the same hour of the week", "the 24 hours before"
 LEAST_SECONDS = 1800.0  #: an hour of which less was seen does not speak for that hour
 MOST_REMEMBERED = 100
 LEVEL = 6  #: of compression
+PAGE_BYTES = 16384  #: a bucket of a minute has about a thousand, of which pages of 4096 would waste a third
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS bucket(
   ring INTEGER NOT NULL, start INTEGER NOT NULL, release TEXT NOT NULL, rolled INTEGER NOT NULL, body BLOB NOT NULL,
   PRIMARY KEY(ring, start, release)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS layout(id INTEGER PRIMARY KEY, names TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE IF NOT EXISTS cursor(id INTEGER PRIMARY KEY CHECK (id = 1), revision INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
 """
 
@@ -71,7 +74,8 @@ class History:
         self._revision = 0
         self._added: dict[str, Counts] = {}  # of the windows' totals, what is in the file
         self._usual: dict[tuple[str, int], Usual] = {}
-        self._connection = open_database(path)
+        self._layouts: dict[int, Mapping[str, Any]] = {}
+        self._connection = open_database(path, page_bytes=PAGE_BYTES)
         with database_errors(path):
             self._connection.executescript(SCHEMA)
 
@@ -90,7 +94,7 @@ class History:
                 "SELECT start, release, body FROM bucket WHERE ring = ? AND start BETWEEN ? AND ? ORDER BY start",
                 (MINUTE, int(moment) - KEPT[MINUTE] * MINUTE, int(moment)),
             ):
-                minutes.setdefault(start, {})[release] = _unpacked(body)
+                minutes.setdefault(start, {})[release] = self._unpacked(body)
         self._revision = 0 if row is None else int(row[0])
         last = None if row is None else _snapshot(_json(row[1]), moment, steady)
         windows.begin(last, ((steady - max(0.0, moment - start - MINUTE), grown) for start, grown in minutes.items()))
@@ -111,8 +115,10 @@ class History:
                         self._roll(minute, release, counts)
                 if self._close_minutes(minute):
                     self._forget()
-        except ConflictError:
-            self._added = totals
+        except BaseException as error:
+            self._layouts.clear()  # a number that was given is not, when what gave it is undone
+            if isinstance(error, ConflictError):
+                self._added = totals
             raise
         self._revision += 1
         self._added = totals
@@ -131,10 +137,25 @@ class History:
         """Add to a bucket. True when it was already added up into the coarser ones."""
         key = (ring, start, release)
         row = self._connection.execute("SELECT rolled, body FROM bucket WHERE ring = ? AND start = ? AND release = ?", key).fetchone()
-        rolled, before = (0, Counts()) if row is None else (int(row[0]), _unpacked(row[1]))
-        body = _packed(before.plus(counts).to_json())
+        rolled, before = (0, Counts()) if row is None else (int(row[0]), self._unpacked(row[1]))
+        total = before.plus(counts)
+        body = pack(total, self._layout(names_of(total)))
         self._connection.execute("INSERT OR REPLACE INTO bucket VALUES (?, ?, ?, ?, ?)", (*key, rolled, body))
         return bool(rolled)
+
+    def _layout(self, names: str) -> int:
+        """The number under which the names of a bucket are kept."""
+        self._connection.execute("INSERT OR IGNORE INTO layout(names) VALUES (?)", (names,))
+        return int(self._connection.execute("SELECT id FROM layout WHERE names = ?", (names,)).fetchone()[0])
+
+    def _unpacked(self, body: bytes) -> Counts:
+        layout = layout_of(body)
+        if layout is not None and layout not in self._layouts:
+            row = self._connection.execute("SELECT names FROM layout WHERE id = ?", (layout,)).fetchone()
+            if row is None:
+                raise ValueError(f"a bucket is damaged: nobody knows its layout {layout}")
+            self._layouts[layout] = json.loads(row[0])
+        return unpack(body, None if layout is None else self._layouts[layout])
 
     def _roll(self, minute: int, release: str, counts: Counts) -> None:
         for ring in (HOUR, DAY):
@@ -146,7 +167,7 @@ class History:
             "SELECT start, release, body FROM bucket WHERE ring = ? AND rolled = 0 AND start <> ?", (MINUTE, minute)
         ).fetchall()
         for start, release, body in rows:
-            self._roll(start, release, _unpacked(body))
+            self._roll(start, release, self._unpacked(body))
             self._connection.execute("UPDATE bucket SET rolled = 1 WHERE ring = ? AND start = ? AND release = ?", (MINUTE, start, release))
         return bool(rows)
 
@@ -252,7 +273,7 @@ class History:
                 "SELECT start, body FROM bucket WHERE ring = ? AND start BETWEEN ? AND ? AND release = ? ORDER BY start",
                 (ring, first, last, release),
             ).fetchall()
-        return [(int(start), _unpacked(body)) for start, body in rows]
+            return [(int(start), self._unpacked(body)) for start, body in rows]
 
 
 def _floor(moment: float, step: int) -> int:
@@ -269,10 +290,6 @@ def _json(body: bytes) -> Any:
         return json.loads(zlib.decompress(body))
     except zlib.error as error:
         raise ValueError(f"a bucket is damaged: {error}") from error
-
-
-def _unpacked(body: bytes) -> Counts:
-    return Counts.from_json(_json(body))
 
 
 def _snapshot(data: Mapping[str, Any] | None, moment: float, steady: float) -> Snapshot | None:

@@ -22,15 +22,13 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from gonogo.monitor.alarms.rule import Rule
-from gonogo.monitor.counts import NUMBERS, SERVICE, Counts
+from gonogo.monitor.counts import SERVICE, Counts
 from gonogo.monitor.history import DAY, HOUR, LAST_DAY, MINUTE, SAME_HOUR, Bucket, History
 from gonogo.monitor.judging import asked, measure
+from gonogo.monitor.packing import REAL, WHOLE
 from gonogo.monitor.signal import Baselines, Labels, NoLabels, Reading, Sight, Signal, Usual
 from gonogo.monitor.windows import Window
 from gonogo.stats.bins import Array
-
-WHOLE = tuple(name for name in NUMBERS if type(getattr(Counts(), name)) is int)
-REAL = tuple(name for name in NUMBERS if name not in WHOLE)
 
 
 @dataclass(frozen=True)
