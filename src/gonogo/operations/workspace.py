@@ -12,6 +12,9 @@ store/
   service/                  control socket, persisted routes
   history.jsonl             what became of each item, change by change
   alarms.jsonl              what the file channel was told
+  history.db                what was counted, by minute, hour and day
+  reviews/                  every review: report, page and Markdown
+  retrain/                  what trainings printed
 """
 
 from __future__ import annotations
