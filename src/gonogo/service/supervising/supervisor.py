@@ -44,6 +44,7 @@ from gonogo.service.supervising.process import WORKER_COMMAND, Changes, WorkerPr
 from gonogo.service.supervising.questions import Questions
 from gonogo.service.supervising.table_file import ServiceState
 from gonogo.service.supervising.tables import Tables
+from gonogo.service.supervising.watched import LastWatched
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class Supervisor:
         watched: Callable[[], Mapping[str, Any] | None] = lambda: None,
     ) -> None:
         self.folder = service_folder(store)
-        self._watched = watched
+        self._watched = LastWatched(watched)
         self.sockets = socket_folder(self.folder)
         self.boot_id = uuid.uuid4().hex
         self._host, self._port, self._processes = host, port, processes
@@ -276,20 +277,12 @@ class Supervisor:
             **totals,
             "drift": {release: counts for release, counts in totals["drift"].items() if release in references},
             "references": references,
-            "watched": await self._last_watched(),
+            "watched": await self._watched.get(),
             **({} if self._log_process is None else {"log_writer": self._log_process.status}),
             "boot_id": self.boot_id,
             "uptime_seconds": round(time.monotonic() - self._since, 3),
             "releases": {release: {**self._fleet.muster(release), "memory": self._fleet.memory(release)} for release in self._fleet.crews},
         }
-
-    async def _last_watched(self) -> Mapping[str, Any] | None:
-        """What the watch measured last (`upward.py`); nothing when that cannot be read."""
-        try:
-            return await asyncio.to_thread(self._watched)
-        except GonogoError as error:
-            _log.warning("what the watch measured cannot be read: %s", error)
-            return None
 
     def _totals(self) -> dict[str, Any]:
         return {"counters": {}, "latency": {}, "drift": {}, "shadow": {}, "faults": 0, **self._fleet.totals()}
