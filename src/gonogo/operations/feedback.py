@@ -134,7 +134,7 @@ def _csv(path: Path) -> Iterator[Read]:
             elif len(values) == len(names):
                 yield number, _label(dict(zip(names, values, strict=True)))
             elif values:
-                yield number, f"{len(values)} values for {len(names)} columns"
+                yield number, f"{len(values)} value{'s' if len(values) != 1 else ''} for {len(names)} columns"
 
 
 def _json_lines(path: Path) -> Iterator[Read]:
