@@ -81,6 +81,7 @@ def _december(scene: Scene, means: Means) -> Scene:
     return Scene(means.ask(means.later.rows), means.later.late, means.later.arrives)
 
 
+BENT = ("psi", "psi_many")  # after some two hours more or less traffic has made another day of the day: the hours themselves drift
 DAY_WINDOW = {"hours": 6.0, "within": 6.0, "until": 26.0}
 LABELLED = {"hours": 12.0, "within": 30.0, "until": 42.0}
 
@@ -121,12 +122,14 @@ INJECTIONS = (
         change=lambda scene, means: replace(scene, fails=0.01),
     ),
     Injection(
-        "half-the-traffic", "half of the requests stay away", "traffic", {"volume_drop": "critical"}, volume=0.5, hours=4, within=4,
+        "half-the-traffic", "half of the requests stay away", "traffic", {"volume_drop": "critical"}, BENT,
+        volume=0.5, hours=4, within=4,
     ),
     Injection(
-        "three-times-the-traffic", "three times as many requests", "traffic", {"volume_spike": "warning"}, volume=3, hours=4, within=4,
+        "three-times-the-traffic", "three times as many requests", "traffic", {"volume_spike": "warning"}, BENT,
+        volume=3, hours=1.5, within=1.5,
     ),
-    Injection("no-traffic", "no request comes", "traffic", {"volume_drop": "critical"}, volume=0),
+    Injection("no-traffic", "no request comes", "traffic", {"volume_drop": "critical"}, BENT, volume=0, hours=1),
     Injection(
         "labels-flipped", "late is told of the flights that were on time, and the other way round", "labels",
         {"auc_drop": "critical"}, QUALITY,

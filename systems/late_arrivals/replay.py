@@ -47,7 +47,8 @@ SAMPLED = 0.1  #: of the predictions are kept for labels
 SEED = 2013
 INJECTED = WEEK + 2 * DAY + 10 * HOUR  #: Wednesday of the healthy week, 10:00
 LOOKED_ON = 1800.0  #: seconds before an injection is made that are judged already
-CLOSE_DAY, CLOSE = 1, 6 * HOUR  #: the first six hours of Tuesday are looked at every 20 seconds, as rules of probes need; else every minute
+CLOSE_DAY, CLOSE = 1, HOUR  #: the first hour of Tuesday is looked at every 20 seconds, as rules of probes need; else every minute
+FAR = 300.0  #: seconds between two looks at December
 DECEMBER = 8  #: the real week begins on day 8 of December's flights, Monday the 9th
 
 
@@ -114,11 +115,12 @@ def rung(records: Iterator[Mapping[str, Any]], drive: Drive, events: list[dict[s
 # -- the parts, each in a process of its own ------------------------------------------------------------------------------------------
 
 
-def told(name: str, drive: Drive, events: Sequence[Mapping[str, Any]], began: float) -> dict[str, Any]:
-    print(f"{name}: {drive.requests:,} requests, {drive.looks:,} looks, {time.process_time() - began:.0f} s of CPU", flush=True)
-    return {
-        "name": name, "events": list(events), "requests": drive.requests, "looks": drive.looks, "cpu": time.process_time() - began,
-    }  # fmt: skip
+def told(name: str, drive: Drive, events: Sequence[Mapping[str, Any]], began: float, since: float = 0.0) -> dict[str, Any]:
+    """What is kept of a part; events are told by the seconds since it, or the injection, began."""
+    cpu = time.process_time() - began
+    print(f"{name}: {drive.requests:,} requests, {drive.looks:,} looks, {cpu:.0f} s of CPU", flush=True)
+    kept = [{**event, "at": event["at"] - since} for event in events]
+    return {"name": name, "events": kept, "requests": drive.requests, "looks": drive.looks, "cpu": cpu}
 
 
 def before(work: Path) -> dict[str, Any]:
@@ -148,7 +150,7 @@ def healthy(work: Path) -> dict[str, Any]:
     for until, step in ((WEEK + CLOSE_DAY * DAY, 60.0), (WEEK + CLOSE_DAY * DAY + CLOSE, 20.0), (2 * WEEK, 60.0)):
         rung(drive.run(replay.healthy(drive.now, until), scene, until, step), drive, events)
     drive.close()
-    return told("the healthy week", drive, events, began)
+    return told("the healthy week", drive, events, began, WEEK)
 
 
 def december(work: Path) -> dict[str, Any]:
@@ -164,9 +166,9 @@ def december(work: Path) -> dict[str, Any]:
     drive.close()
     drive = Drive(replay.system, work / "december")
     events: list[dict[str, Any]] = []
-    rung(drive.run(flights, scene, 2 * WEEK, 60.0), drive, events)
+    rung(drive.run(flights, scene, 2 * WEEK, FAR), drive, events)
     drive.close()
-    return told("a week of December", drive, events, began)
+    return told("a week of December", drive, events, began, WEEK)
 
 
 def inject(work: Path, name: str) -> dict[str, Any]:
@@ -181,7 +183,7 @@ def inject(work: Path, name: str) -> dict[str, Any]:
     events = injected(replay, drive, injection)
     drive.close()
     shutil.rmtree(folder)
-    return told(name, drive, events, began)
+    return told(name, drive, events, began, INJECTED)
 
 
 def injected(replay: Replay, drive: Drive, injection: Injection) -> list[dict[str, Any]]:
@@ -197,7 +199,7 @@ def injected(replay: Replay, drive: Drive, injection: Injection) -> list[dict[st
     stretch = resampled(pool, since, end, replay.multiple * injection.volume, SEED)
     rung(drive.run(stretch, changed, end, injection.step), drive, events)
     rung(drive.run(replay.healthy(end, over), scene, over, injection.step), drive, events)
-    return [{**event, "at": event["at"] - since} for event in events]
+    return events
 
 
 def real_service(work: Path) -> dict[str, Any]:

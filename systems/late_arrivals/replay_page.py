@@ -178,7 +178,8 @@ def _december(parts: Mapping[str, Any]) -> list[str]:
         "## A real later week",
         "",
         f"9 to 15 December, every flight once ({parts['december']['requests']:,} requests), with every label; the week before is only "
-        "counted. Winter is not in the baseline, and it snowed: these alarms are told, not judged.",
+        "counted. It is looked at every five minutes, of each of which one minute counts, so durations take five times as long. Winter is "
+        "not in the baseline, and it snowed: these alarms are told, not judged.",
         "",
         "| rang | times | first after | reading then |",
         "|---|---|---|---|",

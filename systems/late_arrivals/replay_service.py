@@ -124,12 +124,14 @@ def send(address: str, rows: Rows) -> None:
 
 
 def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
     try:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
         connection.request("GET", "/health")
         return connection.getresponse().status == 200
     except OSError:
         return False
+    finally:
+        connection.close()
 
 
 def _await(project: Path, phases: list[str], done: Any) -> dict[str, Any]:

