@@ -17,9 +17,12 @@ from gonogo.monitor.alarms.rule import Condition, Rule
 from gonogo.monitor.counts import Counts
 from gonogo.monitor.labels import LabelReader
 from gonogo.monitor.signal import NoPast, Reading, Sight
+from gonogo.monitor.watch import Watch
 from gonogo.monitor.windows import Window
 from gonogo.service.labels.store import Label, LabelStore
 from gonogo.stats.score_table import ScoreTable, count_scores
+
+from .conftest import BASELINE, Stand
 
 RELEASE = "shop@1.0.0"
 NOW = datetime(2026, 3, 9, 12, tzinfo=UTC)
@@ -258,3 +261,42 @@ def test_a_label_store_that_appears_later_is_seen_and_a_damaged_one_is_told(tmp_
     damaged.write_bytes(b"no database " * 1000)
     with pytest.raises(Exception, match="damaged"):
         LabelReader(damaged, HOUR, 0.5, expected=False).look()
+
+
+AUC = Rule("auc-fell", "auc_drop", above=0.05, clear=0.04, for_seconds=0.0, min_n=500)
+
+
+def watch_of(stand: Stand, reader: LabelReader) -> Watch:
+    return Watch(
+        stand.service.observe, lambda release: stand.service.baseline, (AUC,), {"memory": stand.channel}, stand.store, system="shop",
+        signals=[catalogue.load("signals", name)() for name in catalogue.names("signals")], clock=stand.clock, labels=reader.look,
+    )  # fmt: skip
+
+
+def test_labels_that_are_gone_end_no_alarm(stand: Stand, kept: Kept) -> None:
+    stand.service.baseline = {**BASELINE, **sealed(*rows(4000, seed=1)), "features": BASELINE["features"]}
+    stand.service.baseline["score"] |= BASELINE["score"]
+    now = stand.clock.now()
+    score, y = rows(1000, seed=4)
+    kept.labelled(score, 1 - y, now - timedelta(hours=30))
+    watch = watch_of(stand, LabelReader(kept.path, 24 * HOUR, 0.5, expected=True))
+    stand.service.serve(100)
+    assert state(watch) == "FIRING"
+    for file in kept.path.parent.glob("labels.db*"):
+        file.unlink()
+    assert state(watch) == "UNKNOWN"
+    assert stand.told == ["fired"]
+
+
+def test_labels_that_cannot_be_read_blind_the_watch_and_nothing_else_stops(stand: Stand, kept: Kept) -> None:
+    kept.path.write_bytes(b"no database " * 1000)
+    stand.service.serve(200)
+    record = watch_of(stand, LabelReader(kept.path, 24 * HOUR, 0.5, expected=True)).tick()
+    assert record["problem"].startswith("the labels cannot be read: ")
+    blind = [reading for reading in record["signals"] if reading["signal"] == "blind"]
+    assert (blind[0]["value"], len(record["signals"]) > 20) == (1.0, True)
+
+
+def state(watch: Watch) -> str:
+    [found] = [alarm["state"] for alarm in watch.tick()["alarms"] if alarm["rule"] == AUC.name]
+    return str(found)
