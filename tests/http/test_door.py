@@ -21,7 +21,8 @@ class Echo:
         self.closed = threading.Event()
 
     def methods(self, path: str) -> tuple[str, ...]:
-        return {"/": ("GET",), "/broken": ("GET",), "/wrong": ("GET",), "/events": ("GET",), "/form": ("GET", "POST")}.get(path, ())
+        reads = ("/", "/broken", "/wrong", "/events", "/ends", "/fails")
+        return ("GET",) if path in reads else ("GET", "POST") if path == "/form" else ()
 
     def answer(self, asked: Asked) -> Answer | Stream:
         if asked.path == "/broken":
@@ -30,7 +31,13 @@ class Echo:
             raise RuntimeError("a fault of ours")
         if asked.path == "/events":
             return Stream(self._events())
+        if asked.path in ("/ends", "/fails"):
+            return Stream(self._failing(StorageError("gone") if asked.path == "/ends" else RuntimeError("a fault of ours")))
         return Answer(json.dumps([asked.method, asked.path, dict(asked.query), asked.body.decode()]).encode())
+
+    def _failing(self, error: Exception) -> Iterator[bytes]:
+        yield b"event: part\ndata: {}\n\n"
+        raise error
 
     def _events(self) -> Iterator[bytes]:
         while not self.closed.wait(0.05):
@@ -124,6 +131,14 @@ def test_what_cannot_be_read_now_is_no_page_and_a_fault_of_ours_is_logged(door, 
     assert (code, b"fault" in body) == (500, False)
     assert "a fault of ours" in caplog.text
     assert ask(door, "GET", "/")[0] == 200
+
+
+@pytest.mark.parametrize(("path", "told"), [("/ends", "cannot be followed now: gone"), ("/fails", "a fault of ours")])
+def test_a_stream_that_fails_ends_is_logged_and_frees_its_place(door, path, told, caplog, capfd):
+    for _ in range(MOST_STREAMS + 1):
+        assert ask(door, "GET", path)[2] == b"event: part\ndata: {}\n\n"
+    assert told in caplog.text
+    assert capfd.readouterr().err == ""
 
 
 def test_readers_that_go_away_leave_nothing_in_the_terminal(door, capfd):

@@ -22,8 +22,10 @@ from gonogo.http.door import MOST_BODY
 from gonogo.http.sessions import LASTS, MOST, SILENT, TRIES, Refused, Sessions, cookie
 from gonogo.operations.api_keys import api_key_new, api_key_revoke
 from gonogo.operations.audit_log import audit_log
+from gonogo.operations.sign_elsewhere import answer_request, write_request
 from gonogo.operations.workspace import Workspace
 from gonogo.service.callers.api_keys import KeyFile
+from team import Team, make
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -140,6 +142,30 @@ def test_what_is_done_is_in_the_log_under_the_name_of_the_key_and_is_told_once(v
     event = audit_log(workspace, last=1).events[0]
     assert (event.kind, event.actor, event.body["reason"]) == ("silence", "olga", "the source is mended")
     assert settings.actor() != "olga"
+
+
+def test_a_signature_made_elsewhere_is_verified_and_recorded(tmp_path):
+    """The answer file goes up as a browser sends it; what it holds counts, its name does not."""
+    make(tmp_path)
+    workspace = Team(tmp_path / "project", tmp_path / "keys").workspace()
+    write_request(workspace, "lead", tmp_path / "request.json")
+    answer_request(tmp_path / "request.json", key=tmp_path / "keys" / "ana.key", out=tmp_path / "answer.json")
+    text = api_key_new(workspace, "olga", "operator").text
+    with open_dashboard(workspace) as door:
+        visitor = Visitor(door.url)
+        visitor.sign_in(text)
+        for answer, said in (((tmp_path / "answer.json").read_text(), "ana as lead: approve"), ("[]", "answer.json")):
+            token = visitor.token("/act/signature")
+            body = f'--b\r\nContent-Disposition: form-data; name="token"\r\n\r\n{token}\r\n--b\r\n'
+            body += f'Content-Disposition: form-data; name="file"; filename="../../gonogo.yaml"\r\n\r\n{answer}\r\n--b--\r\n'
+            headers = {"Cookie": visitor.cookie, "Content-Type": "multipart/form-data; boundary=b"}
+            connection = http.client.HTTPConnection(visitor.host, timeout=60)
+            connection.request("POST", "/act/signature", body.encode(), headers)
+            assert connection.getresponse().getheader("Location") == "/checklist"
+            connection.close()
+            page = visitor.ask("GET", "/checklist")[2]
+            assert said in page, re.findall("flash.*", page)
+    assert [event.actor for event in audit_log(workspace).events if event.kind == "sign_off"] == ["olga"]
 
 
 @pytest.mark.parametrize(

@@ -194,6 +194,12 @@ class _Handler(BaseHTTPRequestHandler):
             if self.command != "HEAD":
                 for event in stream.events:
                     self.wfile.write(event)
+        except (ConnectionError, TimeoutError):
+            raise
+        except GonogoError as error:
+            _log.warning("a page cannot be followed now: %s", error)
+        except Exception:  # the boundary: the reader asks again
+            _log.exception("%s failed", self.path)
         finally:
             self.server.streams.release()
 

@@ -160,10 +160,14 @@ class Records:
     def rules_over(self) -> dict[str, Any]:
         """What each rule judged over the last day (see `signals_over`)."""
         from gonogo.operations.signals_over import LENGTH, rules_over
+        from gonogo.operations.watch import baseline_of
 
         def make() -> dict[str, Any]:
-            now, production = self._workspace.clock.now(), self.status()["production"]
-            over = rules_over(self._workspace, self._history, production["release"], self.policy.rules, now) if production else {}
+            now, production, over = self._workspace.clock.now(), self.status()["production"], {}
+            if production:
+                release = production["release"]
+                baseline = self._kept.of(("baseline", release, production["digest"]), None, lambda: baseline_of(self._workspace, release))
+                over = rules_over(self._workspace, self._history, release, baseline, self.policy.rules, now)
             return {"since": stamp(now - LENGTH), "until": stamp(now), "rules": over}
 
         return self._kept.of("over", OVER_SECONDS, make)

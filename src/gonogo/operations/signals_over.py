@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from gonogo.base import catalogue
 from gonogo.base.clock import stamp
 from gonogo.operations.feedback import label_reader
-from gonogo.operations.watch import baseline_of
 from gonogo.operations.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -22,7 +21,12 @@ MOST = 3  #: series of one rule, those that came nearest to its limit
 
 
 def rules_over(
-    workspace: Workspace, history: History, release: str, rules: tuple[RuleDeclaration, ...], now: datetime
+    workspace: Workspace,
+    history: History,
+    release: str,
+    baseline: Mapping[str, Any],
+    rules: tuple[RuleDeclaration, ...],
+    now: datetime,
 ) -> dict[str, dict[str, Any]]:
     """By the name of a rule `{unit, series: {of: [{time, value, low, high, n}]}, left_out}`: of the service and of that release.
 
@@ -38,7 +42,7 @@ def rules_over(
     found: dict[str, dict[str, Any]] = {rule.name: {"unit": "", "series": {}} for rule in judging}
     reader = label_reader(workspace).look()
     try:
-        looks = readings_over(history, signals, {release: baseline_of(workspace, release)}, now - LENGTH, now, STEP, judging, reader)
+        looks = readings_over(history, signals, {release: baseline}, now - LENGTH, now, STEP, judging, reader)
         for moment, readings in looks:
             for rule in judging:
                 window = rule.window_seconds or windows.get(rule.signal)
