@@ -45,6 +45,7 @@ reviews:
       - title: Measured
         items:
           - {id: week-answers, statement: It answers., check: probe, require: [healthy == true]}
+          - {id: week-gate, statement: The gate holds., check: gate_again, require: [items > 0, failed == 0]}
           - {id: week-labels, statement: Labels come., kind: conditional, check: live_quality, require: [enough == true]}
 """
 
@@ -111,7 +112,7 @@ def test_a_period_that_the_pack_does_not_review_is_refused(live: Team) -> None:
 def test_what_cannot_be_measured_is_not_well(live: Team) -> None:
     found = review(live.workspace(), "week")
     outcomes = {one.item: one.outcome for one in found.report.verdict.items}
-    assert outcomes == {"week-answers": Outcome.ERROR, "week-labels": Outcome.NOT_RUN}
+    assert outcomes == {"week-answers": Outcome.ERROR, "week-gate": Outcome.PASS, "week-labels": Outcome.NOT_RUN}
     assert not found.well
     assert found.report.word == "NOT WELL"
     [filed] = filed_reviews(live.workspace())
@@ -119,6 +120,22 @@ def test_what_cannot_be_measured_is_not_well(live: Team) -> None:
     live.edit("items:", "items:\n  week-labels: {applies: false, reason: labels never come}")
     weaker = review(live.workspace(), "week")
     assert "the policy is not the one that was signed" in " ".join(weaker.report.verdict.blocked), "an answer needs a signature, too"
+
+
+def test_the_gate_is_measured_again_on_the_release_whatever_the_candidate_is_by_now(live: Team) -> None:
+    (live.folder / "model.onnx").write_bytes(b"somebody trains")
+    found = review(live.workspace(), "week")
+    gate = next(one for one in found.report.entries if one.item.id == "week-gate")
+    assert gate.result.outcome is Outcome.PASS
+    assert found.report.verdict.subject == live.workspace().registry().resolve(Ref.parse("small@1.0.0")).digest
+    table = (live.folder / "test.csv").read_text().splitlines()
+    flipped = [line[:-1] + ("0" if line.endswith("1") else "1") for line in table[1:]]
+    (live.folder / "test.csv").write_text("\n".join([table[0], *flipped]) + "\n")
+    found = review(live.workspace(), "week")
+    gate = next(one for one in found.report.entries if one.item.id == "week-gate")
+    assert gate.result.outcome is Outcome.FAIL
+    assert gate.evidence is not None
+    assert gate.evidence.findings[0].startswith("quality: FAIL")
 
 
 def test_a_person_signs_what_is_filed_and_a_refusal_is_not_well(live: Team) -> None:

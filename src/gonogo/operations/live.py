@@ -67,6 +67,6 @@ def live_release(workspace: Workspace) -> Live:
     state = workspace.registry().state()
     version = state.pointers.get((system, "production"))
     if version is None:
-        raise NotFoundError(f"nothing of {system} is in production, so there is nothing to review.", hint="See `gonogo releases`.")
+        raise NotFoundError(f"nothing of {system} is in production.", hint="See `gonogo releases`.")
     move = next(move for move in reversed(state.history) if (move.system, move.pointer) == (system, "production"))
     return Live(f"{system}@{version}", str(version), parse_stamp(move.time))
