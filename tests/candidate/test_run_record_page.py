@@ -10,8 +10,9 @@ import pytest
 
 from gonogo.base.canonical import digest
 from gonogo.candidate.run_record import FORMAT, KEYS, LATER, LEDGER, read_run
+from page import read_page, run_python
 
-PAGE = (Path(__file__).parents[2] / "docs" / "formats" / "run-record.md").read_text(encoding="utf-8")
+PAGE = read_page("formats/run-record.md")
 
 
 def test_the_table_names_every_key_and_no_other() -> None:
@@ -25,8 +26,7 @@ def test_the_example_writes_a_record_and_a_line_of_the_ledger(tmp_path: Path, mo
     for name in ("data/train.csv", "models/forest.onnx"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")
-    (block,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    exec(compile(block, "run-record.md", "exec"), {})
+    run_python(PAGE, "run-record.md")
     record = read_run(tmp_path / "models" / "run.json")
     assert record["data"]["train"]["path"] == "../data/train.csv"
     (line,) = (tmp_path / "models" / LEDGER).read_text().splitlines()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,19 +10,16 @@ import pytest
 from gonogo.errors import UsageError
 from gonogo.evidence.check import Check, asked_inputs
 from gonogo.evidence.inputs import INPUTS
+from page import blocks, read_page, run_python
 
-PAGE = (Path(__file__).parents[2] / "docs" / "how-to-write-a-check.md").read_text(encoding="utf-8")
+PAGE = read_page("how-to-write-a-check.md")
 
 
 @pytest.fixture(scope="module")
 def written() -> dict[str, Any]:
     """What the page's code defines, run from top to bottom as a reader would."""
-    space: dict[str, Any] = {"__name__": "page"}
-    blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) == 3
-    for block in blocks:
-        exec(compile(block, "how-to-write-a-check.md", "exec"), space)
-    return space
+    assert len(blocks(PAGE, "python")) == 3
+    return run_python(PAGE, "how-to-write-a-check.md")
 
 
 def test_the_checks_of_the_page_keep_the_contract(written: dict[str, Any]) -> None:
@@ -37,7 +33,7 @@ def test_the_checks_of_the_page_keep_the_contract(written: dict[str, Any]) -> No
 
 
 def test_a_check_of_one_s_own_takes_ten_lines() -> None:
-    first = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[0]
+    first = blocks(PAGE, "python")[0]
     lines = [line for line in first.splitlines() if line.strip()]
     assert len(lines) <= 10
 

@@ -13,21 +13,18 @@ import pytest
 from gonogo.errors import ModelError
 from gonogo.model.hosted import HostedRuntime
 from gonogo.model.runtime import Inspection, inspect
+from page import blocks, read_page, run_python
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "how-to-write-a-runtime.md").read_text(encoding="utf-8")
+PAGE = read_page("how-to-write-a-runtime.md")
 MODEL = json.dumps({"weights": [1.0, -2.0, 0.5], "intercept": 0.0}).encode()
 
 
 @pytest.fixture(scope="module")
 def written() -> dict[str, Any]:
     """What the page's code defines, run from top to bottom as a reader would."""
-    space: dict[str, Any] = {"__name__": "page"}
-    blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) == 3
-    for block in blocks:
-        exec(compile(block, "how-to-write-a-runtime.md", "exec"), space)
-    return space
+    assert len(blocks(PAGE, "python")) == 3
+    return run_python(PAGE, "how-to-write-a-runtime.md")
 
 
 def test_the_runtime_of_the_page_keeps_the_contract(written: dict[str, Any]) -> None:

@@ -15,15 +15,11 @@ from gonogo.checklist.expression import parse
 from gonogo.model.formats import EXTRAS, SUFFIXES
 from gonogo.model.pipeline import AFTER, BEFORE, OUTPUT, Pipeline
 from gonogo.model.source import ModelSource
+from page import blocks, read_page, run_python
 
-DOCS = Path(__file__).parents[2] / "docs"
-HOW_TO = (DOCS / "how-to-ship-a-pipeline.md").read_text(encoding="utf-8")
-FORMAT = (DOCS / "formats/pipeline.md").read_text(encoding="utf-8")
-BUNDLE = (DOCS / "formats/bundle.md").read_text(encoding="utf-8")
-
-
-def blocks(page: str, kind: str) -> list[str]:
-    return re.findall(rf"```{kind}\n(.*?)```", page, re.DOTALL)
+HOW_TO = read_page("how-to-ship-a-pipeline.md")
+FORMAT = read_page("formats/pipeline.md")
+BUNDLE = read_page("formats/bundle.md")
 
 
 def training_rows() -> Any:
@@ -35,10 +31,8 @@ def training_rows() -> Any:
 
 
 def test_the_script_writes_a_pipeline_that_says_what_the_training_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (script,) = blocks(HOW_TO, "python")
-    space: dict[str, Any] = {"read_training_rows": training_rows}
     monkeypatch.chdir(tmp_path)
-    exec(compile(script, "how-to-ship-a-pipeline.md", "exec"), space)
+    space = run_python(HOW_TO, "how-to-ship-a-pipeline.md", read_training_rows=training_rows)
     loaded = ModelSource(tmp_path / "model.onnx", pipeline=tmp_path / "pipeline.json").load()
     numbers, cities, _ = training_rows()
     cities[0] = "rome"

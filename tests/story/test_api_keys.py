@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import socket
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -16,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from page import read_page, typed_out, until_answers
+
 GOOD = {"amount": 0.25, "city": "paris"}
 
 pytestmark = pytest.mark.timeout(170)
@@ -49,45 +47,6 @@ class Asked:
             time.sleep(0.05)
 
 
-def typed(user, port: int) -> tuple[list[str], subprocess.Popen[bytes]]:
-    """Type every console block of the how-to; what was printed, and the service that it starts."""
-    text = (ROOT / "docs" / "how-to-api-keys.md").read_text(encoding="utf-8")
-    printed, service = [], None
-    gonogo = f'gonogo() {{ "{sys.executable}" -m gonogo "$@"; }}\n'
-    for block in re.findall(r"```console\n(.*?)```", text, flags=re.DOTALL):
-        for line in block.splitlines():
-            command = line.removeprefix("$ ").replace("8400", str(port))
-            if command.startswith("gonogo serve"):
-                service = user.start(*command.split()[1:])
-                _await(service, f"http://127.0.0.1:{port}/health", user.folder / "serve.log")
-                continue
-            done = subprocess.run(
-                ["bash", "-c", gonogo + command],
-                cwd=user.folder,
-                env=user.environ(),
-                capture_output=True,
-                text=True,
-                timeout=60,
-                check=False,
-            )
-            assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-            printed.append(f"{command}\n{done.stdout}{done.stderr}")
-    assert service is not None
-    return printed, service
-
-
-def _await(service: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        assert service.poll() is None, log.read_text()
-        try:
-            urllib.request.urlopen(url, timeout=1).close()
-            return
-        except OSError:
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.05)
-
-
 def test_no_secret_of_a_key_is_found_in_anything_that_a_service_says_or_writes(small) -> None:
     user = small
     user.gonogo("release")
@@ -96,8 +55,7 @@ def test_no_secret_of_a_key_is_found_in_anything_that_a_service_says_or_writes(s
 
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    printed, service = typed(user, port)
-    try:
+    with typed_out(user, read_page("how-to-api-keys.md"), port) as (printed, service):
         ask = Asked(f"http://127.0.0.1:{port}")
         files = {name: (user.folder / f"{name}.key").read_text().strip() for name in ("billing", "billing-2", "deploy")}
         ana = user.json("apikey", "new", "ana", "--role", "reader")["key"]
@@ -133,7 +91,6 @@ def test_no_secret_of_a_key_is_found_in_anything_that_a_service_says_or_writes(s
         assert _status(ask, "") == 401
         lists = b"".join(path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if os.access(path, os.R_OK))
         ask.heard += user.gonogo("status").stdout.encode()
-    finally:
         service.send_signal(signal.SIGTERM)
         assert service.wait(timeout=30) == 0
 
@@ -157,7 +114,11 @@ def test_no_secret_of_a_key_is_found_in_anything_that_a_service_says_or_writes(s
     said = _said_as_json(user, port, ana)
     assert {(line["process"], line["event"]) for line in said} >= {("supervisor", "service_started"), ("worker", "request")}
 
-    found = {"the answers": bytes(ask.heard), "the command line": "".join(printed).encode(), "the list of processes": lists}
+    found = {
+        "the answers": bytes(ask.heard),
+        "the command line": "".join([*printed, *printed.values()]).encode(),
+        "the list of processes": lists,
+    }
     for path in user.folder.rglob("*"):
         if path.is_file() and path.suffix not in (".key", ".header"):
             found[str(path)] = path.read_bytes()
@@ -172,7 +133,7 @@ def _said_as_json(user, port: int, key: str) -> list[dict[str, object]]:
     (user.folder / "serve.log").unlink()
     service = user.start("serve", "--port", str(port), "--log", "json")
     try:
-        _await(service, f"http://127.0.0.1:{port}/health", user.folder / "serve.log")
+        until_answers(service, f"http://127.0.0.1:{port}/health", user.folder / "serve.log")
         assert Asked(f"http://127.0.0.1:{port}")("/nowhere", key) == 404
     finally:
         service.send_signal(signal.SIGTERM)
