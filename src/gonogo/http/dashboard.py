@@ -141,7 +141,9 @@ class Dashboard:
     def _releases(self, query: Mapping[str, str]) -> dict[str, Any]:
         status = self._records.status()
         versions = [release["version"] for release in status["releases"]]
-        old, new = query.get("old", versions[-2] if len(versions) > 1 else ""), query.get("new", versions[-1] if versions else "")
+        newest, live = (versions or [""])[-1], status["production"]["version"] if status["production"] else ""
+        before = live if live not in ("", newest) else versions[-2] if len(versions) > 1 else ""
+        old, new = query.get("old", before), query.get("new", newest)
         changes, problem = None, ""
         try:
             changes = self._records.changes(old, new) if old and new else None
