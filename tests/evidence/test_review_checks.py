@@ -96,6 +96,11 @@ def test_drift_is_told_for_every_feature_and_drawn_against_the_baseline() -> Non
         "features": 2, "unknown": 0, "worst": 0.3, "score": 0.05, "drifted": 1,
     }  # fmt: skip
     assert draw("x", found.pictures["bins of a"]).svg
+    calendar = LiveDrift({"leave_out": ["a"]}).measure(readings, passed())
+    assert (calendar.facts["worst"].value, calendar.facts["features"].value) == (0.1, 1)
+    assert "left out: a, PSI 0.3" in calendar.findings
+    with pytest.raises(UsageError, match="no feature c"):
+        LiveDrift({"leave_out": ["c"]}).measure(readings, passed())
     few = LiveDrift({"min_n": 5000}).measure(readings, passed()).facts
     assert few["unknown"].value == 3
     assert "worst" not in few

@@ -90,7 +90,7 @@ def review(workspace: Workspace, period: str, *, progress: Progress = silent) ->
         evidence = collect(asked.checklist, inputs, clock=workspace.clock, previous={}, progress=_told(asked.checklist, progress))
         verdict = _judged(workspace, asked.checklist, inputs.subject, evidence, current_inputs(asked.checklist, inputs), inputs.notes)
     report = ReviewReport.of(verdict, asked, evidence, release=live.release, now=now, live_since=live.since)
-    return _file(workspace, report, f"{period}-{now:%Y%m%dT%H%M%SZ}", signatures=0)
+    return _file(workspace, report, f"{period}-{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03}Z", signatures=0)
 
 
 def sign_review(

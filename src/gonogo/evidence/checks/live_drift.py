@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from gonogo.errors import DataError
+from gonogo.errors import DataError, UsageError
 from gonogo.evidence.check import Check
 from gonogo.evidence.record import Fact, Measurement
 
@@ -16,7 +16,8 @@ MOST_PICTURES = 3
 class LiveDrift(Check):
     """How far are the features and the score of the whole period from the baseline in the release, by the PSI over its own bins?
 
-    From `min_n` rows on; a feature with fewer is unknown. `level`: above it a feature counts as drifted.
+    From `min_n` rows on; a feature with fewer is unknown. `level`: above it a feature counts as drifted. `leave_out` are features that are
+    shown and not judged, such as a column of the calendar, which is another every month.
     """
 
     name = "live_drift"
@@ -27,11 +28,15 @@ class LiveDrift(Check):
         "score": "the PSI of the score; missing when it is not known",
         "drifted": "features whose PSI is above the level",
     }
-    options: ClassVar = {"min_n": 500, "level": 0.15}
+    options: ClassVar = {"min_n": 500, "level": 0.15, "leave_out": []}
 
     def measure(self, readings: Sequence[Mapping[str, Any]], passed: Mapping[str, Any]) -> Measurement:
         release, fewest = passed["release"], self.chosen["min_n"]
         found = [one for one in readings if one["signal"] == "psi" and one["labels"].get("release") == release]
+        if strangers := set(self.chosen["leave_out"]) - {one["labels"].get("feature") for one in found}:
+            raise UsageError(f"the model has no feature {', '.join(sorted(strangers))}, which is to be left out.")
+        shown = [one for one in found if one["labels"].get("feature") in self.chosen["leave_out"]]
+        found = [one for one in found if one not in shown]
         features = [one for one in found if one["labels"].get("feature") != SCORE]
         if not features:
             raise DataError(f"nothing is known of the features of {release} in this period.", hint="The baseline is sealed in the release.")
@@ -47,6 +52,7 @@ class LiveDrift(Check):
         facts |= {"score": _fact(score)} if score else {}
         findings = [f"{one['labels']['feature']}: {one['n']} rows of {fewest} are not enough data" for one in unknown]
         findings += [f"PSI of {one['labels']['feature']} is {one['value']:.3g}, of {one['n']:,} rows" for one in known[:MOST_PICTURES]]
+        findings += [f"left out: {one['labels']['feature']}, PSI {one['value']:.3g}" for one in shown if one["value"] is not None]
         return Measurement(facts, tuple(findings), _pictures([*([score] if score else []), *known], passed["bins"]))
 
 
