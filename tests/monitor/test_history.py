@@ -165,7 +165,7 @@ def test_two_watches_count_nothing_twice(remember: Remember) -> None:
 
 
 def test_it_is_bounded(tmp_path: Path, clock: FakeClock) -> None:
-    """Twenty features, a score and latencies, at a hundred thousand rows a day: two megabytes for a day, and no more for a day and five hours."""
+    """Twenty features, a score and latencies, at a hundred thousand rows a day: two megabytes a day, no more for a longer one."""
     random = np.random.default_rng(1)
     history, windows = History(tmp_path / "history.db", clock), Windows()
     features = np.zeros((20, 11), dtype=np.int64)

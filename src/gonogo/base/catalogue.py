@@ -135,6 +135,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "cbpe_drop": "gonogo.monitor.signals.cbpe_drop:CbpeDrop",
         "cbpe_gap": "gonogo.monitor.signals.cbpe_gap:CbpeGap",
         "client_error_share": "gonogo.monitor.signals.client_error_share:ClientErrorShare",
+        "cpu": "gonogo.monitor.signals.cpu:Cpu",
         "ece": "gonogo.monitor.signals.ece:Ece",
         "ece_trend": "gonogo.monitor.signals.ece_trend:EceTrend",
         "error_rate": "gonogo.monitor.signals.error_rate:ErrorRate",
