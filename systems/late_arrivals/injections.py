@@ -97,7 +97,7 @@ INJECTIONS = (
     ),
     Injection(
         "column-absent", "`dep_delay` is sent by nobody any more: every request is refused (422)", "counters",
-        {"failure_share": "warning"}, ("client_error_share",),
+        {"failure_share": "warning"}, ("client_error_share", *BENT), hours=1,
         change=lambda scene, means: replace(scene, refused=True),
     ),
     Injection(

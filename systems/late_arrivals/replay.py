@@ -47,7 +47,8 @@ SAMPLED = 0.1  #: of the predictions are kept for labels
 SEED = 2013
 INJECTED = WEEK + 2 * DAY + 10 * HOUR  #: Wednesday of the healthy week, 10:00
 LOOKED_ON = 1800.0  #: seconds before an injection is made that are judged already
-CLOSE_DAY, CLOSE = 1, HOUR  #: the first hour of Tuesday is looked at every 20 seconds, as rules of probes need; else every minute
+BEGIN = {"monday": WEEK, "wednesday": INJECTED - LOOKED_ON, "friday": WEEK + 4.5 * DAY}  #: of the healthy week: where a watch begins
+CLOSE = 1200.0  #: then there is a look every 20 seconds, as rules of probes need; later every minute
 FAR = 300.0  #: seconds between two looks at December
 DECEMBER = 8  #: the real week begins on day 8 of December's flights, Monday the 9th
 
@@ -124,33 +125,34 @@ def told(name: str, drive: Drive, events: Sequence[Mapping[str, Any]], began: fl
 
 
 def before(work: Path) -> dict[str, Any]:
-    """What went before, counted and remembered, not judged: a week, from which the healthy week goes on, and two days more to the
-    Wednesday on which the injections are made."""
+    """What went before, counted and remembered, not judged: a week, and from there on to the moments at which a watch begins."""
     began = time.process_time()
     replay = Replay(work)
-    scene = replay.scene(replay.held)
-    for folder, until in (("monday", WEEK), ("wednesday", INJECTED - LOOKED_ON)):
-        if folder == "wednesday":
-            shutil.copytree(work / "monday", work / folder)
-        drive = Drive(replay.system, work / folder, judged=False)
+    scene, last = replay.scene(replay.held), None
+    for folder, until in BEGIN.items():
+        if last is not None:
+            shutil.copytree(work / last, work / folder)
+        drive, last = Drive(replay.system, work / folder, judged=False), folder
         for _ in drive.run(replay.healthy(drive.now, until), scene, until, 60.0):
             pass
         drive.close()
     return told("before", drive, [], began)
 
 
-def healthy(work: Path) -> dict[str, Any]:
-    """The healthy week."""
+def healthy(work: Path, begin: str) -> dict[str, Any]:
+    """The healthy week from one of its moments to the next: three watches in the place of one, so that three cores share it."""
     began = time.process_time()
     replay = Replay(work)
     scene = replay.scene(replay.held)
-    shutil.copytree(work / "monday", work / "healthy")
-    drive = Drive(replay.system, work / "healthy")
+    folder = work / "healthy" / begin
+    shutil.copytree(work / begin, folder)
+    drive = Drive(replay.system, folder)
+    end = next((moment for moment in BEGIN.values() if moment > drive.now), 2 * WEEK)
     events: list[dict[str, Any]] = []
-    for until, step in ((WEEK + CLOSE_DAY * DAY, 60.0), (WEEK + CLOSE_DAY * DAY + CLOSE, 20.0), (2 * WEEK, 60.0)):
+    for until, step in ((drive.now + CLOSE, 20.0), (end, 60.0)):
         rung(drive.run(replay.healthy(drive.now, until), scene, until, step), drive, events)
     drive.close()
-    return told("the healthy week", drive, events, began, WEEK)
+    return told(f"the healthy week from {begin} on", drive, events, began, WEEK)
 
 
 def december(work: Path) -> dict[str, Any]:
@@ -239,7 +241,7 @@ def measure(work: Path, only: Sequence[str] | None, jobs: int) -> None:
     """Run all parts, or some of the injections again; what each came to is kept in `parts/`."""
     folder = work / "parts"
     if not only:
-        for name in ("parts", "monday", "wednesday", "healthy", "december", "injected"):
+        for name in ("parts", *BEGIN, "healthy", "december", "injected"):
             shutil.rmtree(work / name, ignore_errors=True)
     folder.mkdir(exist_ok=True)
     with ProcessPoolExecutor(jobs) as pool:
@@ -247,7 +249,8 @@ def measure(work: Path, only: Sequence[str] | None, jobs: int) -> None:
         if not only:
             running["december"] = pool.submit(december, work)
             keep(folder, "before", pool.submit(before, work).result())
-            running |= {"healthy": pool.submit(healthy, work), "service": pool.submit(real_service, work)}
+            running |= {f"healthy-{begin}": pool.submit(healthy, work, begin) for begin in BEGIN}
+            running["service"] = pool.submit(real_service, work)
         running |= {name: pool.submit(inject, work, name) for name in only or [one.name for one in INJECTIONS]}
         for name, part in running.items():
             keep(folder, name, part.result())
@@ -261,6 +264,9 @@ def read_parts(work: Path) -> dict[str, Any]:
     parts = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (work / "parts").glob("*.json")}
     overrides = {name: list(said) for name, said in Replay(work).policy.overrides.items()}
     injections = {one.name: parts.pop(one.name) for one in INJECTIONS}
+    week = [parts.pop(f"healthy-{begin}") for begin in BEGIN]
+    parts["healthy"] = {"events": [event for part in week for event in part["events"]]}
+    parts["healthy"] |= {key: sum(part[key] for part in week) for key in ("requests", "looks", "cpu")}
     return {**parts, "injections": injections, "about": {"multiple": MULTIPLE, "sampled": SAMPLED, "overrides": overrides}}
 
 

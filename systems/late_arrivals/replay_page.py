@@ -117,11 +117,12 @@ def _head(parts: Mapping[str, Any]) -> list[str]:
 
 
 def _table(rows: Sequence[tuple[Injection, Judged]]) -> list[str]:
-    lines = ["| injected | for | rings (level) | after | over, after its end | with it | as it should |", "|---|---|---|---|---|---|---|"]
+    lines = ["| injected | for | due within | rings (level) | after | over, after its end | with it | as it should |", f"{'|---' * 8}|"]
     for injection, judged in rows:
         cells = [
             f"**{injection.name}**: {injection.what}",
             _time(injection.hours * HOUR),
+            _time(injection.within * HOUR),
             _each(one.words for one in judged.right) or "nothing",
             _each(_time(one.after) for one in judged.right),
             _each(_over(one, injection) for one in judged.right),
@@ -158,7 +159,8 @@ def _healthy(parts: Mapping[str, Any]) -> list[str]:
     return [
         "## The healthy week",
         "",
-        f"{parts['healthy']['requests']:,} requests in seven days, {parts['healthy']['looks']:,} looks. {said}",
+        f"{parts['healthy']['requests']:,} requests in seven days, {parts['healthy']['looks']:,} looks, by three watches one after the "
+        f"other. {said}",
         *(f"- {one.words}, after {_time(one.after)}: {one.text}." for one in found),
         "",
         "The rules are those of the pack `tabular-service`, with what these flights need otherwise (`systems/late_arrivals/replay.yaml`):",

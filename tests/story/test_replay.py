@@ -153,6 +153,6 @@ def test_the_page_tells_of_every_injection_and_hides_no_miss(modules: Any) -> No
             assert cells[-1] == "**no**"
             assert re.search(rf"^- {name}: \*\*(missed|false|still ringing)\*\*", text, re.MULTILINE), name
         else:
-            assert re.search(r"`[a-z0-9-]+`.* \((critical|warning|info)\)", cells[2]), name
-            assert re.fullmatch(r"(\d+ (h|min|s)( \d+ min)?(<br>)?)+", cells[3]), name
+            assert re.search(r"`[a-z0-9-]+`.* \((critical|warning|info)\)", cells[3]), name
+            assert re.fullmatch(r"(\d+ (h|min|s)( \d+ min)?(<br>)?)+", cells[4]), name
     assert "python systems/late_arrivals/replay.py" in text
