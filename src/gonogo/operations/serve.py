@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from gonogo import settings
@@ -34,6 +35,10 @@ from gonogo.trust.keys import PublicKey
 
 _log = logging.getLogger(__name__)
 
+IN_THE_CLEAR = (
+    "keys and data travel to %s in the clear: give --tls-cert and --tls-key, or end TLS in a program before this one and say --behind-proxy"
+)
+
 
 def serve(
     workspace: Workspace,
@@ -49,7 +54,7 @@ def serve(
     door: Callable[[Workspace], ExitStack] = lambda workspace: ExitStack(),
     announce: Callable[[str, str], None] = lambda release, url: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT. `announce` is told the release and the address once it answers. `tls` are certificate and key.
+    """Serve until SIGTERM, SIGINT or SIGHUP. `announce` is told the release and the address once it answers. `tls` are certificate and key.
     `processes` of each release: as many as cores that may be used when None.
 
     `log` and `requests` say in which form to log, and which requests; `behind_proxy` that another program ends TLS before this one.
@@ -61,12 +66,6 @@ def serve(
     workspace.check_log()
     initial, first = _initial(workspace, reference)
     sending = telemetry(workspace)
-
-    def resolve(name: str) -> tuple[Path, PublicKey]:
-        verified = verify_reference(workspace, name)
-        _check_redaction(workspace, name, verified.bundle.schema.feature_names)
-        return verified.path, workspace.public_key()
-
     with ExitStack() as running:
 
         def announced(url: str) -> None:
@@ -82,14 +81,10 @@ def serve(
         worker_log = running.enter_context(service_log(workspace.service, log, requests))
         audit = running.enter_context(ControlAudit(workspace))
         if tls is None and not behind_proxy and not is_loopback(host):
-            _log.warning(
-                "keys and data travel to %s in the clear: give --tls-cert and --tls-key, or end TLS in a program before this one "
-                "and say --behind-proxy",
-                host,
-            )
+            _log.warning(IN_THE_CLEAR, host)
         supervisor = Supervisor(
             workspace.path,
-            resolve,
+            partial(_resolve, workspace),
             host=host,
             port=port,
             processes=processes or usable_cores(),
@@ -100,6 +95,13 @@ def serve(
             watched=lambda: watched(workspace),
         )
         asyncio.run(supervisor.serve(initial, announce=announced))
+
+
+def _resolve(workspace: Workspace, release: str) -> tuple[Path, PublicKey]:
+    """Folder and key of a release that may be served."""
+    verified = verify_reference(workspace, release)
+    _check_redaction(workspace, release, verified.bundle.schema.feature_names)
+    return verified.path, workspace.public_key()
 
 
 def _initial(workspace: Workspace, reference: str | None) -> tuple[str | None, Ref | None]:

@@ -32,7 +32,7 @@ from gonogo import settings
 from gonogo.service.answering.arms import Arms
 from gonogo.service.answering.asks import NamedAsk, OwnAsk, PlainAsk
 from gonogo.service.answering.batching import Batcher, Seen
-from gonogo.service.answering.endpoints import endpoints
+from gonogo.service.answering.endpoints import endpoints, infer_path
 from gonogo.service.answering.loading import Served
 from gonogo.service.answering.shadow import COPY, Shadow, no_counts
 from gonogo.service.answering.sticky import Exposure, Sticky
@@ -223,7 +223,7 @@ class Answering:
         path = exchange.path
         codec = self.endpoints.get(path)
         if codec is None and named_in_path(path, self._system):  # a version other than our own
-            return self.endpoints.get(b"/v2/models/%b/infer" % self._system.encode())
+            return self.endpoints.get(infer_path(self._system).encode())
         return codec
 
     def _other(self, exchange: Exchange, codec: Codec | None) -> None:

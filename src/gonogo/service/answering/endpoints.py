@@ -11,6 +11,14 @@ from gonogo.service.codecs.oip import OipCodec
 from gonogo.service.codecs.rows import RowsCodec
 
 
+PREDICT = "/predict"
+
+
+def infer_path(system: str, version: str = "") -> str:
+    """Where the Open Inference Protocol asks for predictions: of whichever version the routes say, or of one."""
+    return f"/v2/models/{system}{f'/versions/{version}' if version else ''}/infer"
+
+
 def endpoints(served: Served, most_rows: int) -> dict[bytes, Codec]:
     """Codec by exact target. A request may ask for `most_rows` rows at most."""
     schema = served.schema
@@ -19,9 +27,8 @@ def endpoints(served: Served, most_rows: int) -> dict[bytes, Codec]:
         RowsCodec(schema, served.release, most_rows), {NUMPY: NumpyCodec(schema, most_rows), ARROW: ArrowCodec(schema, most_rows)}
     )
     protocol = OipCodec(schema, system, version, most_rows)
-    model = f"/v2/models/{system}"
     return {
-        b"/predict": named,
-        f"{model}/infer".encode(): protocol,
-        f"{model}/versions/{version}/infer".encode(): protocol,
+        PREDICT.encode(): named,
+        infer_path(system).encode(): protocol,
+        infer_path(system, version).encode(): protocol,
     }

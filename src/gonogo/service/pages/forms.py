@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gonogo.service.answering.endpoints import PREDICT, infer_path
 from gonogo.service.answering.versions import HEADER
 from gonogo.service.codecs.arrow import ARROW
 from gonogo.service.codecs.numpy_file import NUMPY
@@ -56,12 +57,10 @@ def forms(system: str, version: str, *, explains: bool) -> list[Form]:
     gives = {**asks, JSON: {"schema": ref("Predictions")}}
     protocol = {JSON: {"schema": ref("OipRequest")}, BINARY.decode(): BYTES}
     answers = {**protocol, JSON: {"schema": ref("OipResponse")}}
-    infer = f"/v2/models/{system}/infer"
-    own = f"/v2/models/{system}/versions/{version}/infer"
     named = ("404", "409")
     explain = [EXPLAIN] if explains else []
     return [
-        Form("/predict", "predictions for rows or columns of features, by name", asks, gives, [*explain, ONE_VERSION], named),
-        Form(infer, "predictions by the Open Inference Protocol", protocol, answers, [JSON_BYTES, ONE_VERSION], named),
-        Form(own, "those of one version", protocol, answers, [JSON_BYTES]),
+        Form(PREDICT, "predictions for rows or columns of features, by name", asks, gives, [*explain, ONE_VERSION], named),
+        Form(infer_path(system), "predictions by the Open Inference Protocol", protocol, answers, [JSON_BYTES, ONE_VERSION], named),
+        Form(infer_path(system, version), "those of one version", protocol, answers, [JSON_BYTES]),
     ]
