@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from gonogo.base.clock import stamp
+from gonogo.base.clock import parse_stamp, stamp
 from gonogo.checklist.items import Review
 from gonogo.checklist.project import Period
 from gonogo.evidence.record import Evidence
@@ -60,7 +60,7 @@ class ReviewReport(Report):
     @property
     def headline(self) -> str:
         total, blocking = len(self.verdict.items), self.blocking
-        about = f"{self.release} from {self.since} to {self.until}"
+        about = f"{self.release} from {_minute(self.since)} to {_minute(self.until)} UTC"
         if self.go:
             return f"All {total} items are well: {about}."
         if blocking and all(entry.lacks_signature for entry in blocking):
@@ -76,6 +76,10 @@ class ReviewReport(Report):
             return f"mend what is not well, then gonogo review run {self.period}"
         roles = dict.fromkeys(entry.item.sign_off for entry in self.blocking)
         return ", ".join(f"gonogo review sign {self.period} {role}" for role in roles) or "nothing until the next review"
+
+
+def _minute(time: str) -> str:
+    return f"{parse_stamp(time):%Y-%m-%d %H:%M}"
 
 
 def render_review_json(report: ReviewReport) -> dict[str, Any]:

@@ -71,5 +71,10 @@ def _pictures(known: Sequence[Mapping[str, Any]], bins: Mapping[str, Any]) -> di
         name = one["labels"]["feature"]
         if name in bins:
             series = {"baseline": bins[name]["reference"], "live": bins[name]["live"]}
-            pictures[f"bins of {name}"] = {"kind": "histogram", "title": name, "labels": bins[name]["labels"], "series": series}
+            pictures[f"bins of {name}"] = {
+                "kind": "histogram",
+                "title": f"{name}, live and in the baseline",
+                "labels": bins[name]["labels"],
+                "series": series,
+            }
     return pictures

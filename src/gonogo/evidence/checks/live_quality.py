@@ -53,13 +53,10 @@ def _said(figure: Mapping[str, Any] | None) -> str:
 
 
 def _pictures(found: Mapping[str, Any]) -> dict[str, Any]:
-    said = {"reliability": "Calibration in service", "reliability_before": "Calibration on the held-out data"}
-    return {
-        key: {
-            "kind": "reliability",
-            "title": title,
-            "bins": [{"mean_score": one["score"], "share": one["share"], "n": one["n"]} for one in found[key]],
-        }
-        for key, title in said.items()
-        if found[key]
-    }
+    if not found["reliability"]:
+        return {}
+    bins, before = (
+        [{"mean_score": one["score"], "share": one["share"], "n": one["n"]} for one in found[key]]
+        for key in ("reliability", "reliability_before")
+    )
+    return {"reliability": {"kind": "reliability", "title": "Calibration in service", "bins": bins, "before": before}}
