@@ -10,7 +10,6 @@ from gonogo.service.codecs.numpy_file import NUMPY, NumpyCodec
 from gonogo.service.codecs.oip import OipCodec
 from gonogo.service.codecs.rows import RowsCodec
 
-
 PREDICT = "/predict"
 
 
