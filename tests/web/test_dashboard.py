@@ -255,6 +255,21 @@ def test_drift_is_told_as_the_rules_judge_it(drifted, status):
     assert "0.200 – 0.400" in said
 
 
+def test_of_very_many_features_all_are_told_and_those_that_moved_most_are_drawn(drifted, status):
+    drifted["features"] = [{**drifted["features"][0], "feature": f"f{number}"} for number in range(500)]
+    status["signals"] = [
+        {**status["signals"][1], "labels": {"release": OLD, "feature": f"f{number}"}, "value": number / 500, "low": None, "high": None}
+        | {"window_seconds": 900.0}
+        for number in range(500)
+    ]
+    html = render_part("drift", drift.view(drifted, status), frame())
+    assert html.count('<th scope="row">') == 500
+    assert html.count('class="card feature"') == drift.MOST_DRAWN
+    assert 'id="f-f499"' in html
+    assert 'id="f-f1"' not in html
+    assert len(html) < 1_000_000
+
+
 def test_what_was_sealed_stands_beside_what_came_true_with_the_figure_that_rings(kept, status):
     rules = [{"name": "auc-fell", "signal": "auc_drop", "above": 0.05}, {"name": "calibration", "signal": "ece", "above": 0.1}]
     said = Page(render_part("quality", quality.view(kept, OLD, status, rules), frame())).said

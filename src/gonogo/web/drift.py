@@ -14,10 +14,11 @@ from gonogo.reports.timeline import Limit, Point, Timeline, draw_timeline
 
 Record = Mapping[str, Any]
 SCORE = "(score)"
+MOST_DRAWN = 24  #: features with pictures, those that moved most; the others stand in the table
 
 
 @dataclass(frozen=True)
-class Feature:
+class Row:
     """One feature on the page. `now` is the reading that the rules judge, `record` what was seen in 24 hours. `tone` is bad where a rule
     sees a breach, by size and beyond chance; open where nobody can say."""
 
@@ -26,9 +27,12 @@ class Feature:
     said: str
     now: Record | None
     record: Record
-    shares: Drawn
-    hours: Timeline
     limits: tuple[Limit, ...]
+
+    @property
+    def value(self) -> float:
+        """The PSI, to rank by; what is not known comes last."""
+        return float(self.now["value"]) if self.now and self.now["value"] is not None else -1.0
 
     @property
     def part(self) -> float:
@@ -45,36 +49,42 @@ class Feature:
 
 def view(drift: Record, status: Record) -> dict[str, Any]:
     """The score first, then the features, those that moved most first."""
-    features = sorted((_feature(one, drift, status) for one in drift["features"]), key=lambda one: (one.name != SCORE, -_value(one)))
+    rows = sorted((_row(one, drift, status) for one in drift["features"]), key=lambda row: (row.name != SCORE, -row.value))
     return {
         "drift": drift,
-        "features": features,
-        "moved": sum(one.tone == "bad" for one in features),
+        "rows": rows,
+        "features": [(row, _pictures(row, drift)) for row in rows[:MOST_DRAWN]],
+        "drawn": {row.name for row in rows[:MOST_DRAWN]},
+        "moved": sum(row.tone == "bad" for row in rows),
     }
 
 
-def _feature(one: Record, drift: Record, status: Record) -> Feature:
+def _row(one: Record, drift: Record, status: Record) -> Row:
     limits = tuple(Limit(limit["rule"], limit["above"], limit["level"]) for limit in one["limits"])
     now = _reading(status, drift["release"], one["feature"])
+    return Row(one["feature"], *_judged(now, status), now, one, limits)
+
+
+def _pictures(row: Row, drift: Record) -> tuple[Drawn, Timeline]:
+    """The bins beside the baseline's, and the PSI hour by hour."""
     hours = draw_timeline(
         "PSI hour by hour",
-        {"PSI": [Point.of(point) for point in one["hours"]]},
-        limits,
+        {"PSI": [Point.of(point) for point in row.record["hours"]]},
+        row.limits,
         since=parse_stamp(drift["since"]),
         until=parse_stamp(drift["until"]),
         unit="PSI",
     )
     shares = draw(
-        one["feature"],
+        row.name,
         {
             "kind": "histogram",
             "title": "Shares of the bins",
-            "labels": one["labels"],
-            "series": {"baseline": one["reference"], "live, 24 h": one["live"]},
+            "labels": row.record["labels"],
+            "series": {"baseline": row.record["reference"], "live, 24 h": row.record["live"]},
         },
     )
-    tone, said = _judged(now, status)
-    return Feature(one["feature"], tone, said, now, one, shares, hours, limits)
+    return shares, hours
 
 
 def _reading(status: Record, release: str, feature: str) -> Record | None:
@@ -93,7 +103,3 @@ def _judged(now: Record | None, status: Record) -> tuple[str, str]:
     if arranged.part_of_limit(now) > 1:
         return "open", "large, and may be chance"
     return "good", "moved a little" if now["value"] > 0.02 else "as the baseline"
-
-
-def _value(feature: Feature) -> float:
-    return float(feature.now["value"]) if feature.now and feature.now["value"] is not None else -1.0
