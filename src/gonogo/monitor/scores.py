@@ -41,7 +41,7 @@ def baseline_scores(baseline: Mapping[str, Any] | None) -> Scores | None:
 
 
 def unmeasurable(baseline: Mapping[str, Any] | None) -> bool:
-    """Whether a baseline that is known has no table of scores (one of the format before, scores that are no probabilities): what is compared
+    """Whether a baseline that is known has no table of scores (of the format before, or scores that are no probabilities): what is compared
     with it will never have a value for this release, so no alarm waits for one. A baseline that is not known is another thing."""
     return baseline is not None and reference_scores(baseline) is None
 

@@ -14,6 +14,7 @@ class ReviewFindings:
     name: ClassVar[str] = "review_findings"
     unit: ClassVar[str] = "findings"
     window_seconds: ClassVar[float] = 60.0
+    counted: ClassVar[str] = "one"
 
     def compute(self, sight: Sight) -> list[Reading]:
         reviews = sight.service.get("duties", {}).get("reviews", {})

@@ -13,6 +13,7 @@ class ReviewOverdue:
     name: ClassVar[str] = "review_overdue"
     unit: ClassVar[str] = "d"
     window_seconds: ClassVar[float] = 60.0
+    counted: ClassVar[str] = "one"
 
     def compute(self, sight: Sight) -> list[Reading]:
         reviews = sight.service.get("duties", {}).get("reviews", {})

@@ -13,6 +13,7 @@ class TrainingFailed:
     name: ClassVar[str] = "training_failed"
     unit: ClassVar[str] = ""
     window_seconds: ClassVar[float] = 60.0
+    counted: ClassVar[str] = "one"
 
     def compute(self, sight: Sight) -> list[Reading]:
         duties = sight.service.get("duties")
