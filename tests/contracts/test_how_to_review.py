@@ -24,21 +24,7 @@ from team import Team, make
 PAGE = (Path(__file__).parents[2] / "docs" / "how-to-review.md").read_text(encoding="utf-8")
 TYPED = [line.removeprefix("$ ") for block in re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
 DECLARED = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-REVIEWS = """
-version: 1.0.0
-date: "2026-11-21"
-status: ready
-reviews:
-  week:
-    title: A week
-    sections:
-      - title: Measured
-        items:
-          - {id: week-log, statement: The log is whole., check: audit_log, require: [intact == true]}
-      - title: Read
-        items:
-          - {id: week-read, statement: Somebody has read it., sign_off: technical-lead}
-"""
+[REVIEWS] = re.findall(r"```yml\n(.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.fixture(scope="module")
