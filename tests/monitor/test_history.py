@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -202,6 +203,7 @@ import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from datetime import datetime, UTC
 from pathlib import Path
+from zoneinfo import ZoneInfo
 from gonogo.base.clock import FakeClock
 from test_history import Watching
 watching = Watching(Path({str(path)!r}), FakeClock(datetime(2026, 3, 2, 10, tzinfo=UTC)), [0])
@@ -228,3 +230,28 @@ def test_a_file_that_is_no_database_is_told_by_name(tmp_path: Path) -> None:
     (tmp_path / "history.db").write_bytes(b"no database at all" * 100)
     with pytest.raises(StorageError, match=r"history\.db"):
         History(tmp_path / "history.db")
+
+
+def test_a_change_of_the_clocks_counts_every_second_once_and_compares_by_utc(tmp_path: Path) -> None:
+    """On 29 March 2026 Europe went from UTC+1 to UTC+2: buckets are of UTC, so no hour is missing or twice, and ten in the morning there
+    is compared with what was nine in the morning a week before."""
+    clock = FakeClock(datetime(2026, 3, 22, 0, 0, tzinfo=UTC))
+    history, windows = History(tmp_path / "history.db", clock), Windows()
+    history.restore(windows)
+    n = 0
+    for _ in range(8 * 48 + 1):
+        windows.add(Snapshot(clock.monotonic(), "one", {RELEASE: Counts(n=n)}, (RELEASE,)))
+        history.add(windows)
+        clock.advance(1800)
+        n += 100 * (clock.now() - timedelta(minutes=1)).hour  # every hour of UTC has a number of its own
+    berlin = ZoneInfo("Europe/Berlin")
+    hours = history.series(RELEASE, datetime(2026, 3, 29, tzinfo=UTC), datetime(2026, 3, 30, tzinfo=UTC), timedelta(hours=1))
+    assert len(hours) == 24
+    assert {counts.seconds for _, counts in hours} == {3600.0}
+    now = datetime(2026, 3, 30, 8, 0, tzinfo=UTC)
+    before = now - timedelta(days=7)
+    assert (now.astimezone(berlin).hour, before.astimezone(berlin).hour) == (10, 9)
+    found = history.same_hour_of_week(RELEASE, now)
+    [(_, then)] = history.series(RELEASE, before, before + timedelta(hours=1), timedelta(hours=1))
+    assert found == then
+    history.close()
