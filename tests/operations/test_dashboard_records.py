@@ -10,7 +10,8 @@ import pytest
 
 from gonogo.errors import NotFoundError
 from gonogo.monitor.history import History
-from gonogo.operations.dashboard import Records, _Kept
+from gonogo.operations.dashboard import Records
+from gonogo.operations.kept import MOST, Kept
 from gonogo.operations.series import SPANS
 from gonogo.operations.workspace import Workspace
 from gonogo.stats.drift import psi
@@ -122,7 +123,7 @@ def test_quality_is_that_of_the_live_release(records):
 
 
 def test_a_record_is_made_once_for_all_who_ask_at_once_and_again_when_it_is_old():
-    kept, made = _Kept(), []
+    kept, made = Kept(), []
 
     def make() -> int:
         made.append(1)
@@ -136,13 +137,13 @@ def test_a_record_is_made_once_for_all_who_ask_at_once_and_again_when_it_is_old(
     assert made == [1]
     assert kept.of("b", 0.0, make) == 2
     assert kept.of("b", 0.0, make) == 3
-    for number in range(_Kept.MOST + 1):
-        kept.of(number, None, make)
-    assert len(kept._values) <= _Kept.MOST
+    for number in range(MOST + 1):
+        kept.of(number, 60.0, make)
+    assert len(kept) <= MOST
 
 
 def test_a_record_that_cannot_be_made_is_made_at_the_next_asking():
-    kept = _Kept()
+    kept = Kept()
 
     def fail() -> int:
         raise NotFoundError("no.")

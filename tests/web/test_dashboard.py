@@ -168,7 +168,7 @@ def views(status, counted, drifted, kept) -> dict[str, dict[str, Any]]:
         "alarms": alarms.view(status, [rule], {HOSTILE: f"# Title\n\n{HOSTILE} [a](javascript:alert(1)) ![b](http://x/y)"}, silences, over),
         "releases": releases.view(status, moves, changes, HOSTILE, (HOSTILE, "1.0.0")),
         "checklist": checklist.view(OLD, None),
-        "audit": audit.view({"events": [event], "total": 7, "problems": [HOSTILE]}),
+        "audit": audit.view({"events": [event], "total": 7, "problems": [HOSTILE], "verified": TIME}),
     }
 
 

@@ -1,21 +1,19 @@
 """What the pages of the dashboard show, as records, read from one workspace.
 
-Many readers may look at once: a record is made at most once in so many seconds, whoever asks. What is sealed (a release) is verified
-once, and again when the registry names other bytes.
+Many readers may look at once: a record is made at most once in so many seconds, whoever asks. What is sealed (a release) is verified, and
+verified again every five minutes while somebody looks.
 """
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable
 from dataclasses import asdict
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from gonogo.base.clock import stamp
 from gonogo.errors import GonogoError
 from gonogo.operations.audit_log import Log, audit_log
+from gonogo.operations.kept import Kept
 from gonogo.operations.series import Span, traffic_series, usual_per_minute
 from gonogo.operations.status import status
 from gonogo.operations.workspace import Workspace
@@ -27,13 +25,13 @@ if TYPE_CHECKING:
     from gonogo.release.verify import VerifiedRelease
     from gonogo.reports.report import Report
 
-T = TypeVar("T")
 STATUS_SECONDS = 1.5
 LOG_SECONDS = 20.0  #: the whole chain is verified again that often, while somebody looks
 SERIES_SECONDS = {"1h": 8.0, "24h": 60.0, "7d": 300.0}
 DRIFT_SECONDS = 30.0
 OVER_SECONDS = 180.0
 QUALITY_SECONDS = 30.0
+SEALED_SECONDS = 300.0
 LAST_EVENTS = 100
 
 
@@ -42,7 +40,7 @@ class Records:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._kept = _Kept()
+        self._kept = Kept()
 
     @cached_property
     def _history(self) -> History:
@@ -64,16 +62,19 @@ class Records:
 
     def status(self) -> dict[str, Any]:
         """`gonogo status`."""
-        return self._kept.of("status", STATUS_SECONDS, lambda: status(self._workspace, log=self._log()))
+        return self._kept.of("status", STATUS_SECONDS, lambda: status(self._workspace, log=self._log()[0]))
 
     def log(self) -> dict[str, Any]:
         """The newest events, the newest first, and what the verification of the whole chain said, and when."""
-        log = self._log()
+        log, verified = self._log()
         events = [event.to_json() for event in reversed(log.events)]
-        return {"events": events, "total": log.total, "problems": list(log.problems or ())}
+        return {"events": events, "total": log.total, "problems": list(log.problems or ()), "verified": verified}
 
-    def _log(self) -> Log:
-        return self._kept.of("log", LOG_SECONDS, lambda: audit_log(self._workspace, verify=True, last=LAST_EVENTS))
+    def _log(self) -> tuple[Log, str]:
+        def verify() -> tuple[Log, str]:
+            return audit_log(self._workspace, verify=True, last=LAST_EVENTS), stamp(self._workspace.clock.now())
+
+        return self._kept.of("log", LOG_SECONDS, verify)
 
     def live(self) -> dict[str, Any] | None:
         """What was decided about the release in production: the verdict, who signed, what was waived. None when nothing is there."""
@@ -101,12 +102,14 @@ class Records:
         }
 
     def release(self, reference: str) -> VerifiedRelease:
-        """A release, verified once for each of its registered digests."""
+        """A release, verified. Raises NotFoundError, VerificationError."""
         from gonogo.base.names import Ref
         from gonogo.operations.verify import verify_reference
 
         entry = self._workspace.registry().resolve(Ref.parse(reference))
-        return self._kept.of(("release", entry.ref, entry.release_digest), None, lambda: verify_reference(self._workspace, entry.ref))
+        return self._kept.of(
+            ("release", entry.ref, entry.release_digest), SEALED_SECONDS, lambda: verify_reference(self._workspace, entry.ref)
+        )
 
     def report(self, reference: str) -> Report:
         """The checklist of a release with the evidence sealed beside it."""
@@ -166,7 +169,9 @@ class Records:
             now, production, over = self._workspace.clock.now(), self.status()["production"], {}
             if production:
                 release = production["release"]
-                baseline = self._kept.of(("baseline", release, production["digest"]), None, lambda: baseline_of(self._workspace, release))
+                baseline = self._kept.of(
+                    ("baseline", release, production["digest"]), SEALED_SECONDS, lambda: baseline_of(self._workspace, release)
+                )
                 over = rules_over(self._workspace, self._history, release, baseline, self.policy.rules, now)
             return {"since": stamp(now - LENGTH), "until": stamp(now), "rules": over}
 
@@ -215,30 +220,6 @@ class Records:
 
         system = self._workspace.project.system
         return release_changes(self.release(f"{system}@{old}"), self.release(f"{system}@{new}"))
-
-
-class _Kept:
-    """Values that are made once and kept for some seconds (None: for as long as there is room). Two who ask at once wait for one answer."""
-
-    MOST = 64
-
-    def __init__(self) -> None:
-        self._values: dict[Any, tuple[float, Any]] = {}
-        self._mutex = threading.Lock()
-        self._making: dict[Any, threading.Lock] = {}
-
-    def of(self, key: Any, seconds: float | None, make: Callable[[], T]) -> T:
-        with self._mutex:
-            lock = self._making.setdefault(key, threading.Lock())
-        with lock:
-            until, value = self._values.get(key, (0.0, None))
-            if time.monotonic() >= until:
-                value = make()
-                with self._mutex:
-                    if len(self._values) >= self.MOST:
-                        self._values.clear()
-                    self._values[key] = (float("inf") if seconds is None else time.monotonic() + seconds, value)
-            return value  # type: ignore[no-any-return]
 
 
 def report_of(verified: VerifiedRelease) -> Report:

@@ -1,4 +1,4 @@
-"""`gonogo serve`: the service of a system in this process: supervisor, watch, and the read-only dashboard.
+"""`gonogo serve`: the service of a system in this process: supervisor, watch, reviews, and a dashboard beside them.
 
 The first release is put into production here, by naming it. From then on production moves by rollouts only; `serve` takes up what is in
 production, and after a crash the routes that were in force.
