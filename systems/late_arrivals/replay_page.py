@@ -215,7 +215,9 @@ def _limits(parts: Mapping[str, Any]) -> list[str]:
         "where the service is (`tests/service`, `tests/story`).",
         "- A resampled week is kinder than a real one: its weather is that of eight months at once. December shows the difference.",
         "- The first week of a service is not judged here. Until there is a same hour of the week to compare with, volume is compared "
-        "with the mean of a day, which a night falls below.",
+        "with the same hour of the day before.",
+        "- One seed, one release, one week: how often rules ring for nothing in a month is told by their laws, before they are switched on "
+        "(`gonogo alarms explain NAME`).",
         "",
     ]
 

@@ -88,7 +88,7 @@ def test_a_project_excepts_what_is_different_every_day(write_project: Write) -> 
     assert drift is not None
     assert drift.excepted == {"feature": ("weekday", "season")}
     assert "psi except feature weekday, season above 0.2" in drift.words
-    assert list(found.overrides) == ["drift"]
+    assert found.overrides == {"drift": ("excepted feature weekday season instead of nothing",)}
 
 
 def test_an_override_that_says_the_same_is_no_override(write_project: Write) -> None:

@@ -167,4 +167,6 @@ def _escalation(source: YamlSource, at: Path_, steps: Sequence[Mapping[str, Any]
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {one if isinstance(one, str) else ' '.join(one)}" for key, one in value.items()) or "nothing"
     return f"{value:g}" if isinstance(value, float) else str(value)
