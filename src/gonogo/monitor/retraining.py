@@ -22,7 +22,7 @@ class Reason:
 
 
 def reasons(alarms: Sequence[Mapping[str, Any]], *, trained: datetime, every_seconds: float, now: datetime) -> list[Reason]:
-    """Every reason at this moment. Of the `alarms`, as the watch records them, those that ring about drift or calibration, and are more than
+    """Every reason at this moment. Of the `alarms`, as the watch records them, those that ring about drift or calibration and are more than
     information. `trained` is when the model in production, or a later candidate, was trained."""
     found = []
     age = now - trained
