@@ -100,7 +100,7 @@ def test_the_key_of_an_operator_or_above_signs_in(visitor, keys, name, code):
         assert name in visitor.ask("GET", "/")[2]
 
 
-def test_wrong_keys_are_all_refused_alike_and_soon_nobody_may_try(visitor, keys):
+def test_wrong_keys_are_all_refused_alike_and_soon_nobody_may_try(visitor, keys, caplog):
     wrong = [keys["olga"][:-1] + ("0" if keys["olga"][-1] != "0" else "1"), "gng_000000000000_" + "0" * 64, "", "ключ", "x" * 5000]
     said = set()
     for key in wrong[:TRIES]:
@@ -111,6 +111,8 @@ def test_wrong_keys_are_all_refused_alike_and_soon_nobody_may_try(visitor, keys)
     code, headers, _ = visitor.sign_in(keys["olga"])
     assert code == 429
     assert 0 < int(headers["Retry-After"]) <= 20
+    assert caplog.text.count("a key that is not accepted") == TRIES
+    assert not any(key and key in caplog.text for key in wrong)
 
 
 def test_a_form_needs_the_token_of_its_own_session_and_comes_from_a_page_of_ours(visitor, keys, workspace):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import secrets
 import threading
 import time
@@ -22,6 +23,8 @@ from http.cookies import CookieError, SimpleCookie
 
 from gonogo.base.clock import Clock
 from gonogo.service.callers.api_keys import ROLES, ApiKey, KeyFile, digest_of
+
+_log = logging.getLogger(__name__)
 
 COOKIE = "gonogo-operator"
 LASTS, SILENT = 8 * 3600.0, 3600.0  #: seconds that a session lives, and that it may be unused
@@ -85,9 +88,11 @@ class Sessions:
             key = _key_of(keys, text.strip(), now)
             if key is None:
                 self._tries -= 1.0
+                _log.warning("somebody showed the dashboard a key that is not accepted")
                 raise Refused("This is no key that is accepted here.")
             if ROLES.index(key.role) < ROLES.index(NEEDS):
                 raise Refused(f"{key.name} has the role {key.role}; to act needs the role {NEEDS}.")
+            _log.info("%s signed in at the dashboard", key.name)
             return self._begin(key)
 
     def of(self, headers: Mapping[str, str], *, using: bool = True) -> Session | None:
