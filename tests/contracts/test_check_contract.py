@@ -29,6 +29,8 @@ EXPECTED = {
     "installable", "issues", "review", "security_scan",
     "architecture", "baseline_comparison", "checkpoint", "explanation", "export_info", "export_parity", "numeric_inputs", "slices",
     "strict_load", "training",
+    "against_release", "alarms", "audit_log", "gate_again", "live_drift", "live_quality", "probe", "retraining", "reviews_made", "room",
+    "service_log", "signal", "traffic",
 }  # fmt: skip
 
 
