@@ -69,8 +69,9 @@ def _scores(change: Callable[[np.ndarray], np.ndarray]) -> Changes:
 
 
 def _overconfident(score: np.ndarray) -> np.ndarray:
-    odds = np.log(np.clip(score, 1e-4, 1 - 1e-4) / (1 - np.clip(score, 1e-4, 1 - 1e-4)))
-    return np.asarray(1 / (1 + np.exp(-3 * odds)))
+    told = np.clip(score, 1e-4, 1 - 1e-4)
+    odds = np.exp(2) * told / (1 - told)
+    return np.asarray(odds / (1 + odds))
 
 
 def _stuck(score: np.ndarray) -> np.ndarray:
@@ -83,6 +84,7 @@ def _december(scene: Scene, means: Means) -> Scene:
 
 BENT = ("psi", "psi_many")  # after some two hours more or less traffic has made another day of the day: the hours themselves drift
 DAY_WINDOW = {"hours": 6.0, "within": 6.0, "until": 26.0}
+# Labels of the last hour of an injection are judged 14 hours later, and leave the window of a day a day after.
 LABELLED = {"hours": 12.0, "within": 30.0, "until": 42.0}
 
 INJECTIONS = (
@@ -136,12 +138,12 @@ INJECTIONS = (
         change=lambda scene, means: replace(scene, late=1 - scene.late), **LABELLED,
     ),
     Injection(
-        "overconfident", "every score has three times its log odds", "answers", {"ece": "warning"}, (*SCORES, *QUALITY),
+        "overconfident", "the model is surer of lateness than it may be: its odds are seven times what they ought to be (e²)", "answers", {"ece": "warning"}, (*SCORES, *QUALITY),
         change=_scores(_overconfident), **LABELLED,
     ),
     Injection(
         "stuck-score", "every row gets the same score, the median one", "answers", {"psi": "critical"}, (*SCORES, *QUALITY),
-        change=_scores(_stuck), **DAY_WINDOW,
+        hours=6, within=6, until=42, change=_scores(_stuck),
     ),
     Injection(
         "exporter-dead", "whoever asks for the counters gets no answer; the service answers its callers as before", "look",
