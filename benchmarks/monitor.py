@@ -97,6 +97,38 @@ def say(name: str, found: dict[str, dict[str, float] | str], key: str, ours: flo
         row(f"  {name}", peer[key], ours, "x ours")
 
 
+def readings(rows: int) -> None:
+    """Our own work on a table that no cache holds, in readings of it."""
+    random = np.random.default_rng(6)
+    table, half = random.normal(size=(rows, FEATURES)).astype(np.float32), rows // 2
+    edges = {name: fit_numeric(table[:half, place]) for place, name in enumerate(NAMES)}
+    places = {name: ("rows", place) for place, name in enumerate(NAMES)}
+    before = _counted(edges, places, table[:half]).counts
+
+    def drift() -> None:
+        counted = _counted(edges, places, table).counts
+        for name in NAMES:
+            psi(before[name], counted[name])
+
+    once = best(table.sum)
+    print(f"PSI of {FEATURES} features, {rows:,} rows ({table.nbytes / 1e6:.0f} MB)")
+    row("  the rows, read once", once, once, "readings")
+    row("  gonogo", best(drift), once, "readings", "budget 5")
+    scores = random.beta(2, 5, size=5 * rows)
+    labels = (random.uniform(size=5 * rows) < scores).astype(np.int8)
+
+    def quality() -> None:
+        one = ScoreTable()
+        one.add(scores, labels)
+        ece(one)
+        roc_auc(one)
+
+    once = best(lambda: (scores.sum(), labels.sum()))
+    print(f"\nECE and ROC-AUC, {5 * rows:,} rows ({(scores.nbytes + labels.nbytes) / 1e6:.0f} MB)")
+    row("  scores and labels, read once", once, once, "readings")
+    row("  gonogo", best(quality), once, "readings", "budget 15")
+
+
 def tables(rows: int, folder: Path) -> dict[str, dict[str, float] | str]:
     random = np.random.default_rng(1)
     reference, current = (random.normal(size=(rows, FEATURES)).astype(np.float32) for _ in range(2))
@@ -117,7 +149,7 @@ def tables(rows: int, folder: Path) -> dict[str, dict[str, float] | str]:
     print(f"\nPSI of {FEATURES} features, {rows:,} rows")
     ours = best(drift)
     row("  the rows, read once", once, once, "readings")
-    row("  gonogo", ours, once, "readings", "budget 5")
+    row("  gonogo", ours, once, "readings")
     for name, key in (("evidently", "psi"), ("nannyml", "drift"), ("whylogs", "drift")):
         say(name, found, key, ours)
 
@@ -130,7 +162,7 @@ def tables(rows: int, folder: Path) -> dict[str, dict[str, float] | str]:
     once, ours = best(lambda: (scores.sum(), labels.sum())), best(quality)
     print(f"\nECE and ROC-AUC, {rows:,} rows")
     row("  scores and labels, read once", once, once, "readings")
-    row("  gonogo", ours, once, "readings", "budget 15")
+    row("  gonogo", ours, once, "readings")
     say("scikit-learn", found, "scores", ours)
     table = ScoreTable()
     table.add(scores, labels)
@@ -185,16 +217,15 @@ def counting(found: dict[str, dict[str, float] | str]) -> None:
     for size in (1, 32):
         counters, requests, times = Counters("shop@1.0.0", _drift_counter()), _requests(size), 16_384 // size
 
-        def path(counters: Counters = counters, requests: list[Computed] = requests, times: int = times) -> None:
-            for number in range(times):
-                counters.see(requests[number % 64])
+        def path(see: Callable[[Computed], None] = counters.see, requests: list[Computed] = requests * (times // 64)) -> None:
+            for computed in requests:
+                see(computed)
 
-        on_path = best(path, 1) / times / size
-        settle = []
+        paths, settle = [], []
         for _ in range(ROUNDS):
-            counters.settle()
-            path()
+            paths.append(best(path, 1) / times / size)
             settle.append(best(counters.settle, 1) / times / size)
+        on_path = min(paths)
         ours = ours or on_path + min(settle)
         print(f"{f'  on the path of a request, {size} rows in it':<52} {on_path * 1e9:>12.0f} ns                  budget 50")
         print(f"{f'  in all, {size} rows in it':<52} {(on_path + min(settle)) * 1e9:>12.0f} ns                  budget 300")
@@ -279,10 +310,11 @@ def memory(predictions: int) -> None:
     print(f"{'  grown after the first tenth':<52} {marks[-1] - marks[0]:>12.1f} MB                  flat")
 
 
-def main(rows: int = 200_000, predictions: int = 10_000_000) -> None:
+def main(rows: int = 2_000_000, peer_rows: int = 200_000, predictions: int = 10_000_000) -> None:
+    readings(rows)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        found = tables(rows, folder)
+        found = tables(peer_rows, folder)
         counting(found)
         look(folder)
         kept(folder)
@@ -291,7 +323,8 @@ def main(rows: int = 200_000, predictions: int = 10_000_000) -> None:
 
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--rows", type=int, default=200_000)
+    arguments.add_argument("--rows", type=int, default=2_000_000)
+    arguments.add_argument("--peer-rows", type=int, default=200_000)
     arguments.add_argument("--predictions", type=int, default=10_000_000)
     given = arguments.parse_args()
-    main(given.rows, given.predictions)
+    main(given.rows, given.peer_rows, given.predictions)

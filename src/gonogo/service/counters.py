@@ -15,7 +15,7 @@ see `drift.py`}, `shadow` {release: see `shadow.py`}, `faults` n.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,17 +39,14 @@ class Counters:
         self._release = release
         self._drift = drift
         self._booked: deque[Booking] = deque()
-        self._seen: deque[tuple[dict[str, Array], Array]] = deque()
+        self._seen: deque[Computed] = deque()
         self._counts: dict[int, dict[str, dict[str, int]]] = {}
         self._latency: dict[str, LatencyHistogram] = {}
         self.shadow: dict[str, dict[str, Any]] = {}  #: what copies of requests to each release came to
         self.faults = 0  #: exceptions that were caught at a boundary
         self.book = self._booked.append  #: (epoch, assigned release, status, bad, seconds)
-
-    def see(self, computed: Computed) -> None:
-        """Remember what was computed, to be compared with the baseline."""
-        if self._drift is not None:
-            self._seen.append((computed.batch, computed.scores))
+        #: remember what was computed, to be compared with the baseline
+        self.see: Callable[[Computed], None] = self._seen.append if drift is not None else _unseen
 
     @property
     def waiting(self) -> int:
@@ -64,8 +61,9 @@ class Counters:
             taken: list[tuple[dict[str, Array], Array]] = []
             rows = 0
             while self._seen and (most is None or rows < most):
-                taken.append(self._seen.popleft())
-                rows += len(taken[-1][1])
+                computed = self._seen.popleft()
+                taken.append((computed.batch, computed.scores))
+                rows += len(computed.scores)
             self._drift.add(taken)
 
     def _add(self, taken: Sequence[Booking]) -> None:
@@ -97,6 +95,10 @@ class Counters:
             "shadow": {release: dict(row) for release, row in self.shadow.items()},
             "faults": self.faults,
         }
+
+
+def _unseen(computed: Computed) -> None:
+    """There is no baseline to compare with."""
 
 
 def by_release(counters: Mapping[str, Mapping[str, Mapping[str, int]]]) -> dict[str, dict[str, int]]:
