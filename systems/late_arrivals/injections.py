@@ -138,7 +138,8 @@ INJECTIONS = (
         change=lambda scene, means: replace(scene, late=1 - scene.late), **LABELLED,
     ),
     Injection(
-        "overconfident", "the model is surer of lateness than it may be: its odds are seven times what they ought to be (e²)", "answers", {"ece": "warning"}, (*SCORES, *QUALITY),
+        "overconfident", "the model is surer of lateness than it may be: its odds are seven times what they ought to be (e²)",
+        "answers", {"ece": "warning"}, (*SCORES, *QUALITY),
         change=_scores(_overconfident), **LABELLED,
     ),
     Injection(
