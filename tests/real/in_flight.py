@@ -46,7 +46,7 @@ people:
   technical-lead: {name: ana, key: keys/ana.pub}
 items:
   no-overlap: {require: shared_share <= 50%}
-rollout: {target: local, steps: [25, 100], min_seconds: 300, deadline_seconds: 900}
+rollout: {target: local, steps: [25, 100], min_seconds: 3600, deadline_seconds: 7200}
 prediction_log: {}
 monitor:
   channels: [file]
