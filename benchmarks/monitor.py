@@ -98,7 +98,7 @@ def say(name: str, found: dict[str, dict[str, float] | str], key: str, ours: flo
 
 
 def readings(rows: int) -> None:
-    """Our own work on a table that no cache holds, in readings of it. The table is one of columns of float64, as readers of files give it."""
+    """Our own work on a table that no cache holds, in readings of it. It has columns of float64, as readers of files give it."""
     random = np.random.default_rng(6)
     table, half = np.asfortranarray(random.normal(size=(rows, FEATURES))), rows // 2
     edges = {name: fit_numeric(table[:half, place]) for place, name in enumerate(NAMES)}
