@@ -216,8 +216,8 @@ def _limits(parts: Mapping[str, Any]) -> list[str]:
         "- A resampled week is kinder than a real one: its weather is that of eight months at once. December shows the difference.",
         "- The first week of a service is not judged here. Until there is a same hour of the week to compare with, volume is compared "
         "with the same hour of the day before.",
-        "- Scores that are only sharper (three times the log odds) do not reach a calibration error of 0.05 with this model: 0.03, and 0.04 "
-        "for mere yes and no. They were seen as a drift of the score, and in the gap between what CBPE expects and what came true.",
+        "- Scores that are only sharper (three times the log odds) do not reach a calibration error of 0.05 with this model: 0.03, and "
+        "0.04 for mere yes and no. They were seen as a drift of the score, and in the gap between what CBPE expects and what came true.",
         "- One seed, one release, one week: how often rules ring for nothing in a month is told by their laws, before they are switched on "
         "(`gonogo alarms explain NAME`).",
         "",
