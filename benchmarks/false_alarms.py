@@ -199,7 +199,7 @@ HEAD = """# False alarms
 weekends, days that differ by 8 %), eight features of which four move with the hour and three with the weekend, calibrated labels six hours
 late, 0.02 % failed and 0.5 % refused requests. The product's own watch looks at it every five minutes of virtual time, with its history,
 under the rules of the pack `{pack}`; nothing is a stand-in but the service. Every notice below is a false alarm. This page is written
-by `python -m benchmarks.false_alarms --write` (seed {seed}); [decision 0027](decisions/0027-the-past-and-benchmarks.md) says what was found.
+by `python -m benchmarks.false_alarms --write` (seed {seed}); [decision 0027](decisions/0027-the-past-and-benchmarks.md) judges it.
 
 - **told**: notices that began an alarm or repeated it. **rang**: alarms, also those that another one inhibits.
 - **expected**: alarms in that time by the rule's law (`checklist/false_alarms.py`, told by `gonogo alarms explain`), for all that it
