@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 DIGESTS = {
     "release-1": "sha256:57adbe00e3b07ca6fd01b637469e8e05eb812edc8f3a8d2b8e1aa184ee378274",
     "release-2": "sha256:95b05b2330a12d84770b40d22bc4680b77addaa87ab3e97bbb502c68b7ad67c7",  # with a policy and a negative control
-    "release-3": "sha256:6951b7717b948420ef2b0b374d9752af3f184f217c319358761458f6d3148b81",  # with a baseline of format 2: scores with what came true, slices, and a load test in full
+    "release-3": "sha256:6951b7717b948420ef2b0b374d9752af3f184f217c319358761458f6d3148b81",  # with a baseline of format 2 and slices
 }
 
 
