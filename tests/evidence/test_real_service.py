@@ -56,7 +56,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TrialServ
         "model_info": {"matches": True},
         "golden": {"failed": 0},
         "validation": {"accepted": 0, "server_errors": 0, "unnamed": 0, "leaks": 0, "alive": True},
-        "metrics": {"status": 200, "malformed": 0, "counted": 1, "histograms": 1},
+        "metrics": {"status": 200, "malformed": 0, "counted": 2, "histograms": 1},
     }.items(),
 )
 def test_our_own_service_satisfies_the_check(served: tuple[TrialServer, Bundle], check: str, expected: dict[str, Any]) -> None:
