@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -193,6 +194,40 @@ def test_the_record_shows_every_threshold_beside_its_series(stand: Stand) -> Non
 
 def test_nobody_has_watched_is_said_as_none(stand: Stand) -> None:
     assert last_record(stand.store, "shop") is None
+
+
+@pytest.mark.parametrize("rule", [{"labels": {"feature": "aeg"}}, {"excepted": {"feature": ("age", "(score)")}}])
+def test_a_rule_of_what_there_is_none_of_is_unknown_and_judges_when_it_is_mended(stand: Stand, rule: dict[str, Any]) -> None:
+    drift = Rule("drift", "psi", above=0.2, clear=0.1, for_seconds=10.0, min_n=500)
+    stand.rules = (ERRORS, replace(drift, **rule))
+    run(stand, stand.watch(), 30, requests=1000)
+    record = last_record(stand.store, "shop")
+    assert record is not None
+    [alarm] = [one for one in record["alarms"] if one["rule"] == "drift"]
+    assert (alarm["state"], alarm["labels"]) == ("UNKNOWN", rule.get("labels", {}))
+    assert "nothing that the rule speaks of is seen" in alarm["text"]
+    assert state(stand) == "OK", "the other rule speaks of what there is"
+    stand.service.unreachable = True
+    stand.watch().tick()
+    assert state(stand, "drift") == "UNKNOWN"
+    stand.service.unreachable = False
+    stand.rules = (ERRORS, replace(drift, labels={"feature": "age"}))
+    run(stand, stand.watch(), 30, requests=1000)
+    record = last_record(stand.store, "shop")
+    assert record is not None
+    assert {one["key"]: one["state"] for one in record["alarms"] if one["rule"] == "drift"} == {
+        f"drift|feature=age|release={RELEASE}": "OK"
+    }
+    assert stand.told == []
+
+
+def test_a_rule_of_what_is_only_shown_here_is_left_out(stand: Stand) -> None:
+    """Nobody says what came true, and nobody said that they would: no figure is judged, and none is missed."""
+    stand.rules = (ERRORS, Rule("slice-auc", "auc_drop", above=0.05, clear=0.03, labels={"slice": "plan=basic"}))
+    run(stand, stand.watch(), 30)
+    record = last_record(stand.store, "shop")
+    assert record is not None
+    assert {one["rule"] for one in record["alarms"]} == {"monitoring-blind", ERRORS.name}
 
 
 def answered(stand: Stand, answers: Answers) -> None:

@@ -20,6 +20,7 @@ from gonogo.monitor.alarms.telling import Heard, Rung, Telling, tell_of
 from gonogo.monitor.signal import Reading, Sight, Signal
 
 UNREADABLE = (ValueError, KeyError, TypeError)  #: what reading a damaged document raises
+NOT_SEEN = {"why": "nothing that the rule speaks of is seen"}  #: the details of a reading that stands for none
 
 
 @dataclass(frozen=True)
@@ -54,16 +55,19 @@ def measure(signals: Sequence[Signal], rules: Mapping[str, Rule], sight: Callabl
 
 
 def seen_by(rules: Mapping[str, Rule], readings: Sequence[Reading]) -> dict[str, Reading]:
-    """The readings that rules judge, by the key of the alarm that they concern."""
+    """The readings that rules judge, by the key of the alarm that they concern. A rule that none of its signal's judged readings concerns
+    has one without a value, with the rule's own labels: what can never ring is not well."""
     by_signal: dict[str, list[Reading]] = {}
     for reading in readings:
         by_signal.setdefault(reading.signal, []).append(reading)
-    return {
-        key_of(rule.name, reading.labels): reading
-        for rule in rules.values()
-        for reading in by_signal.get(rule.signal, ())
-        if rule.concerns(reading)
-    }
+    seen: dict[str, Reading] = {}
+    for rule in rules.values():
+        there = [one for one in by_signal.get(rule.signal, ()) if rule.window_seconds in (None, one.window_seconds)]
+        mine = [one for one in there if rule.concerns(one)]
+        if not mine and any(one.judged for one in there):
+            mine = [replace(there[0], labels=rule.labels, value=None, n=0, low=None, high=None, p_value=None, details=NOT_SEEN)]
+        seen |= {key_of(rule.name, one.labels): one for one in mine}
+    return seen
 
 
 def judge(
@@ -85,20 +89,22 @@ def judge(
         for key, reading in seen.items()
         if key not in known
         for rule in rules.values()
-        if rule.concerns(reading) and key == key_of(rule.name, reading.labels)
+        if key == key_of(rule.name, reading.labels)
     ]
     alarms, gone = [], set()
     for alarm in (*known.values(), *new):
         found = rules.get(alarm.rule)
-        left = in_service is not None and alarm.release not in ("", *in_service)
+        reading = seen.get(alarm.key)
+        left = in_service is not None and (alarm.release not in ("", *in_service) or (alarm.not_seen and reading is None))
         if found is None or left:
             gone.add(alarm.key)
             alarms.append(alarm)
             continue
-        state = step(found, alarm.state, found.judge(seen.get(alarm.key)), elapsed)
+        state = step(found, alarm.state, found.judge(reading), elapsed)
         since = alarm.since if state.phase is alarm.state.phase and alarm.since else stamp(now)
-        began = state.ringing and not alarm.ringing
-        alarms.append(replace(alarm, level=found.level, signal=found.signal, state=state, since=since, episode=alarm.episode + began))
+        not_seen = alarm.not_seen if reading is None else reading.details == NOT_SEEN
+        episode = alarm.episode + (state.ringing and not alarm.ringing)
+        alarms.append(replace(alarm, level=found.level, signal=found.signal, state=state, since=since, episode=episode, not_seen=not_seen))
     held_back = {key: f"inhibited by {other}" for key, other in inhibited([one for one in alarms if one.key not in gone]).items()}
     for alarm in alarms:
         if silence := answers.silence_of(alarm, now):

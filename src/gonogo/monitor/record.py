@@ -66,9 +66,15 @@ def _alarm(alarm: Alarm, rule: Rule, reading: Reading | None, held_back: str, an
         "key": alarm.key, "rule": rule.name, "level": rule.level, "signal": rule.signal, "labels": dict(alarm.labels),
         "state": str(alarm.state.phase), "ringing": alarm.ringing, "since": alarm.since, "episode": alarm.episode,
         "condition": str(rule.judge(reading)),
-        "text": f"{rule.signal} of {where} is {value_text(reading)}; rings above {rule.above:g}{rule.lasting}",
+        "text": f"{rule.signal} of {where} is {value_text(reading)}{_why(reading)}; rings above {rule.above:g}{rule.lasting}",
         "value": reading.to_json()["value"] if reading else None, "unit": reading.unit if reading else "",
         "n": reading.n if reading else 0, "above": rule.above, "clear": rule.clear, "window_seconds": rule.window_seconds,
         "for_seconds": rule.for_seconds, "times": rule.times, "held": round(alarm.state.held, 3), "runbook": rule.runbook,
         "held_back": held_back if alarm.ringing else "", "acknowledged": answers.acknowledged_by(alarm),
     }  # fmt: skip
+
+
+def _why(reading: Reading | None) -> str:
+    """Why there is no value, where the signal says so."""
+    why = reading.details.get("why") if reading is not None and reading.value is None else None
+    return f" ({why})" if why else ""

@@ -26,7 +26,8 @@ class Told:
 
 @dataclass(frozen=True)
 class Alarm:
-    """`since` is when it entered its phase; `episode` how often it began to ring: an acknowledgement is of one episode."""
+    """`since` is when it entered its phase; `episode` how often it began to ring: an acknowledgement is of one episode. `not_seen`: it
+    stands for a rule that speaks of what there is none of, and goes when there is."""
 
     key: str
     rule: str
@@ -37,6 +38,7 @@ class Alarm:
     since: str = ""
     episode: int = 0
     told: Told = field(default_factory=Told)
+    not_seen: bool = False
 
     @property
     def ringing(self) -> bool:
