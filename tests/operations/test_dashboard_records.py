@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from gonogo.base.clock import FakeClock
 from gonogo.errors import NotFoundError
+from gonogo.monitor.counts import Counts
 from gonogo.monitor.history import History
+from gonogo.monitor.windows import Snapshot, Windows
 from gonogo.operations.dashboard import Records
 from gonogo.operations.kept import MOST, Kept
-from gonogo.operations.series import SPANS
+from gonogo.operations.series import SPANS, traffic_series
 from gonogo.operations.workspace import Workspace
 from gonogo.stats.drift import psi
 from in_flight import NEW, OLD, label_a_week, make_system, remember_a_week
@@ -55,6 +61,27 @@ def test_a_span_holds_every_request_of_its_time_in_its_steps(records, folder, na
         assert latency == sorted(latency)
         assert point["errors"]["4xx"]["low"] <= point["errors"]["4xx"]["value"] <= point["errors"]["4xx"]["high"]
         assert point["per_minute"] == pytest.approx(60 * point["n"] / point["seconds"])
+
+
+def test_a_quantile_of_a_few_requests_is_written_without_an_upper_end(tmp_path: Path) -> None:
+    clock = FakeClock(datetime(2026, 3, 2, 10, tzinfo=UTC))
+    with closing(History(tmp_path / "history.db", clock)) as history:
+        windows = Windows()
+        history.restore(windows)
+        few = Counts(n=3, latency={"300": 3}, latency_us=2000.0)
+        for counts in (Counts(), few, few, few):
+            windows.add(Snapshot(clock.monotonic(), "one", {OLD: counts}, (OLD,)))
+            history.add(windows)
+            clock.advance(1)
+        clock.advance(60)
+        windows.add(Snapshot(clock.monotonic(), "one", {OLD: few}, (OLD,)))
+        history.add(windows)
+        for span in SPANS.values():
+            record = traffic_series(history, [OLD], clock.now(), span)
+            json.dumps(record, allow_nan=False)
+            [bounds] = [point["latency"]["p99"] for point in record["releases"][OLD] if point["n"]]
+            assert bounds["high"] is None
+            assert bounds["value"] > 0
 
 
 def test_drift_is_the_psi_of_the_day_and_of_its_hours_and_the_moved_feature_is_first(records):

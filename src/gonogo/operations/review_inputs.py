@@ -7,7 +7,6 @@ or stops anything of the service; it is asked the few requests that checks make 
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 from collections import Counter
@@ -320,15 +319,14 @@ def _figures(counts: Counts) -> dict[str, Any]:
     histogram, latency = counts.histogram(), {}
     if histogram.count:
         for name, p in QUANTILES.items():
-            low, high = histogram.interval(p)
-            most = high / 1000 if math.isfinite(high) else None  # None: too few answers to bound it
-            latency[name] = {"ms": histogram.quantile(p) / 1000, "low": low / 1000, "high": most, "n": histogram.count}
+            value, low, high = histogram.milliseconds(p)
+            latency[name] = {"ms": value, "low": low, "high": high, "n": histogram.count}
     return {"n": counts.n, "bad": counts.bad, "client_errors": counts.client_errors, "rows": counts.rows, "latency": latency}
 
 
 def _point(counts: Counts) -> dict[str, Any]:
     histogram = counts.histogram()
-    quantiles = {name: histogram.quantile(p) / 1000 if histogram.count else None for name, p in QUANTILES.items()}
+    quantiles = {name: histogram.milliseconds(p)[0] for name, p in QUANTILES.items()}
     return {"n": counts.n, "bad": counts.bad, "unwell": counts.unwell, **quantiles}
 
 

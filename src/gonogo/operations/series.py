@@ -81,8 +81,8 @@ def _point(time: datetime, counts: Counts) -> dict[str, Any]:
     latency: dict[str, Mapping[str, Any]] = {}
     for name, p in QUANTILES.items():
         if histogram.count:
-            low, high = histogram.interval(p)
-            latency[name] = {"value": histogram.quantile(p) / 1000, "low": low / 1000, "high": high / 1000}
+            value, low, high = histogram.milliseconds(p)
+            latency[name] = {"value": value, "low": low, "high": high}
     shares = {"4xx": counts.client_errors, "5xx": counts.server_errors, "bad": counts.bad}
     mean = counts.score_sum / ONE / counts.rows if counts.rows else None
     return {

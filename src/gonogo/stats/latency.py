@@ -91,6 +91,13 @@ class LatencyHistogram:
         low, high = quantile_ranks(self.count, p, level)
         return self._at(low) if low else 0.0, math.inf if high > self.count else self._at(high)
 
+    def milliseconds(self, p: float) -> tuple[float | None, float | None, float | None]:
+        """The p-quantile and the ends of its interval in milliseconds, for documents: None where there is no finite number, because
+        there are no latencies, too few to bound it, or one beyond the last bucket."""
+        ends = (self.quantile(p), *self.interval(p))
+        value, low, high = (end / 1000 if math.isfinite(end) else None for end in ends)
+        return value, low, high
+
     def above(self, microseconds: float) -> int:
         """How many lie in buckets that begin above this."""
         return sum(times for bucket, times in enumerate(self._counts) if times and 2 ** (bucket / PER_OCTAVE) > microseconds)
