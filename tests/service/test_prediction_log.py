@@ -6,7 +6,9 @@ import asyncio
 import os
 import resource
 import signal
+import socket
 import stat
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -185,6 +187,25 @@ def test_everything_that_was_sent_is_in_a_segment_after_the_end(tmp_path: Path) 
     assert read(tmp_path / "predictions", "SELECT count(*), count(DISTINCT feature_age) FROM LOG") == [(5000, 5000)]
     assert read(tmp_path / "exposures", "SELECT key_digest, epoch, release FROM LOG") == [("k1", 7, RELEASE)]
     assert not spools(tmp_path / "spool")
+
+
+def test_what_a_worker_sent_before_it_went_is_logged_though_it_hears_no_acknowledgement(tmp_path: Path) -> None:
+    long = prediction_frame(SCHEMA, RELEASE, computed(*([1] * 20_000)), 1.0)
+    short = prediction_frame(SCHEMA, RELEASE, computed(1), 1.0)
+
+    def send() -> None:
+        for number in range(30):  # the next one comes, and the worker goes, at some moment while the long one is taken
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as worker:
+                worker.connect(str(tmp_path / "log.sock"))
+                worker.sendall(long)
+                time.sleep(0.0003 * number)
+                worker.sendall(short)
+
+    async def body(log: LogProcess, sink: PredictionSink) -> None:
+        await asyncio.to_thread(send)
+
+    status = run_log(tmp_path, body)
+    assert (status["rows"], status["dropped"], status["problem"]) == (30 * 20_001, 0, "")
 
 
 def test_a_killed_writer_is_replaced_and_what_it_had_spooled_is_written(tmp_path: Path) -> None:

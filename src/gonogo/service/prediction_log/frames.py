@@ -77,7 +77,7 @@ def read_array(form: Any) -> Array:
     return array.reshape(rows, width)
 
 
-def read_frames(data: bytes) -> Iterator[tuple[dict[str, Any], int]]:
+def read_frames(data: bytes | bytearray) -> Iterator[tuple[dict[str, Any], int]]:
     """The whole frames of `data`, each with the position where it ends. What follows the last one is no frame."""
     at = 0
     while at + HEAD.size <= len(data):

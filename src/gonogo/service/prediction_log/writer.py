@@ -35,7 +35,7 @@ from gonogo.base.clock import SystemClock
 from gonogo.errors import StorageError
 from gonogo.model.slices import Slices
 from gonogo.service.labels.desk import LABELS
-from gonogo.service.labels.store import LabelStore
+from gonogo.service.labels.reopened import ReopenedLabels
 from gonogo.service.prediction_log.believed import BelievedClock
 from gonogo.service.prediction_log.frames import ACK, HEAD, LONGEST, read_frames
 from gonogo.service.prediction_log.segments import newest, remove_older, write_segments
@@ -70,7 +70,7 @@ class Writer:
         self._spool_folder = folder / "spool"
         self._spool: Spool | None = None
         self._secret = _secret(folder / "redaction.key")
-        self._labels = LabelStore(folder / LABELS, rules.slices)
+        self._labels = ReopenedLabels(folder / LABELS, rules.slices)
         self._believed = BelievedClock(SystemClock(), newest(folder))
         self._clients: set[asyncio.Task[None]] = set()
         self._kept_bytes = 0  # of spools that are closed and not yet segments
@@ -79,7 +79,8 @@ class Writer:
         self.problem = ""
 
     async def run(self, listener: socket.socket) -> None:
-        server = await asyncio.start_unix_server(self._serve, sock=listener, limit=READ_BYTES)
+        listener.setblocking(False)
+        accepting = asyncio.create_task(self._accept(listener))
         finished = asyncio.Event()
         loop = asyncio.get_running_loop()
         loop.add_reader(sys.stdin.fileno(), lambda: finished.set() if not os.read(sys.stdin.fileno(), 1) else None)
@@ -89,32 +90,44 @@ class Writer:
                 await asyncio.wait_for(finished.wait(), 1.0)
             await self._tick()
         loop.remove_reader(sys.stdin.fileno())
-        server.close()
+        accepting.cancel()
+        await asyncio.gather(accepting, return_exceptions=True)
+        with suppress(BlockingIOError):
+            while True:
+                self._listen_to(listener.accept()[0])
         if self._clients:
             await asyncio.wait(self._clients, timeout=END_SECONDS)
         await self._rotate()
         self._say()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    async def _accept(self, listener: socket.socket) -> None:
+        while True:
+            client, _ = await asyncio.get_running_loop().sock_accept(listener)
+            self._listen_to(client)
+
+    def _listen_to(self, client: socket.socket) -> None:
+        client.setblocking(False)
+        task = asyncio.create_task(self._serve(client))
         self._clients.add(task)
+        task.add_done_callback(self._clients.discard)
+
+    async def _serve(self, client: socket.socket) -> None:
+        """Frames of one worker, until it ends. A worker that has gone can hear no acknowledgement, and what it has sent is read all the
+        same: the kernel gives what was sent before it tells of the end, which asyncio's streams do not."""
+        loop = asyncio.get_running_loop()
+        held = bytearray()
         try:
-            while True:
-                head = await reader.readexactly(HEAD.size)
-                length, _ = HEAD.unpack(head)
-                if length > LONGEST:
-                    raise ValueError(f"a frame of {length} bytes")
-                frame = head + await reader.readexactly(length)
-                [(document, _)] = read_frames(frame)
-                writer.write(ACK.pack(self._keep(frame, document)))
-        except (asyncio.IncompleteReadError, ConnectionError):
+            while data := await loop.sock_recv(client, READ_BYTES):
+                held += data
+                said = b"".join(ACK.pack(self._keep(frame, document)) for frame, document in _whole(held))
+                with suppress(ConnectionError):
+                    await loop.sock_sendall(client, said)
+        except ConnectionError:
             pass  # the worker has gone
         except ValueError as error:
             self.problem = f"a worker sent what is no frame: {error}"
         finally:
-            self._clients.discard(task)
-            writer.close()
+            client.close()
 
     def _keep(self, frame: bytes, document: Mapping[str, Any]) -> int:
         """Spool a frame, or count its rows as dropped; the number of its rows."""
@@ -160,7 +173,7 @@ class Writer:
             self._kept_bytes = sum(path.stat().st_size for path in spools(self._spool_folder) if is_closed(path))
             oldest = self._believed.now() - timedelta(days=self._rules.keep_days)
             remove_older(self._folder, oldest)
-            await asyncio.to_thread(self._labels.forget, oldest.timestamp())
+            await asyncio.to_thread(self._labels.use, lambda labels: labels.forget(oldest.timestamp()))
 
     def _write(self, path: Path) -> dict[str, int]:
         number = path.name.removesuffix(ENDING)
@@ -168,7 +181,7 @@ class Writer:
         written = write_segments(
             read_spool(path), self._folder, f"{began:%Y%m%dT%H%M%S}-{number[-9:]}", self._rules.redact, self._secret
         )  # fmt: skip
-        self._labels.record(path.name, read_spool(path))
+        self._labels.use(lambda labels: labels.record(path.name, read_spool(path)))
         path.unlink(missing_ok=True)
         return written
 
@@ -177,6 +190,22 @@ class Writer:
             os.write(
                 sys.stdout.fileno(), json.dumps({"rows": self.rows, "dropped": self.dropped, "problem": self.problem}).encode() + b"\n"
             )
+
+
+def _whole(held: bytearray) -> list[tuple[bytes, dict[str, Any]]]:
+    """Take the whole frames from the beginning of what is held. Raises ValueError for what can be none."""
+    found, at = [], 0
+    for document, end in read_frames(held):
+        found.append((bytes(held[at:end]), document))
+        at = end
+    del held[:at]
+    if len(held) >= HEAD.size:
+        length, _ = HEAD.unpack_from(held)
+        if length > LONGEST:
+            raise ValueError(f"a frame of {length} bytes")
+        if len(held) >= HEAD.size + length:
+            raise ValueError("its bytes are not those that were sent")
+    return found
 
 
 def _secret(path: Path) -> bytes:
