@@ -255,6 +255,92 @@ def test_drift_is_told_as_the_rules_judge_it(drifted, status):
     assert "0.200 – 0.400" in said
 
 
+def of_score(value: float | None, n: int = 900) -> dict[str, Any]:
+    labels = {"release": OLD, "feature": "(score)"}
+    bounds = {"value": value, "low": value, "high": value}
+    return {"signal": "psi", "labels": labels, "threshold": 0.2, "unit": "PSI", "n": n, "window_seconds": 900.0, **bounds}
+
+
+def judged(signal: dict[str, Any], condition: str, **more: Any) -> dict[str, Any]:
+    return {"signal": signal["signal"], "labels": signal["labels"], "condition": condition, "ringing": False, **more}
+
+
+def drift_said(drifted: dict[str, Any], status: dict[str, Any]) -> str:
+    return Page(render_part("drift", drift.view({**drifted, "features": drifted["features"][:1]}, status), frame())).said
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
+def test_a_feature_of_which_no_number_is_known_is_not_as_the_baseline_and_none_is_called_within_its_limit(drifted, status, value):
+    said = drift_said(drifted, {**status, "signals": [of_score(value)], "alarms": []})
+    assert "? 1 cannot be judged" in said
+    assert "✓" not in said
+    assert "unknown" in said
+    assert "as the baseline" not in said
+    nothing = drift_said(drifted, {**status, "signals": [], "alarms": []})
+    assert "? 1 cannot be judged" in nothing
+    assert "✓" not in nothing
+
+
+def test_drift_is_well_when_everything_that_is_judged_is(drifted, status):
+    well = of_score(0.01)
+    said = drift_said(drifted, {**status, "signals": [well], "alarms": [judged(well, "CLEAR")]})
+    assert "✓ None is beyond a limit." in said
+    assert "as the baseline" in said
+    few = of_score(0.01, n=12)
+    said = drift_said(drifted, {**status, "signals": [few], "alarms": [judged(few, "UNKNOWN")]})
+    assert "? 1 cannot be judged" in said
+    assert "12 rows are too few to judge" in said
+    drifted["features"][0]["limits"] = []
+    assert "? No rule judges any of them." in drift_said(drifted, {**status, "signals": [{**well, "threshold": None}], "alarms": []})
+
+
+def test_drift_of_an_old_look_is_not_well_and_says_how_old_it_is_and_a_breach_stays_one(drifted, status):
+    old = {**status, "watch": {**status["watch"], "time": "2026-11-20T04:00:59.000Z", "fresh": False}}
+    well = of_score(0.01)
+    said = drift_said(drifted, {**old, "signals": [well], "alarms": [judged(well, "CLEAR")]})
+    assert "? 1 cannot be judged, as last seen 2026-11-20 04:00:59 UTC" in said
+    assert "✓" not in said
+    assert "✗ 1 beyond a limit" in drift_said(drifted, {**old, "signals": [well], "alarms": [judged(well, "BREACH")]})
+
+
+def tones(status: dict[str, Any], counted: dict[str, Any]) -> dict[str, str]:
+    return {tile.title: tile.tone for tile in now.view(status, None, counted, [], [])["tiles"]}
+
+
+@pytest.mark.parametrize("signal", ["volume_drop", "volume_spike"])
+def test_requests_are_not_well_while_their_volume_rings_nor_while_nobody_can_say(status, counted, signal):
+    volume = {"signal": signal, "labels": {}}
+    base = {alarm["rule"]: alarm for alarm in status["alarms"]}["errors"]
+    told = {condition: {**base, **judged(volume, condition)} for condition in ("BREACH", "CLEAR", "UNKNOWN")}
+    assert tones({**status, "alarms": [told["CLEAR"]]}, counted)["Requests"] == "good"
+    assert tones({**status, "alarms": [told["BREACH"]]}, counted)["Requests"] == "bad"
+    assert tones({**status, "alarms": [{**told["CLEAR"], "ringing": True}]}, counted)["Requests"] == "bad"
+    assert tones({**status, "alarms": [told["UNKNOWN"]]}, counted)["Requests"] == "open"
+    html = render_part("now", now.view({**status, "alarms": [told["BREACH"]]}, None, counted, [], []), frame())
+    assert "✗ 10" in Page(html).said
+
+
+def test_no_tile_is_well_by_a_look_that_is_old_and_a_breach_stays_one(status, counted):
+    old = {**status, "watch": {**status["watch"], "fresh": False}}
+    for one in old["signals"]:
+        one["labels"]["release"] = OLD
+    old["alarms"] = []
+    told = tones(old, counted)
+    assert set(told.values()) == {"good", "open"}
+    assert [title for title, tone in told.items() if tone == "good"] == ["Health"], "the service is asked, not the watch"
+    errors = next(one for one in old["signals"] if one["signal"] == "error_rate")
+    assert tones({**old, "alarms": [judged(errors, "BREACH")]}, counted)["Errors"] == "bad"
+
+
+def test_a_reading_that_is_no_number_is_unknown_at_a_glance(status, counted):
+    for one in status["signals"]:
+        one |= {"value": float("nan"), "labels": {**one["labels"], "release": OLD}}
+    status["alarms"] = []
+    errors = next(tile for tile in now.view(status, None, counted, [], [])["tiles"] if tile.title == "Errors")
+    assert [line.value for line in errors.lines] == ["unknown"]
+    assert errors.tone == "open"
+
+
 def test_of_very_many_features_all_are_told_and_those_that_moved_most_are_drawn(drifted, status):
     drifted["features"] = [{**drifted["features"][0], "feature": f"f{number}"} for number in range(500)]
     status["signals"] = [

@@ -11,6 +11,7 @@ from gonogo.reports import status as arranged
 from gonogo.reports.pictures import draw
 from gonogo.reports.svg import Drawn
 from gonogo.reports.timeline import Limit, Point, Timeline, draw_timeline
+from gonogo.web.readings import last_seen, with_known_numbers
 
 Record = Mapping[str, Any]
 SCORE = "(score)"
@@ -20,7 +21,7 @@ MOST_DRAWN = 24  #: features with pictures, those that moved most; the others st
 @dataclass(frozen=True)
 class Row:
     """One feature on the page. `now` is the reading that the rules judge, `record` what was seen in 24 hours. `tone` is bad where a rule
-    sees a breach, by size and beyond chance; open where nobody can say."""
+    sees a breach, by size and beyond chance; open where nobody can say, and after an old look; quiet where no rule looks."""
 
     name: str
     tone: str
@@ -44,11 +45,12 @@ class Row:
     @property
     def unfolded(self) -> bool:
         """Whether it is worth a look: a rule rings, or it has come half the way."""
-        return self.tone != "good" or self.part > 0.5 or self.name == SCORE
+        return self.tone in ("bad", "open") or self.part > 0.5 or self.name == SCORE
 
 
 def view(drift: Record, status: Record) -> dict[str, Any]:
-    """The score first, then the features, those that moved most first."""
+    """The score first, then the features, those that moved most first. `unsure` are those of which nobody can say."""
+    status = with_known_numbers(status)
     rows = sorted((_row(one, drift, status) for one in drift["features"]), key=lambda row: (row.name != SCORE, -row.value))
     return {
         "drift": drift,
@@ -56,13 +58,16 @@ def view(drift: Record, status: Record) -> dict[str, Any]:
         "features": [(row, _pictures(row, drift)) for row in rows[:MOST_DRAWN]],
         "drawn": {row.name for row in rows[:MOST_DRAWN]},
         "moved": sum(row.tone == "bad" for row in rows),
+        "unsure": sum(row.tone == "open" for row in rows),
+        "judged": any(row.tone == "good" for row in rows),
+        "last_seen": last_seen(status),
     }
 
 
 def _row(one: Record, drift: Record, status: Record) -> Row:
     limits = tuple(Limit(limit["rule"], limit["above"], limit["level"]) for limit in one["limits"])
     now = _reading(status, drift["release"], one["feature"])
-    return Row(one["feature"], *_judged(now, status), now, one, limits)
+    return Row(one["feature"], *_judged(now, status, limits), now, one, limits)
 
 
 def _pictures(row: Row, drift: Record) -> tuple[Drawn, Timeline]:
@@ -95,11 +100,17 @@ def _reading(status: Record, release: str, feature: str) -> Record | None:
     return max(judged, key=arranged.part_of_limit, default=None)
 
 
-def _judged(now: Record | None, status: Record) -> tuple[str, str]:
+def _judged(now: Record | None, status: Record, limits: tuple[Limit, ...]) -> tuple[str, str]:
+    """The tone of a feature, with its reason. A breach stays one until a look says otherwise; nothing else outlives its look."""
+    if now is not None and arranged.breached(now, status["alarms"]):
+        return "bad", "beyond its limit"
+    if old := last_seen(status):
+        return "open", old
     if now is None or now["value"] is None:
         return "open", "nothing was seen lately"
-    if arranged.breached(now, status["alarms"]):
-        return "bad", "beyond its limit"
     if arranged.part_of_limit(now) > 1:
         return "open", "large, and may be chance"
-    return "good", "moved a little" if now["value"] > 0.02 else "as the baseline"
+    if any((one["signal"], one["labels"], one["condition"]) == ("psi", now["labels"], "UNKNOWN") for one in status["alarms"]):
+        return "open", f"{now['n']:,} rows are too few to judge"
+    moved = "moved a little" if now["value"] > 0.02 else "as the baseline"
+    return ("good", moved) if limits else ("quiet", f"{moved}; no rule looks at it")

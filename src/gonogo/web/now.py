@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from markupsafe import Markup
 from gonogo.reports import status as arranged
 from gonogo.reports.rollout import changes, draw_rollout, share_of
 from gonogo.reports.timeline import Point, sparkline
+from gonogo.web.readings import with_known_numbers
 
 Record = Mapping[str, Any]
 
@@ -27,7 +29,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Tile:
-    """One thing at a glance. `tone` is good, bad or open, and said by a sign as well."""
+    """One thing at a glance. `tone` is good, bad or open, and said by a sign as well: good only by a look that is not old."""
 
     title: str
     page: str
@@ -38,6 +40,7 @@ class Tile:
 
 def view(status: Record, live: Record | None, traffic: Record, silences: Sequence[Record], runbooks: Iterable[str]) -> dict[str, Any]:
     """What the template shows."""
+    status = with_known_numbers(status)
     rollout = status["rollout"]
     return {
         "status": status,
@@ -60,6 +63,7 @@ def tiles(status: Record, traffic: Record) -> list[Tile]:
     return [
         _health(status, release),
         _tile(
+            status,
             "Latency",
             "traffic",
             [_line(status, _pick(mine, "latency", quantile=name), name.upper()) for name in ("p50", "p95", "p99")],
@@ -67,8 +71,9 @@ def tiles(status: Record, traffic: Record) -> list[Tile]:
                 points, lambda point: point["latency"].get("p95"), _limit(_pick(mine, "latency", quantile="p95")), "P95 in the last hour"
             ),
         ),
-        _requests(traffic),
+        _requests(status, traffic),
         _tile(
+            status,
             "Model",
             "drift",
             [
@@ -79,6 +84,7 @@ def tiles(status: Record, traffic: Record) -> list[Tile]:
             _spark(points, lambda point: {"value": point["mean_score"]}, None, "mean prediction in the last hour"),
         ),
         _tile(
+            status,
             "Errors",
             "traffic",
             [
@@ -103,24 +109,33 @@ def _health(status: Record, release: str) -> Tile:
     return Tile("Health", "alarms", "good" if healthy and status["service"]["alive"] else "bad", lines, Markup(""))
 
 
-def _requests(traffic: Record) -> Tile:
+def _requests(status: Record, traffic: Record) -> Tile:
+    alarms = [alarm for alarm in status["alarms"] if alarm["signal"] in ("volume_drop", "volume_spike")]
+    rings = any(alarm["ringing"] or alarm["condition"] == "BREACH" for alarm in alarms)
+    blind = any(alarm["condition"] == "UNKNOWN" for alarm in alarms)
     whole = [point for point in traffic["whole"] if point["per_minute"] is not None]
     usual = traffic["usual"]["per_minute"]
     seconds = sum(point["seconds"] for point in whole[-5:])
     n = sum(point["n"] for point in whole[-5:])
     rate = 60 * n / seconds if seconds else None
     lines = (
-        Line("per minute", "unknown" if rate is None else f"{rate:,.0f}", f"{n:,} in {seconds / 60:.0f} min"),
+        Line("per minute", "unknown" if rate is None else f"{rate:,.0f}", f"{n:,} in {seconds / 60:.0f} min", rings),
         Line("usual", "unknown" if usual is None else f"{usual:,.0f}", traffic["usual"]["of"]),
     )
     spark = _spark(whole, lambda point: {"value": point["per_minute"]}, None, "requests a minute in the last hour")
-    return Tile("Requests", "traffic", "open" if rate is None else "good", lines, spark)
+    return Tile("Requests", "traffic", _tone(status, lines, rate is not None and not blind), lines, spark)
 
 
-def _tile(title: str, page: str, lines: Sequence[Line | None], spark: Markup) -> Tile:
+def _tile(status: Record, title: str, page: str, lines: Sequence[Line | None], spark: Markup) -> Tile:
     there = tuple(line for line in lines if line is not None)
-    known = any(line.value != "unknown" for line in there)
-    return Tile(title, page, "bad" if any(line.bad for line in there) else "good" if known else "open", there, spark)
+    return Tile(title, page, _tone(status, there, any(line.value != "unknown" for line in there)), there, spark)
+
+
+def _tone(status: Record, lines: Sequence[Line], known: bool) -> str:
+    """A breach stays one until a look says otherwise; nothing is good by an old look."""
+    if any(line.bad for line in lines):
+        return "bad"
+    return "good" if known and status["watch"]["fresh"] else "open"
 
 
 def _line(status: Record, signal: Record | None, name: str) -> Line | None:
@@ -152,7 +167,8 @@ def _mean(signal: Record | None) -> Line | None:
     details = signal["details"] if signal else {}
     if signal is None or "mean" not in details:
         return None
-    return Line("mean prediction", f"{details['mean']:.3f}", f"baseline {details['baseline']:.3f} · n = {signal['n']:,}")
+    mean = f"{details['mean']:.3f}" if math.isfinite(details["mean"]) else "unknown"
+    return Line("mean prediction", mean, f"baseline {details['baseline']:.3f} · n = {signal['n']:,}")
 
 
 def _pick(signals: Sequence[Record], name: str, **labels: str) -> Record | None:
