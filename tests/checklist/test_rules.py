@@ -129,6 +129,7 @@ def test_the_ladder_of_s3_is_in_its_pack_and_a_project_may_name_its_own(write_pr
         ("{name: drift, leave_out: never, above: 1}", 39, "left out and changed", ""),
         ("{name: drift, abov: 1}", 21, "unknown key 'abov'", "'above'"),
         ("{name: drift, level: loud}", 21, "cannot be 'loud'", "critical"),
+        ("{name: drift, window: 0 s}", 21, "no time at all", "10 min"),
     ],
 )
 def test_a_mistake_in_a_rule_is_pointed_at(write_project: Write, rule: str, column: int, said: str, hint: str) -> None:

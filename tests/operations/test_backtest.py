@@ -76,7 +76,7 @@ def test_another_file_is_replayed_without_being_put_in_force(project: Path, tmp_
     assert record["policy"].startswith(os.fspath(other))
 
 
-@pytest.mark.parametrize("since", ["soon", "7", "d", "1e999d", "7 weeks"])
+@pytest.mark.parametrize("since", ["soon", "7", "d", "1e999d", "7 weeks", "-1h", "0h"])
 def test_a_length_of_time_that_is_none_is_told(project: Path, since: str) -> None:
     code, said = _run(project, "--since", since)
     assert code == 2

@@ -143,6 +143,8 @@ def _rule(source: YamlSource, at: Path_, entry: Mapping[str, Any], base: RuleDec
     said |= {"excepted": {label: tuple(values) for label, values in entry["except"].items()}} if "except" in entry else {}
     said |= {"rows": tuple(entry["rows"])} if "rows" in entry else {}
     rule = replace(base, **said) if base else RuleDeclaration(**{"name": name, "clear": said["above"], **said})
+    if rule.window_seconds is not None and rule.window_seconds <= 0:
+        raise source.error((*at, "window"), f"the rule {name!r} looks over no time at all.", hint="Write a window such as 10 min.")
     if rule.clear > rule.above:
         place = (*at, "clear") if "clear" in entry else (*at, "above")
         raise source.error(place, f"clear ({rule.clear:g}) must not lie above {rule.above:g}.", hint="Set `clear` to that or lower.")

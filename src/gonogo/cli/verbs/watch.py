@@ -56,6 +56,8 @@ def backtest(since: str, policy: Path | None, project: Path, as_json: bool) -> N
 
     try:
         back = timedelta(seconds=duration(since))
+        if back <= timedelta(0):
+            raise ValueError(since)
     except (KeyError, ValueError, OverflowError):
         raise UsageError(f"{since!r} is no length of time.", hint='Write a number and a unit: "36h", "7d".') from None
     record = replay_rules(Workspace.open(project), back, policy)
