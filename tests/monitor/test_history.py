@@ -255,3 +255,23 @@ def test_a_change_of_the_clocks_counts_every_second_once_and_compares_by_utc(tmp
     [(_, then)] = history.series(RELEASE, before, before + timedelta(hours=1), timedelta(hours=1))
     assert found == then
     history.close()
+
+
+@pytest.mark.parametrize("gone", ["history.db*", "history.db"])
+def test_a_file_that_is_removed_is_told_and_what_is_counted_from_then_on_is_in_a_new_one(
+    remember: Remember, clock: FakeClock, tmp_path: Path, gone: str
+) -> None:
+    watching = remember()
+    for _ in range(12):
+        watching.look()
+    assert watching.history.lost == ""
+    for path in tmp_path.glob(gone):
+        path.unlink()
+    watching.look(7)
+    assert "the history is gone" in watching.history.lost
+    watching.look(8)
+    later = History(tmp_path / "history.db", clock)
+    assert later.window(RELEASE, 3600).n == 15
+    later.close()
+    clock.advance(3700)
+    assert watching.history.lost == "", "it was told for an hour"

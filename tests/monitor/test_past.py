@@ -101,6 +101,19 @@ def test_a_moment_at_which_nobody_looked_is_left_out(remembering: Remembering) -
     assert [moment.minute for moment, _ in remembering.past(40, step=10)] == [10, 30]
 
 
+def test_a_watch_whose_history_is_removed_is_half_blind_and_says_so_until_that_was_told(remembering: Remembering, tmp_path: Path) -> None:
+    for _ in range(3):
+        assert remembering.minute()["problem"] == ""
+    for path in tmp_path.glob("history.db*"):
+        path.unlink()
+    record = {}
+    for _ in range(7):
+        record = remembering.minute()
+    assert "the history is gone" in record["problem"]
+    assert [alarm["rule"] for alarm in record["alarms"] if alarm["ringing"]] == ["monitoring-blind"]
+    assert len(remembering.past(5)) >= 5, "the new one is gone on with"
+
+
 def test_while_the_service_did_not_answer_no_release_was_in_service(remembering: Remembering) -> None:
     for minute in range(4):
         remembering.stand.service.unreachable = minute == 3

@@ -80,6 +80,9 @@ def test_a_file_without_labels_and_a_store_without_predictions_are_errors(worksp
     file.write_text("prediction_id,label\n")
     with pytest.raises(NotFoundError, match="no predictions are kept"):
         feedback(workspace, file)
+    (workspace.project.root / "gonogo.yaml").write_text(PROJECT + "\nprediction_log: {}\n")
+    with pytest.raises(NotFoundError, match=r"labels\.db: nothing was predicted yet, or it was removed"):
+        feedback(Workspace.open(workspace.project.root), file)
     record(workspace, 500)
     with pytest.raises(DataError, match="no labels"):
         feedback(workspace, file)

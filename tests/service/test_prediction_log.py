@@ -9,6 +9,7 @@ import signal
 import socket
 import stat
 import time
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,6 +20,8 @@ import pytest
 from gonogo.base.clock import FakeClock
 from gonogo.model.schema import Feature, GraphInput, Schema
 from gonogo.service.answering.batching import Computed
+from gonogo.service.labels.desk import LABELS
+from gonogo.service.labels.store import LabelStore
 from gonogo.service.places import listen_private
 from gonogo.service.prediction_log.believed import BelievedClock
 from gonogo.service.prediction_log.frames import prediction_frame, read_frames
@@ -206,6 +209,26 @@ def test_what_a_worker_sent_before_it_went_is_logged_though_it_hears_no_acknowle
 
     status = run_log(tmp_path, body)
     assert (status["rows"], status["dropped"], status["problem"]) == (30 * 20_001, 0, "")
+
+
+def test_a_damaged_label_store_costs_no_prediction_and_what_was_predicted_is_recorded_when_it_is_moved_away(tmp_path: Path) -> None:
+    async def predict(log: LogProcess, sink: PredictionSink) -> None:
+        sink.see(computed(*([1] * 100)))
+        await settle(sink)
+        assert (sink.logged, sink.dropped) == (100, 0)
+
+    async def nothing(log: LogProcess, sink: PredictionSink) -> None:
+        await until(lambda: log.status["rows"] == 100)
+
+    (tmp_path / LABELS).write_bytes(os.urandom(100_000))
+    status = run_log(tmp_path, predict)
+    assert "file is not a database" in status["problem"]
+    assert read(tmp_path / "predictions", "SELECT count(*) FROM LOG") == [(100,)]
+    (tmp_path / LABELS).unlink()
+    assert run_log(tmp_path, nothing)["problem"] == ""
+    with closing(LabelStore(tmp_path / LABELS)) as store:
+        assert store.releases() == [RELEASE]
+    assert read(tmp_path / "predictions", "SELECT count(*) FROM LOG") == [(100,)]
 
 
 def test_a_killed_writer_is_replaced_and_what_it_had_spooled_is_written(tmp_path: Path) -> None:

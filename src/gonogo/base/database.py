@@ -14,6 +14,10 @@ from pathlib import Path
 from gonogo.base.files import storage
 from gonogo.errors import StorageError
 
+DAMAGED = (
+    "Restore a backup. Without one, move the file away if it is labels.db or history.db: what was counted in it is lost, "
+    "and the service starts with an empty one."
+)
 BUSY_SECONDS = 10.0  #: how long a writer waits for another one
 
 
@@ -43,7 +47,8 @@ def database_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        hint = "Free space, end the process that holds it, or restore a backup; nothing of this transaction was recorded."
+        damaged = getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+        hint = DAMAGED if damaged else "Free space or end the process that holds it; nothing of this transaction was recorded."
         raise StorageError(f"{path}: {error}.", hint=hint) from error
 
 
@@ -61,6 +66,16 @@ def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
             raise
 
 
+def file_of(path: Path) -> tuple[int, int] | None:
+    """Which file lies at the path now (device, inode); None when there is none. A connection goes on writing into a file that was removed
+    or replaced, so who keeps one open compares."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _create_private(path: Path) -> None:
     """Make the file, for its owner alone, unless it is there.
 
@@ -72,3 +87,5 @@ def _create_private(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
         return
+    for ending in ("-wal", "-shm"):  # of a file that was removed without them: they would be taken for the new one's
+        path.with_name(path.name + ending).unlink(missing_ok=True)

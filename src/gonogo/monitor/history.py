@@ -18,14 +18,15 @@ import json
 import math
 import threading
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from gonogo.base.clock import Clock, SystemClock
-from gonogo.base.database import database_errors, open_database, transaction
+from gonogo.base.database import database_errors, file_of, open_database, transaction
 from gonogo.errors import ConflictError
 from gonogo.monitor.counts import SERVICE, Counts
 from gonogo.monitor.packing import layout_of, names_of, pack, unpack
@@ -39,6 +40,7 @@ WEEKS = 4
 SAME_HOUR, LAST_DAY = "the same hour of the week", "the 24 hours before"
 LEAST_SECONDS = 1800.0  #: an hour of which less was seen does not speak for that hour
 MOST_REMEMBERED = 100
+TOLD_SECONDS = 3600.0  #: how long it is told that the file was lost
 LEVEL = 6  #: of compression
 PAGE_BYTES = 16384  #: a bucket of a minute has about a thousand, of which pages of 4096 would waste a third
 SCHEMA = """
@@ -75,12 +77,39 @@ class History:
         self._added: dict[str, Counts] = {}  # of the windows' totals, what is in the file
         self._usual: dict[tuple[str, int], Usual] = {}
         self._layouts: dict[int, Mapping[str, Any]] = {}
-        self._connection = open_database(path, page_bytes=PAGE_BYTES)
-        with database_errors(path):
-            self._connection.executescript(SCHEMA)
+        self._lost: float | None = None
+        self._open()
 
     def close(self) -> None:
         self._connection.close()
+
+    @property
+    def lost(self) -> str:
+        """For an hour after the file was found to be gone, or another one: what is told of it."""
+        if self._lost is None or self._clock.monotonic() - self._lost > TOLD_SECONDS:
+            return ""
+        return f"the history is gone: {self.path} was removed or replaced; what was counted before is lost"
+
+    def _open(self) -> None:
+        self._connection = open_database(self.path, page_bytes=PAGE_BYTES)
+        with database_errors(self.path):
+            self._connection.executescript(SCHEMA)
+        self._file = file_of(self.path)
+
+    @contextmanager
+    def _there(self) -> Iterator[None]:
+        """Alone with the file that lies at the path: one that was removed or replaced is left, and another one begun."""
+        with self._mutex:
+            if file_of(self.path) != self._file:
+                self._connection.close()
+                self._usual.clear()
+                self._layouts.clear()
+                self._open()
+                self._lost = self._clock.monotonic()
+                with database_errors(self.path):
+                    row = self._connection.execute("SELECT revision FROM cursor").fetchone()
+                self._revision = 0 if row is None else int(row[0])
+            yield
 
     # -- writing -------------------------------------------------------------------------------------------------------------
 
@@ -88,7 +117,7 @@ class History:
         """Fill new windows with the last day, and learn where counting stands. Snapshots are stamped with the clock's steady time."""
         moment, steady = self._clock.now().timestamp(), self._clock.monotonic()
         minutes: dict[int, dict[str, Counts]] = {}
-        with self._mutex, database_errors(self.path):
+        with self._there(), database_errors(self.path):
             row = self._connection.execute("SELECT revision, body FROM cursor").fetchone()
             for start, release, body in self._connection.execute(
                 "SELECT start, release, body FROM bucket WHERE ring = ? AND start BETWEEN ? AND ? ORDER BY start",
@@ -108,7 +137,7 @@ class History:
         grown = {release: counts.plus(self._added.get(release, Counts()), -1) for release, counts in totals.items()}
         minute = _floor(now.timestamp(), MINUTE)
         try:
-            with self._mutex, transaction(self._connection, self.path):
+            with self._there(), transaction(self._connection, self.path):
                 self._advance(windows.last, now)
                 for release, counts in grown.items():
                     if (counts.looks or counts.n) and self._add(MINUTE, minute, release, counts):
@@ -222,7 +251,7 @@ class History:
 
     def _holds_from(self, ring: int, coarser: int) -> float:
         """The first bucket of the coarser ring of which this one still has everything; infinity when it has nothing."""
-        with self._mutex, database_errors(self.path):
+        with self._there(), database_errors(self.path):
             first, kept = self._connection.execute(
                 "SELECT min(start), count(DISTINCT start) FROM bucket WHERE ring = ?", (ring,)
             ).fetchone()
@@ -232,7 +261,7 @@ class History:
 
     def releases(self) -> list[str]:
         """Every release that is remembered."""
-        with self._mutex, database_errors(self.path):
+        with self._there(), database_errors(self.path):
             rows = self._connection.execute("SELECT DISTINCT release FROM bucket WHERE release <> ? ORDER BY release", (SERVICE,))
             return [str(row[0]) for row in rows]
 
@@ -268,7 +297,7 @@ class History:
 
     def _rows(self, ring: int, release: str, first: int, last: int) -> list[tuple[int, Counts]]:
         """Buckets that begin from `first` to `last`, oldest first."""
-        with self._mutex, database_errors(self.path):
+        with self._there(), database_errors(self.path):
             rows = self._connection.execute(
                 "SELECT start, body FROM bucket WHERE ring = ? AND start BETWEEN ? AND ? AND release = ? ORDER BY start",
                 (ring, first, last, release),

@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from gonogo.errors import StorageError
 from gonogo.monitor.signal import Labels, Sight, Signal
 from gonogo.service.labels.counts import LabelCounts
 from gonogo.service.labels.store import HOUR, LabelStore
@@ -74,14 +75,23 @@ class LabelReader:
         self._store: LabelStore | None = None
         self._version: int | None = None
         self._some = False
+        self._gone = False
         self._known: dict[tuple[str, float, float, str], LabelCounts | None] = {}
         self._slices: dict[str, tuple[str, ...]] = {}
 
     def look(self) -> LabelReader:
-        """Raises StorageError when the file is there and cannot be read."""
+        """Raises StorageError when the file is there and cannot be read, and from when it was found to be gone until there is one again."""
+        if self._store is not None and not self._store.still_there():
+            self.close()
+            self._gone = True
         if not self.path.is_file():
             self.close()
+            if self._gone:
+                raise StorageError(
+                    f"{self.path} is gone, and with it what labels were counted.", hint="Put a backup there, if you have one."
+                )
             return self
+        self._gone = False
         self._store = self._store or LabelStore(self.path)
         version = self._store.version()
         if version != self._version:

@@ -140,6 +140,7 @@ class Watch:
         try:
             if self._history is not None:
                 self._history.add(self._windows)
+                problems += [self._history.lost] if self._history.lost else []
         except (GonogoError, *UNREADABLE) as error:
             problems.append(f"the history cannot be written: {error}")
 

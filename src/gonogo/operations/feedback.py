@@ -69,9 +69,13 @@ def feedback(workspace: Workspace, path: Path, seen: Callable[[int], None] = lam
     """
     database = labels_path(workspace)
     if not database.is_file():
+        declared = workspace.project.prediction_log is not None
         raise NotFoundError(
-            "no predictions are kept that a label could be of.", hint="Add `prediction_log: {}` to gonogo.yaml and serve."
-        )  # fmt: skip
+            f"there is no {database}: nothing was predicted yet, or it was removed."
+            if declared
+            else "no predictions are kept that a label could be of.",
+            hint="Serve: it is begun then." if declared else "Add `prediction_log: {}` to gonogo.yaml and serve.",
+        )
     done = FeedbackDone()
     with closing(LabelStore(database)) as store:
         for batch in _batches(_reader(path)):

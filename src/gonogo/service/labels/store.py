@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gonogo.base.database import database_errors, open_database, transaction
+from gonogo.base.database import database_errors, file_of, open_database, transaction
 from gonogo.model.slices import Slices
 from gonogo.service.labels.booking import Booking, StoredRow
 from gonogo.service.labels.counts import LabelCounts, read_counts, sample_labels
@@ -92,6 +92,7 @@ class LabelStore:
         self.path = path
         self._slices = slices or {}
         self._connection = open_database(path)
+        self._file = file_of(path)
         with database_errors(path):
             self._connection.executescript(f"BEGIN IMMEDIATE;{SCHEMA}COMMIT;")
         with transaction(self._connection, path):  # a file from before there were slices
@@ -101,6 +102,10 @@ class LabelStore:
     def close(self) -> None:
         with suppress(sqlite3.Error):
             self._connection.close()
+
+    def still_there(self) -> bool:
+        """False when the file was removed or replaced: what is written here would be lost."""
+        return file_of(self.path) == self._file
 
     # -- predictions ------------------------------------------------------------------------------------------------------------
 

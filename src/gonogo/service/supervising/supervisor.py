@@ -134,7 +134,7 @@ class Supervisor:
         await self.put_access(self._keys.begin())  # before anything is served: the workers hear it before their first table
         self._public = listen_public(self._host, self._port, self._processes)
         if self._log_rules is not None:
-            self._labels = await asyncio.to_thread(LabelDesk, self.folder / "log")
+            self._labels = LabelDesk(self.folder / "log")
             self._log_process = LogProcess(self.folder / "log", self.sockets / LOG_SOCKET, self._log_rules.writing)
             self._log_process.start()
         self._launch(self._housekeep())
