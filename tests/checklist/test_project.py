@@ -61,6 +61,7 @@ rollout:
   beta: 0.1
   margin: 0.02
   d: 0.002
+prediction_log: {}
 monitor:
   channels: [file]
   labels: {mature_after: 2 d, least_coverage: 0.2, slices: {sex: [f, m], adult: [1]}}
@@ -208,6 +209,7 @@ def test_the_digest_of_a_part_changes_with_that_part_alone(write_project: Write)
         ("monitor:\n  channels:\n    - {channel: log, levels: [loud]}\n", 11, 31, "cannot be 'loud'", "critical"),
         ("monitor:\n  channels: [log, {channel: log}]\n", 10, 19, "two channels are called 'log'", "name"),
         ("monitor:\n  labels: {least_coverage: 2}\n", 10, 12, "at most 1", ""),
+        ("monitor:\n  labels: {mature_after: 1 h}\n", 10, 3, "no prediction is kept", "prediction_log: {}"),
         ("monitor:\n  labels: {slices: {a: []}}\n", 10, 21, "needs 1 entry", ""),
         (f"monitor:\n  labels: {{slices: {{a: {[*range(61)]}}}}}\n", 10, 12, "61 slices are more than 60", "matter"),
         (

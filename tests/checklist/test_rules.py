@@ -91,6 +91,35 @@ def test_a_project_excepts_what_is_different_every_day(write_project: Write) -> 
     assert found.overrides == {"drift": ("excepted feature weekday season instead of nothing",)}
 
 
+LABELS = "prediction_log: {}\nmonitor:\n  labels: {least_coverage: 0.3, slices: {plan: [basic, gold]}}\n  rules:\n"
+
+
+@pytest.mark.parametrize(
+    ("rule", "found"),
+    [
+        ("{name: drift, above: 0.3}", {"labels-missing": 0.7}),
+        ("{name: labels-missing, above: 0.9}", {"labels-missing": 0.9}),
+        ("{name: labels-missing, leave_out: they never come}", {}),
+        ("{name: mine, signal: label_coverage, above: 0.5}", {"mine": 0.5}),
+    ],
+)
+def test_where_labels_are_declared_to_come_a_rule_rings_when_they_do_not(write_project: Write, rule: str, found: dict[str, float]) -> None:
+    """Above the share that may be missing for there to be figures, unless the project says otherwise."""
+    told = policy(write_project(f"{LABELS}    - {rule}\n"))
+    assert {one.name: one.above for one in told.rules if one.signal == "label_coverage"} == found
+    assert "labels-missing" not in told.overrides or "labels-missing" in rule
+    missing = told.rule("labels-missing")
+    assert missing is None or told.page(missing.runbook)
+
+
+@pytest.mark.parametrize("key", ["labels: {slice: plan=bsic}", "except: {slice: [plan=basic, plan=bsic]}"])
+def test_a_rule_of_a_slice_that_is_not_declared_is_an_error(write_project: Write, key: str) -> None:
+    with pytest.raises(ProjectFileError, match="no slice 'plan=bsic'") as refused:
+        policy(write_project(f"{LABELS}    - {{name: of-slice, signal: auc_drop, above: 1, {key}}}\n"))
+    assert "Did you mean 'plan=basic'?" in refused.value.hint
+    assert policy(write_project(f"{LABELS}    - {{name: of-slice, signal: auc_drop, above: 1, labels: {{slice: plan=gold}}}}\n")).rules
+
+
 def test_an_override_that_says_the_same_is_no_override(write_project: Write) -> None:
     assert policy(write_project("monitor:\n  rules:\n    - {name: drift, above: 0.2}\n")).overrides == {}
 

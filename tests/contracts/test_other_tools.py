@@ -91,7 +91,7 @@ def test_every_rule_of_a_pack_is_an_alert_and_what_only_the_watch_can_measure_is
 
 
 def test_a_rule_on_labels_that_prometheus_does_not_have_is_named_and_is_no_alert(tmp_path: Path) -> None:
-    more = "monitor:\n  rules:\n    - {name: odd, signal: psi, above: 0.5, labels: {slice: a}}\n"
+    more = "monitor:\n  rules:\n    - {name: odd, signal: psi, above: 0.5, labels: {version: a}}\n"
     text = (rendered(project(tmp_path / "project", more=more), "prometheus") / ALERTS).read_text()
     assert "# Not here, told by gonogo's own channels only: odd\n" in text
     assert "odd" not in [rule["alert"] for rule in yaml.safe_load(text)["groups"][0]["rules"]]

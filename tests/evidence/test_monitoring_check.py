@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gonogo.errors import GonogoError
+from gonogo.errors import DataError, GonogoError
 from gonogo.evidence.memory import measure
 from gonogo.evidence.record import Measurement
 
@@ -24,6 +24,8 @@ class Rule:
     signal: str
     above: float
     runbook: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    excepted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 RULES = (Rule("error-share", "error_rate", 0.05), Rule("latency-p95", "latency", 1000.0))
@@ -60,6 +62,22 @@ def test_a_rule_that_comes_with_a_runbook_needs_no_line_in_the_document(bundle: 
     found = measure("monitoring", options={"document": "guide"}, monitor=watching, bundle=bundle(x="float"), documents={"guide": guide})
     assert (values(found)["thresholds_missing"], values(found)["actions_missing"]) == (1, 1)
     assert found.findings[-1] == "guide does not say what to do about mine"
+
+
+@pytest.mark.parametrize("named", [{"labels": {"feature": "charg"}}, {"excepted": {"feature": ("charge", "charg")}}])
+def test_a_rule_of_a_feature_that_the_model_does_not_have_is_an_error_that_says_which_one_is_meant(
+    bundle: Callable[..., Any], named: dict[str, Any]
+) -> None:
+    watching = Watching(rules=(*RULES, Rule("drift", "psi", 0.2, **named)))
+    with pytest.raises(DataError, match="'drift' names the feature 'charg'") as refused:
+        measure("monitoring", monitor=watching, bundle=bundle(charge="float"))
+    assert "Did you mean 'charge'?" in refused.value.hint
+
+
+@pytest.mark.parametrize("feature", ["charge", "(score)"])
+def test_a_rule_of_a_feature_of_the_model_or_of_the_score_counts(bundle: Callable[..., Any], feature: str) -> None:
+    watching = Watching(rules=(Rule("drift", "psi", 0.2, labels={"feature": feature}),))
+    assert values(measure("monitoring", monitor=watching, bundle=bundle(charge="float", baseline={})))["rules"] == 1
 
 
 STRATEGY = """# Guide

@@ -186,6 +186,7 @@ def test_too_few_labels_of_many_predictions_are_no_figure(kept: Kept, reader: La
     reading = read("auc_drop", reader, baseline)
     assert (reading.value, reading.n, reading.details["coverage"]) == (None, 0, 0.4)
     missing = read("label_coverage", reader, baseline)
+    assert missing.judged
     assert (missing.value, missing.n) == (0.6, 1000)
     store = LabelStore(kept.path)
     store.take([Label(f"p1-{place}", CLASSES[y[place]]) for place in range(400, 500)], NOW.timestamp())

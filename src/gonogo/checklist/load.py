@@ -28,7 +28,7 @@ from gonogo.checklist.pack_schema import GATE, MONITOR, PACK
 from gonogo.checklist.project import ItemOverride, Period, Project, read_override
 from gonogo.checklist.read_items import read_items
 from gonogo.checklist.reviews import read_reviews
-from gonogo.checklist.rules import MonitorPolicy, differences, read_monitor
+from gonogo.checklist.rules import MonitorPolicy, check_slices, differences, read_monitor, with_labels
 from gonogo.checklist.shape import check_shape
 from gonogo.errors import NotFoundError
 
@@ -213,9 +213,12 @@ def _as_overridden(checklist: Checklist, project: Project) -> Checklist:
 
 
 def _watched(policy: MonitorPolicy, project: Project) -> MonitorPolicy:
-    changes = project.monitor.changes
+    changes, labels = project.monitor.changes, project.monitor.labels
+    own = changes.get("rules", ())
+    policy = with_labels(policy, labels, own)
     found = read_monitor(project.source, ("monitor",), changes, policy)
-    left_out = {entry["name"]: entry["leave_out"] for entry in changes.get("rules", ()) if "leave_out" in entry}
+    check_slices(project.source, ("monitor", "rules"), own, labels.slices)
+    left_out = {entry["name"]: entry["leave_out"] for entry in own if "leave_out" in entry}
     return replace(found, overrides=differences(policy, found, left_out))
 
 

@@ -416,6 +416,9 @@ class _Reader:
             if name in self.data.get("prediction_log", {}).get("redact", {}):
                 message = f"{name!r} is redacted in the prediction log, and a slice would keep what it was."
                 raise self.error(("monitor", "labels", "slices", name), message, "Take it out of one of the two.")
+        if "prediction_log" not in self.data:
+            message = "labels are declared to come, and no prediction is kept that one could be of."
+            raise self.error(("monitor", "labels"), message, "Add `prediction_log: {}` to gonogo.yaml.")
         mature_after, least = duration(section.get("mature_after", "24 h")), float(section.get("least_coverage", 0.5))
         return LabelsDeclaration(mature_after, least, slices, expected=True)
 

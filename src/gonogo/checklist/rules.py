@@ -19,7 +19,8 @@ from typing import Any, Literal
 from gonogo.base.catalogue import names
 from gonogo.base.yaml_source import Path_, YamlSource
 from gonogo.checklist.demands import did_you_mean
-from gonogo.checklist.project import duration
+from gonogo.checklist.project import LabelsDeclaration, duration
+from gonogo.model.slices import slice_name
 
 RUNBOOKS = Path(__file__).parent / "runbooks"
 REPEAT_SECONDS = 3600.0
@@ -53,6 +54,12 @@ class RuleDeclaration:
         lasting = f"{self.times} times" if self.times else f"for {self.for_seconds:g} s"
         window = f" over {self.window_seconds:g} s" if self.window_seconds else ""
         return f"{self.level}: {self.signal}{of} above {self.above:g}{window} {lasting}, over at {self.clear:g}, from {self.min_n} samples"
+
+
+LABELS_MISSING = RuleDeclaration(
+    "labels-missing", "label_coverage", above=0.5, clear=0.4, for_seconds=3600.0, min_n=500, level="warning", window_seconds=86_400.0,
+    runbook="labels",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,29 @@ def read_monitor(source: YamlSource, at: Path_, section: Mapping[str, Any], base
     steps = _escalation(source, (*at, "escalation"), section["escalation"]) if "escalation" in section else base.escalation
     repeat = duration(section["repeat"]) if "repeat" in section else base.repeat_seconds
     return replace(base, rules=tuple(rules.values()), escalation=steps, repeat_seconds=repeat)
+
+
+def with_labels(policy: MonitorPolicy, declared: LabelsDeclaration, own: Sequence[Mapping[str, Any]]) -> MonitorPolicy:
+    """The policy where labels are declared to come: a rule rings when too few do for a figure, unless the pack or one of the project's
+    `own` rules watches that already."""
+    signals = [*(rule.signal for rule in policy.rules), *(entry.get("signal") for entry in own)]
+    if not declared.expected or LABELS_MISSING.signal in signals:
+        return policy
+    most = min(round(1 - declared.least_coverage, 9), 0.99)
+    rule = replace(LABELS_MISSING, above=most, clear=round(0.8 * most, 9))
+    return replace(policy, rules=(*policy.rules, rule))
+
+
+def check_slices(source: YamlSource, at: Path_, entries: Sequence[Mapping[str, Any]], slices: Mapping[str, Sequence[str]]) -> None:
+    """Raises ProjectFileError for a rule of a slice that `monitor.labels` does not declare: it would never ring."""
+    known = [slice_name(feature, value) for feature, values in slices.items() for value in values]
+    for index, entry in enumerate(entries):
+        named: list[tuple[Path_, Any]] = [(("labels", "slice"), entry.get("labels", {}).get("slice"))]
+        named += [(("except", "slice", place), value) for place, value in enumerate(entry.get("except", {}).get("slice", ()))]
+        for where, value in named:
+            if value is not None and value not in known:
+                message = f"no slice {value!r} is declared in monitor.labels.slices."
+                raise source.error((*at, index, *where), message, hint=did_you_mean(value, known))
 
 
 def differences(old: MonitorPolicy, new: MonitorPolicy, reasons: Mapping[str, str]) -> dict[str, tuple[str, ...]]:

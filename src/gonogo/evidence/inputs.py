@@ -143,7 +143,8 @@ class AuthorView(Protocol):
 
 
 class RuleView(Protocol):
-    """One alarm: `signal` above `above` (a share, or milliseconds); `runbook` is the page that says what to do, "" when there is none."""
+    """One alarm: `signal` above `above` (a share, or milliseconds), of what carries `labels` and none of `excepted`; `runbook` is the page
+    that says what to do, "" when there is none."""
 
     @property
     def name(self) -> str: ...
@@ -151,6 +152,10 @@ class RuleView(Protocol):
     def signal(self) -> str: ...
     @property
     def above(self) -> float: ...
+    @property
+    def labels(self) -> Mapping[str, str]: ...
+    @property
+    def excepted(self) -> Mapping[str, tuple[str, ...]]: ...
     @property
     def runbook(self) -> str: ...
 

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from gonogo.checklist.demands import did_you_mean
+from gonogo.errors import DataError
 from gonogo.evidence.check import Check
 from gonogo.evidence.inputs import BundleView, MonitorView, RuleView
 from gonogo.evidence.markdown import NUMBER, PLACEHOLDER, MarkdownDocument, declared_document, read_markdown
 from gonogo.evidence.record import Fact, Measurement
 
 ACTION = re.compile(r"action|what to do|runbook|remedy|response", re.IGNORECASE)
+SCORE = "(score)"  #: what the score is called among the features
 FEWEST_WORDS = 10  #: a section with fewer tells nobody what to do
 
 
 class Monitoring(Check):
     """Does the bundle carry a baseline for every feature, are there rules and somebody to tell, and does everyone know what to do?
 
-    `signals` must each have a rule. With `document`, that document must speak of every rule that comes without a runbook: in a section
-    whose heading has the rule's name, or in a row of a table with a column for the action; there it must give the rule's threshold (as a
-    share, in per cent, in ms or in s) and say what to do. It says where the dashboard is when it names one and has a link, or links to
-    /stats.
+    A rule that names a feature which the model does not have is an error: it would never ring. `signals` must each have a rule. With
+    `document`, that document must speak of every rule that comes without a runbook: in a section whose heading has the rule's name, or in a
+    row of a table with a column for the action; there it must give the rule's threshold (as a share, in per cent, in ms or in s) and say
+    what to do. It says where the dashboard is when it names one and has a link, or links to /stats.
     """
 
     name = "monitoring"
@@ -42,6 +45,7 @@ class Monitoring(Check):
     options: ClassVar = {"document": "", "signals": []}
 
     def measure(self, monitor: MonitorView, bundle: BundleView, documents: Mapping[str, Path] | None = None) -> Measurement:
+        _check_features(monitor.rules, [*bundle.schema.feature_names, SCORE])
         features = bundle.baseline.get("features")
         known = features if isinstance(features, Mapping) else {}
         covered = [name for name in bundle.schema.feature_names if _has_counts(known.get(name))]
@@ -72,6 +76,16 @@ class Monitoring(Check):
             findings += [f"{self.chosen['document']} does not give the threshold of {name}" for name in vague]
             findings += [f"{self.chosen['document']} does not say what to do about {name}" for name in idle]
         return Measurement(facts, tuple(findings))
+
+
+def _check_features(rules: Sequence[RuleView], known: list[str]) -> None:
+    """Raises DataError for a rule that names what the model does not have."""
+    for rule in rules:
+        named = [*([rule.labels["feature"]] if "feature" in rule.labels else ()), *rule.excepted.get("feature", ())]
+        for feature in named:
+            if feature not in known:
+                message = f"the rule {rule.name!r} names the feature {feature!r}, which the model does not have."
+                raise DataError(message, hint=f"{did_you_mean(feature, known)} Mend the rule in `monitor.rules`.")
 
 
 def _gives_threshold(document: MarkdownDocument, rule: RuleView) -> bool:

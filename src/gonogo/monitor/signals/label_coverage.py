@@ -10,7 +10,7 @@ from gonogo.monitor.signal import Reading, Sight, share
 
 class LabelCoverage:
     """Of the mature cohorts of the last day. Judged when labels are declared to come, or some have come: then it is how labels that stop
-    coming are seen. Without mature predictions there is no value."""
+    coming are seen. Without mature predictions there is no value, which is judged as well: nobody knows whether labels come."""
 
     name: ClassVar[str] = "label_coverage"
     unit: ClassVar[str] = "share without a label"
@@ -23,5 +23,6 @@ class LabelCoverage:
         found = mature(sight.labels, release, sight.now, asked(self, sight))
         labels = {"release": release}
         if not sight.labels.expected or found.counts is None or not found.counts.rows:
-            return Reading(self.name, labels, None, 0, self.unit, judged=False, details=found.details)
+            details = {**found.details, "why": "no prediction is kept that is old enough for a label"}
+            return Reading(self.name, labels, None, 0, self.unit, judged=sight.labels.expected, details=details)
         return share(self, labels, found.counts.rows - found.counts.labelled, found.counts.rows, found.details)
