@@ -15,6 +15,7 @@ from gonogo.base.clock import FakeClock, SystemClock
 from gonogo.checklist.project import load_project
 from gonogo.cli import main
 from gonogo.errors import NotFoundError, UsageError
+from gonogo.monitor.alarms.alarm import Alarm
 from gonogo.operations import alarms
 from gonogo.operations.watch import last_watch, watch
 from gonogo.operations.workspace import Workspace
@@ -194,6 +195,21 @@ def test_a_wrong_word_is_refused_with_what_to_write(desk: Desk) -> None:
     assert (code, "'drift'" in said) == (2, True)
     code, said = run(desk, "unsilence", "no-such")
     assert (code, "gonogo alarms" in said) == (2, True)
+
+
+def test_a_silence_of_what_no_alarm_has_is_refused_by_its_name_and_noted_by_its_value(desk: Desk) -> None:
+    key, labels = "drift|feature=charge|release=small@1.0.0", {"feature": "charge", "release": "small@1.0.0"}
+    with desk.workspace.store().transaction() as tx:
+        alarm = Alarm(key, "drift", "warning", "psi", labels)
+        tx.put("watch", desk.workspace.project.system, {"states": {key: alarm.to_json()}, "outbox": []})
+    words = ("silence", "drift", "--hours", "1", "--reason", "x", "--label")
+    code, said = run(desk, *words, "featur=charge")
+    assert (code, "no alarm of drift has a label 'featur'" in said, "Did you mean 'feature'?" in said) == (2, True, True)
+    assert desk.events("silence") == []
+    code, said = run(desk, *words, "feature=charg")
+    assert (code, "no alarm that there is now is silenced by it" in said) == (0, True)
+    code, said = run(desk, *words, "feature=charge")
+    assert (code, "note:" in said) == (0, False)
 
 
 def test_the_explanation_is_a_page_to_read_and_a_document(desk: Desk) -> None:

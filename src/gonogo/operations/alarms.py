@@ -16,6 +16,7 @@ from gonogo.checklist.false_alarms import expected_false_alarms
 from gonogo.checklist.load import load_pack
 from gonogo.checklist.rules import MonitorPolicy, RuleDeclaration
 from gonogo.errors import NotFoundError, UsageError
+from gonogo.monitor.alarms.alarm import Alarm
 from gonogo.monitor.alarms.answers import EVERY, KIND, LONGEST, Acknowledgement, Answers, Silence, read_answers
 from gonogo.monitor.record import last_alarms
 from gonogo.monitor.watch import BLIND
@@ -37,14 +38,18 @@ class Explained:
 
 
 def silence(workspace: Workspace, rule: str, *, hours: float, reason: str, labels: Mapping[str, str] | None = None) -> Silence:
-    """Tell nobody of a rule's alarms (or of all) for so many hours. Raises NotFoundError for an unknown rule, UsageError without a reason
-    or for more than 30 days."""
+    """Tell nobody of a rule's alarms (or of all) for so many hours. Raises NotFoundError for an unknown rule, UsageError without a reason,
+    for more than 30 days, or for a label that none of the rule's alarms has."""
     if rule != EVERY:
         _rule(workspace, rule)
     if not 0 < hours <= LONGEST / timedelta(hours=1):
         raise UsageError(f"a silence of {hours:g} h cannot be.", hint=f"It ends after at most {LONGEST.days} days; silence it again then.")
     if not reason.strip():
         raise UsageError("a silence needs a reason.", hint='For example: --reason "the source is mended until noon"')
+    names = sorted({name for alarm in _alarms_of(workspace, rule) for name in alarm.labels})
+    for name in labels or {}:
+        if names and name not in names:
+            raise UsageError(f"no alarm of {rule} has a label {name!r}.", hint=did_you_mean(name, names))
     now = workspace.clock.now()
     until = stamp(now + timedelta(hours=hours))
     made = Silence(secrets.token_hex(4), rule, stamp(now), until, settings.actor(), reason.strip(), dict(labels or {}))
@@ -55,6 +60,11 @@ def silence(workspace: Workspace, rule: str, *, hours: float, reason: str, label
 
     _say(workspace, with_it, "silence", made.to_json())
     return made
+
+
+def silenced(workspace: Workspace, made: Silence) -> list[str]:
+    """The keys of the known alarms that a silence is of."""
+    return [alarm.key for alarm in _alarms_of(workspace, made.rule) if made.covers(alarm)]
 
 
 def unsilence(workspace: Workspace, silence_id: str) -> Silence:
@@ -108,6 +118,12 @@ def explain_alarm(workspace: Workspace, name: str) -> Explained:
         page.read_text(encoding="utf-8") if page else "",
         _own_section(workspace, name),
     )
+
+
+def _alarms_of(workspace: Workspace, rule: str) -> list[Alarm]:
+    """Those of a rule, or all, as the watch left them; a rule of which nothing is seen has none."""
+    known = last_alarms(workspace.store(), workspace.project.system)
+    return [alarm for alarm in known if rule in (EVERY, alarm.rule) and not alarm.not_seen]
 
 
 def _policy(workspace: Workspace) -> MonitorPolicy:

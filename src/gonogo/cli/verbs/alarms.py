@@ -65,11 +65,14 @@ def silence(name: str, hours: float, reason: str, labels: tuple[str, ...], proje
     if wrong:
         raise UsageError(f"{wrong[0]!r} is no label.", hint="Write --label feature=age")
     chosen = dict(label.split("=", 1) for label in labels)
-    made = alarms.silence(Workspace.open(project), name, hours=hours, reason=reason, labels=chosen)
+    workspace = Workspace.open(project)
+    made = alarms.silence(workspace, name, hours=hours, reason=reason, labels=chosen)
     if as_json:
         show_json(made.to_json())
     else:
         click.echo(f"{made.rule} is silent until {made.until} (end it: gonogo alarms unsilence {made.id})")
+        if not alarms.silenced(workspace, made):
+            click.echo("note: no alarm that there is now is silenced by it; `gonogo alarms --json` shows their labels", err=True)
 
 
 @command.command("unsilence", epilog="Example: gonogo alarms unsilence 3f9c2a10")
