@@ -120,13 +120,13 @@ def test_the_first_page_says_what_is_live_why_and_how_far_the_rollout_is(open_pa
 def test_every_limit_is_drawn_beside_its_series_with_samples_and_interval(open_page):
     page = open_page("alarms").page
     followed(page)
-    page.locator("#rule-error-share > summary").click()
-    picture = page.locator("#rule-error-share .chart")
+    page.locator("#rule-drift > summary").click()  # its window is longer than a step of the simulated past
+    picture = page.locator("#rule-drift .chart")
     expect(picture.locator("polyline.limit").first).to_be_attached()
-    expect(picture).to_contain_text("rings above 5 %")
+    expect(picture).to_contain_text("rings above 0.2")
     picture.locator(".words > summary").click()
     row = picture.get_by_role("row").nth(1)
-    expect(row).to_contain_text(re.compile(r"\d+ % to [\d.]+ %\s*[\d,]+$"))
+    expect(row).to_contain_text(re.compile(r"[\d.]+ to [\d.]+\s*[\d,]+$"))
     page.goto(page.url.replace("alarms", "traffic"))
     expect(page.get_by_text(re.compile("latency-p95 1,000 ms")).first).to_be_visible()
 
@@ -182,19 +182,60 @@ def test_a_page_can_be_held_still_and_followed_again(open_page):
     page.wait_for_function("still => document.querySelector('#asof').dateTime > still", arg=still, timeout=15000)
 
 
-def test_a_page_that_hears_nothing_says_so_and_comes_back(open_page, flight, browser):
+@pytest.mark.parametrize("held", [False, True])
+def test_a_page_that_hears_nothing_says_so_everywhere_and_comes_back(flight, browser, held):
     with browser.new_context(viewport={"width": 1400, "height": 900}) as context:
         page = context.new_page()
         page.clock.install()
         blocked: list[bool] = [True]
         page.route("**/events*", lambda route: route.abort() if blocked[0] else route.continue_())
         page.goto(flight.dashboard)
+        if held:
+            page.get_by_role("button", name="Hold still").click()
         page.clock.fast_forward(60000)
         expect(page.locator("#state")).to_contain_text("NOT UP TO DATE")
         expect(page.locator(".bar")).to_have_class(re.compile("stale"))
+        expect(page).to_have_title("NOT UP TO DATE · small · Now")
+        expect(page.locator("#dot")).to_have_class("dot open")
+        assert page.locator("#part").evaluate("e => getComputedStyle(e).filter") == "grayscale(1)"
         blocked[0] = False
         page.clock.fast_forward(20000)
-        followed(page)
+        expect(page.locator("#state")).to_have_text("held still" if held else "live")
+        expect(page).to_have_title(re.compile("^(WELL|UNCERTAIN|NOT WELL) · small · Now"))
+        assert page.locator("#part").evaluate("e => getComputedStyle(e).filter") == "none"
+
+
+def test_a_stream_that_says_nothing_is_not_called_live(flight, browser):
+    with browser.new_context() as context:
+        context.add_init_script("""addEventListener("DOMContentLoaded", () => {
+          window.words = [];
+          new MutationObserver(() => words.push(document.getElementById("state").textContent)).observe(
+            document.getElementById("state"), {childList: true, characterData: true, subtree: true});
+        })""")
+        page = context.new_page()
+        page.route("**/events*", lambda route: route.fulfill(status=200, content_type="text/event-stream", body=": nothing\n\n"))
+        page.goto(flight.dashboard)
+        page.wait_for_timeout(2500)
+        assert set(page.evaluate("words")) == {"connecting"}
+
+
+def test_a_page_that_nobody_sees_lets_its_connection_go_so_that_the_eighth_page_loads_too(flight, browser):
+    """A browser opens six connections to one address."""
+    see = """hidden => { Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
+                        document.dispatchEvent(new Event("visibilitychange")); }"""
+    with browser.new_context() as context:
+        pages = []
+        for _ in range(8):
+            page = context.new_page()
+            page.goto(flight.dashboard, timeout=15000)
+            followed(page)
+            page.evaluate(see, True)
+            expect(page.locator("#state")).to_have_text("connecting")
+            pages.append(page)
+        then = pages[0].locator("#asof").get_attribute("datetime")
+        pages[0].evaluate(see, False)
+        followed(pages[0])
+        assert pages[0].locator("#asof").get_attribute("datetime") > then
 
 
 def test_without_the_script_a_page_loads_itself_again(flight, browser):

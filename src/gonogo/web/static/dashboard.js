@@ -1,5 +1,6 @@
 // Keeps the page up to date: takes its part from the stream of events and changes only what differs, so that focus, scroll, opened
 // details and what is being typed stay as they are. Says when the page is old. Without this script the page still works.
+// A browser opens few connections to one address: a page that nobody sees lets its own go, and is brought up to date when it is seen again.
 "use strict";
 (() => {
   const page = document.body.dataset.follow;
@@ -10,7 +11,9 @@
   if (!page || !part || !window.EventSource) return;
 
   const LATE = 45000; // longer than the longest pause between two events
-  let source = null, last = Date.now(), held = false, waiting = null, again = 1000, timer = 0;
+  let source = null, heard = false, last = Date.now(), held = false, waiting = null, again = 1000, timer = 0;
+  const dot = document.getElementById("dot");
+  let told = {title: document.title, dot: dot.className};
 
   const key = (node) => node.nodeType === 1 ? (node.id || node.getAttribute("name") || "") : "";
   const alike = (a, b) => a.nodeType === b.nodeType && a.nodeName === b.nodeName && key(a) === key(b);
@@ -47,8 +50,7 @@
       box.append(...fresh.childNodes);
       morph(part, box);
     }
-    document.title = message.title;
-    document.getElementById("dot").className = "dot " + message.tone;
+    told = {title: message.title, dot: "dot " + message.tone};
     const time = document.getElementById("asof");
     time.dateTime = message.time;
     time.textContent = message.said;
@@ -56,28 +58,39 @@
 
   function tell() {
     const seconds = Math.round((Date.now() - last) / 1000);
-    const stale = !held && Date.now() - last > LATE;
+    const stale = Date.now() - last > LATE;
     bar.classList.toggle("stale", stale);
     bar.classList.toggle("held", held);
-    const words = held ? "held still" : stale ? "NOT UP TO DATE: nothing was heard for " + seconds + " s"
-      : source && source.readyState === 1 ? "live" : "connecting";
+    part.classList.toggle("old", stale);
+    const title = stale ? ["NOT UP TO DATE", ...told.title.split(" · ").slice(1)].join(" · ") : told.title; // without the health that was
+    if (document.title !== title) document.title = title;
+    dot.className = stale ? "dot open" : told.dot;
+    const words = stale ? "NOT UP TO DATE: nothing was heard for " + seconds + " s" : held ? "held still" : heard ? "live" : "connecting";
     if (state.textContent !== words) state.textContent = words;
   }
 
+  function leave() {
+    clearTimeout(timer);
+    if (source) source.close();
+    source = null;
+    heard = false;
+  }
+
   function listen() {
+    leave();
+    if (document.hidden) return;
     source = new EventSource("/events?page=" + encodeURIComponent(page) + "&at=" + encodeURIComponent(location.pathname + location.search));
     source.addEventListener("part", (event) => {
       last = Date.now();
+      heard = true;
       again = 1000;
       const message = JSON.parse(event.data);
       if (held) waiting = message.html !== undefined ? message : waiting; else show(message);
       tell();
     });
-    source.onopen = tell;
     source.onerror = () => { // a closed stream is opened again, less and less often
-      source.close();
+      leave();
       tell();
-      clearTimeout(timer);
       timer = setTimeout(listen, again);
       again = Math.min(again * 2, 15000);
     };
@@ -91,8 +104,9 @@
     if (!held && waiting) { show(waiting); waiting = null; }
     tell();
   });
-  addEventListener("pagehide", () => { if (source) source.close(); clearTimeout(timer); });
+  addEventListener("pagehide", leave);
   addEventListener("pageshow", (event) => { if (event.persisted) listen(); });
+  document.addEventListener("visibilitychange", () => { if (document.hidden) leave(); else { again = 1000; listen(); } tell(); });
   setInterval(tell, 1000);
   listen();
 })();
