@@ -56,6 +56,16 @@ def test_promtool_accepts_the_files_of_every_pack_and_its_alerts_ring_when_they_
     checked("promtool", "test", "rules", *folder.glob("*-test.yml"))
 
 
+@pytest.mark.parametrize(("window", "every", "said"), [("45s", 15, True), ("3min", 15, True), ("3min", 60, True), ("2min", 60, False)])
+def test_a_short_window_is_tested_and_one_of_two_looks_is_named_as_not_watched(tmp_path: Path, window: str, every: int, said: bool) -> None:
+    more = f"\nmonitor:\n  rules:\n    - {{name: quick-drift, signal: psi, above: 0.2, for: 1min, window: {window}}}\n"
+    folder = rendered(project(tmp_path / "project", more=more), "prometheus", "--every", str(every))
+    text = (folder / ALERTS).read_text()
+    assert ("alert: quick-drift" in text) is said
+    assert ("quick-drift (its window of 120s is not longer than two looks of Prometheus)" in text) is not said
+    checked("promtool", "test", "rules", *folder.glob("*-test.yml"))
+
+
 def test_the_unit_tests_fail_when_a_rule_is_not_what_gonogo_says(tmp_path: Path) -> None:
     folder = rendered(project(tmp_path / "project"), "prometheus")
     right = (folder / ALERTS).read_text()

@@ -32,11 +32,22 @@ def window_of(rule: RuleDeclaration) -> float:
 
 
 def sayable(writer: Writer, rules: Sequence[RuleDeclaration]) -> tuple[list[tuple[RuleDeclaration, Series]], list[str]]:
-    """The rules that PromQL can say, and the names of the others."""
-    pairs = [(rule, writer.series(rule.signal, window_of(rule), rule.labels)) for rule in rules]
-    found = [(rule, series) for rule, series in pairs if series is not None and set(rule.excepted) <= set(series.by)]
-    said = {rule.name for rule, _ in found}
-    return found, [rule.name for rule in rules if rule.name not in said]
+    """The rules that PromQL can say, and the names of the others, with the reason where it is how seldom Prometheus looks."""
+    found, left = [], []
+    for rule in rules:
+        series = writer.series(rule.signal, window_of(rule), rule.labels)
+        if series is None or not set(rule.excepted) <= set(series.by):
+            left.append(rule.name)
+        elif _grows(series) and window_of(rule) <= 2 * writer.every:
+            left.append(f"{rule.name} (its window of {duration(window_of(rule))} is not longer than two looks of Prometheus)")
+        else:
+            found.append((rule, series))
+    return found, left
+
+
+def _grows(series: Series) -> bool:
+    """Whether it is of what counters grew by, which takes two samples in every window."""
+    return any("increase(" in expression for expression in series.records.values())
 
 
 def chosen(rule: RuleDeclaration, series: Series) -> dict[str, str]:

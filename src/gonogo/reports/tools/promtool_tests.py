@@ -10,7 +10,20 @@ from typing import Any
 import numpy as np
 
 from gonogo.checklist.rules import RuleDeclaration
-from gonogo.reports.tools.prometheus import ALERTS, IN_SERVICE, RECORDS, alert, always, as_yaml, head, lasts, sayable, template, window_of
+from gonogo.reports.tools.prometheus import (
+    ALERTS,
+    IN_SERVICE,
+    RECORDS,
+    SELDOM,
+    alert,
+    always,
+    as_yaml,
+    head,
+    lasts,
+    sayable,
+    template,
+    window_of,
+)
 from gonogo.reports.tools.promql import Series, Writer, job, matchers
 from gonogo.service.reference import SCORE
 from gonogo.stats.drift import psi
@@ -139,8 +152,9 @@ def _labels(rule: RuleDeclaration, series: Series, case: Case) -> dict[str, str]
 
 
 def _psi(writer: Writer, window: float) -> dict[str, Any]:
-    """From raw counters that grew from 0 within the window to what gonogo's own PSI is of the same rows."""
-    looks = 3
+    """From raw counters that grew from 0 between the last looks, so within any window of more than two, to what gonogo's own PSI is of the
+    same rows."""
+    looks = 3 * SELDOM  # long windows are summed up at every so many looks only
     wanted = psi(np.array(BEFORE), np.array(NOW))
     series = writer.series("psi", window, {})
     assert series is not None
@@ -150,8 +164,8 @@ def _psi(writer: Writer, window: float) -> dict[str, Any]:
         raw = {place: matchers({"job": job(writer.system), **of, "bin": place}) for place in values}
         return [{"series": metric + raw[place], "values": text} for place, text in values.items()]
 
-    live = {str(place): f"0 {rows}x{looks * max(1, 60 // writer.every)}" for place, rows in enumerate(NOW)}
-    before = {str(place): f"{rows}x{looks * max(1, 60 // writer.every) + 1}" for place, rows in enumerate(BEFORE)}
+    live = {str(place): f"0x{looks - 2} {rows}x1" for place, rows in enumerate(NOW)}
+    before = {str(place): f"{rows}x{looks}" for place, rows in enumerate(BEFORE)}
     difference = f"abs({writer.recorded(series.value, of)} / {wanted!r} - 1) < bool 1e-9"
     return {
         "name": f"PSI over {window:g} s is gonogo's",
@@ -160,7 +174,7 @@ def _psi(writer: Writer, window: float) -> dict[str, Any]:
         "promql_expr_test": [
             {
                 "expr": difference,
-                "eval_time": f"{looks * max(60, writer.every)}s",
+                "eval_time": f"{looks * writer.every}s",
                 "exp_samples": [{"labels": matchers({**of, "system": writer.system}), "value": 1}],
             }
         ],
