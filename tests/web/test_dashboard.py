@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from gonogo.web import alarms, audit, checklist, drift, now, quality, releases, traffic
-from gonogo.web.dashboard import PAGES, Frame, ago, render_page, render_part, script, style_sheet
+from gonogo.web.dashboard import PAGES, Frame, render_page, render_part, script, style_sheet
+from gonogo.web.engine import ago
 
 HOSTILE = '</style><script>alert(1)</script><img src=x onerror="alert(2)">'
 OLD = "shop@1.0.0"
@@ -364,6 +365,11 @@ def test_what_was_sealed_stands_beside_what_came_true_with_the_figure_that_rings
     )
     assert "above 0.1 (calibration)" in said
     assert "400 of 500 predictions have a label ( 80.0 % , limit 50 %)" in said
+
+
+def test_an_estimate_that_is_no_number_is_unknown(kept, status):
+    status["signals"] = [{**status["signals"][0], "signal": "ece_trend", "labels": {"release": OLD}, "value": float("nan")}]
+    assert "ece_trend (watched) unknown" in Page(render_part("quality", quality.view(kept, OLD, status, []), frame())).said
 
 
 def test_volume_is_drawn_with_what_is_usual_and_where_rules_ring(counted, status):

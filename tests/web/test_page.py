@@ -110,3 +110,10 @@ def test_an_alarm_that_rings_and_cannot_be_seen_any_more_is_still_shown_alone(st
 def test_quiet_alarms_are_one_line_and_a_ringing_one_is_never_hidden(status):
     lines = render_alarms_text(status["alarms"], 200).splitlines()
     assert [line.split()[0] for line in lines] == ["FIRING", "PENDING", "UNKNOWN", "OK"]
+
+
+def test_a_reading_that_is_no_number_is_unknown(status):
+    status["signals"] = [{**status["signals"][0], "value": float("nan")}]
+    said = Page(render_status(status)).said
+    assert "error_rate unknown 5% 1,234" in said
+    assert "nan" not in said

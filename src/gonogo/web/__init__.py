@@ -1,1 +1,1 @@
-"""What a person looks at: one page that says what is live and whether it is well."""
+"""What a person looks at: the eight pages of the dashboard, which follow a running service, and `gonogo status` as one file."""

@@ -12,14 +12,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader
 from markupsafe import Markup
 
-from gonogo.base.clock import parse_stamp
 from gonogo.reports import status as arranged
-from gonogo.reports.html import environment
-from gonogo.reports.rollout import evidence_text
-from gonogo.reports.timeline import Timeline
+from gonogo.web.engine import templates
 
 PAGES = {
     "now": "Now",
@@ -31,7 +27,6 @@ PAGES = {
     "checklist": "Checklist",
     "audit": "Audit",
 }
-SIGNS = {"good": "✓", "bad": "✗", "open": "?", "noted": "→", "quiet": "–"}
 
 
 @dataclass(frozen=True)
@@ -54,18 +49,18 @@ class Frame:
 
 def render_page(page: str, view: Mapping[str, Any], frame: Frame) -> str:
     """A whole document."""
-    return _environment().get_template("frame.html").render(page=page, pages=PAGES, part=render_part(page, view, frame), frame=frame)
+    return templates().get_template("frame.html").render(page=page, pages=PAGES, part=render_part(page, view, frame), frame=frame)
 
 
 def render_part(page: str, view: Mapping[str, Any], frame: Frame) -> Markup:
     """What stands in the frame: replaced in place while somebody looks."""
-    return Markup(_environment().get_template(f"{page}.html").render(**view, page=page, pages=PAGES, frame=frame))  # noqa: S704 - our own
+    return Markup(templates().get_template(f"{page}.html").render(**view, page=page, pages=PAGES, frame=frame))  # noqa: S704 - our own
 
 
 def render_form(template: str, view: Mapping[str, Any], frame: Frame) -> str:
     """A page that asks something of whoever looks; it is not replaced while they write."""
-    part = Markup(_environment().get_template(f"{template}.html").render(**view, pages=PAGES, frame=frame))  # noqa: S704 - our own
-    return _environment().get_template("frame.html").render(page=template, pages=PAGES, part=part, frame=frame)
+    part = Markup(templates().get_template(f"{template}.html").render(**view, pages=PAGES, frame=frame))  # noqa: S704 - our own
+    return templates().get_template("frame.html").render(page=template, pages=PAGES, part=part, frame=frame)
 
 
 @cache
@@ -84,37 +79,6 @@ def preload() -> None:
     """Read everything that pages are made of, so that no request opens a file."""
     style_sheet()
     script()
-    for name in _environment().list_templates():
+    for name in templates().list_templates():
         if name.endswith(".html"):
-            _environment().get_template(name)
-
-
-@cache
-def _environment() -> Environment:
-    own = environment().overlay(
-        loader=ChoiceLoader([PackageLoader("gonogo.web", "templates"), PackageLoader("gonogo.reports", "templates")]), auto_reload=False
-    )
-    own.globals = {**own.globals, "arranged": arranged, "evidence_text": evidence_text, "signs": SIGNS, "latest_rows": latest_rows}
-    own.filters = {**own.filters, "ago": ago, "clock": clock}
-    return own
-
-
-def latest_rows(timeline: Timeline, most: int = 48) -> tuple[tuple[str, ...], ...]:
-    """The newest points of a picture, the newest first."""
-    return tuple(reversed(timeline.rows))[:most]
-
-
-def clock(text: str) -> str:
-    """The time of a point, for a table."""
-    return f"{parse_stamp(text):%a %H:%M}"
-
-
-def ago(text: str | None, now: str) -> str:
-    """How long ago, in the largest unit that says it."""
-    if not text:
-        return "never"
-    seconds = (parse_stamp(now) - parse_stamp(text)).total_seconds()
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit} ago"
-    return f"{max(seconds, 0):.0f} s ago"
+            templates().get_template(name)

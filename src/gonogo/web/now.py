@@ -10,9 +10,9 @@ from typing import Any
 from markupsafe import Markup
 
 from gonogo.reports import status as arranged
-from gonogo.reports.rollout import changes, draw_rollout, share_of
 from gonogo.reports.timeline import Point, sparkline
 from gonogo.web.readings import with_known_numbers
+from gonogo.web.rollout import rollout_view
 
 Record = Mapping[str, Any]
 
@@ -41,16 +41,13 @@ class Tile:
 def view(status: Record, live: Record | None, traffic: Record, silences: Sequence[Record], runbooks: Iterable[str]) -> dict[str, Any]:
     """What the template shows."""
     status = with_known_numbers(status)
-    rollout = status["rollout"]
     return {
         "status": status,
         "live": live,
         "silences": silences,
         "runbooks": set(runbooks),
-        "moving": bool(rollout) and not rollout["finished"],
-        "path": draw_rollout(rollout) if rollout else None,
-        "steps": [(after, look, share_of(rollout, look) / 100) for after, look in changes(rollout)] if rollout else [],
         "tiles": tiles(status, traffic),
+        **rollout_view(status),
     }
 
 

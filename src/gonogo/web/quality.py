@@ -8,6 +8,7 @@ from typing import Any
 
 from gonogo.reports.pictures import draw
 from gonogo.reports.svg import Drawn
+from gonogo.web.readings import with_known_numbers
 
 Record = Mapping[str, Any]
 FIGURES = {
@@ -35,7 +36,7 @@ class Row:
 
 def view(quality: Record, release: str, status: Record, rules: Sequence[Record]) -> dict[str, Any]:
     """Of the release in production, when labels of it are kept."""
-    mine = quality["releases"].get(release)
+    mine, status = quality["releases"].get(release), with_known_numbers(status)
     return {
         "release": release,
         "quality": quality,
