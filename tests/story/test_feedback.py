@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
@@ -67,3 +68,25 @@ def test_without_a_prediction_log_feedback_says_what_to_add(released: User) -> N
     finally:
         running.stop()
     assert "prediction_log" in released.gonogo("feedback", "labels.csv", expect=2).stderr
+
+
+def test_a_damaged_label_store_keeps_no_model_from_being_served_and_is_told(released: User) -> None:
+    path = released.folder / "gonogo.yaml"
+    path.write_text(path.read_text() + "\nprediction_log: {}\n")
+    labels = released.folder / ".gonogo" / "service" / "log" / "labels.db"
+    labels.parent.mkdir(parents=True)
+    labels.write_bytes(os.urandom(100_000))
+    cursor = duckdb.sql(f"SELECT * EXCLUDE (late, scheduled) FROM '{released.folder / 'data' / 'live.parquet'}' LIMIT 1")
+    [row] = [dict(zip(cursor.columns, row, strict=True)) for row in cursor.fetchall()]
+    running = released.serve(REF)
+    try:
+        status, answer = running.predict(row)
+        assert status == 200
+        label = {"feedback": [{"prediction_id": answer["prediction_id"], "label": 1}]}
+        status, problem = post(running.url, label)
+        assert (status, "cannot be kept" in json.dumps(problem), "move the file away" in problem["hint"]) == (503, True, True)
+        for name in labels.parent.glob("labels.db*"):
+            name.unlink()
+        assert post(running.url, label)[0] == 200
+    finally:
+        running.stop()
