@@ -67,6 +67,14 @@ def ask(door: Door, method: str, path: str, body: str | None = None, **headers: 
         connection.close()
 
 
+def spoken(door: Door, request: str) -> bytes:
+    """The status of the answer to these very bytes, after which nothing more is sent."""
+    with socket.create_connection(address(door), timeout=30) as raw:
+        raw.sendall(request.encode())
+        raw.shutdown(socket.SHUT_WR)
+        return raw.makefile("rb").readline().split()[1]
+
+
 def test_a_page_comes_with_a_policy_that_lets_nothing_in_from_elsewhere(door):
     code, headers, body = ask(door, "GET", "/?x=1&x=2&y=")
     assert (code, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
@@ -102,7 +110,41 @@ def test_a_body_is_bounded_and_says_its_length(door):
         assert b" 411 " in raw.makefile("rb").readline()
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])
+@pytest.mark.parametrize("length", ["9" * 5000, "9" * 21])
+def test_a_length_that_is_none_is_answered(door, length):
+    assert spoken(door, f"POST /form HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n\r\n") == b"400"
+
+
+def test_a_query_of_too_many_values_is_answered(door):
+    assert ask(door, "GET", "/?" + "&" * 21)[0] == 400
+
+
+def test_a_body_that_was_cut_off_is_refused(door):
+    assert spoken(door, "POST /form HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\nkey=ab") == b"400"
+
+
+def test_a_request_that_comes_byte_by_byte_is_left(door):
+    with socket.create_connection(address(door), timeout=0.5) as slow:
+        slow.sendall(b"GET / HTTP/1.1\r\nX: ")
+        for _ in range(60):
+            try:
+                slow.sendall(b"x")
+                if not slow.recv(64):
+                    return
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                return
+    pytest.fail("a slow request holds its place")
+
+
+def test_a_request_names_one_host(door):
+    assert spoken(door, "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\n\r\n") == b"421"
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "127.0.0.1:8401@evil.example", "127.0.0.1:x", "localhost:", ""]
+)
 def test_a_page_of_another_name_reads_nothing(door, host):
     connection = http.client.HTTPConnection(*address(door), timeout=10)
     connection.putrequest("GET", "/", skip_host=True)

@@ -7,7 +7,6 @@ import json
 import re
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -15,52 +14,17 @@ import pytest
 
 import sample
 from gonogo import settings
-from gonogo.base.clock import FakeClock
-from gonogo.http.actions import ACTIONS, read_form
+from gonogo.http.actions import ACTIONS
 from gonogo.http.dashboard import open_dashboard
 from gonogo.http.door import MOST_BODY
-from gonogo.http.sessions import LASTS, MOST, SILENT, TRIES, Refused, Sessions, cookie
+from gonogo.http.forms import MOST_FIELDS
+from gonogo.http.sessions import TRIES
 from gonogo.operations.api_keys import api_key_new, api_key_revoke
 from gonogo.operations.audit_log import audit_log
 from gonogo.operations.sign_elsewhere import answer_request, write_request
 from gonogo.operations.workspace import Workspace
-from gonogo.service.callers.api_keys import KeyFile
 from team import Team, make
-
-FORM = "application/x-www-form-urlencoded"
-
-
-class Visitor:
-    """A browser without a screen: keeps cookies, follows nothing."""
-
-    def __init__(self, url: str) -> None:
-        self.host = url.removeprefix("http://").rstrip("/")
-        self.cookie = ""
-
-    def ask(self, method: str, path: str, form: dict[str, str] | None = None, **headers: str) -> tuple[int, dict[str, str], str]:
-        connection = http.client.HTTPConnection(self.host, timeout=20)
-        own = {"Cookie": self.cookie} if self.cookie else {}
-        body = None if form is None else urlencode(form)
-        if body is not None:
-            own["Content-Type"] = FORM
-        try:
-            connection.request(method, path, body, own | headers)
-            answer = connection.getresponse()
-            told = dict(answer.getheaders())
-            return answer.status, told, answer.read().decode()
-        finally:
-            connection.close()
-
-    def sign_in(self, key: str) -> tuple[int, dict[str, str], str]:
-        answer = self.ask("POST", "/sign-in", {"key": key})
-        if "Set-Cookie" in answer[1]:
-            self.cookie = answer[1]["Set-Cookie"].partition(";")[0]
-        return answer
-
-    def token(self, path: str = "/act/silence?alarm=drift") -> str:
-        found = re.search(r'name="token" value="([^"]+)"', self.ask("GET", path)[2])
-        assert found
-        return found[1]
+from visitor import Visitor
 
 
 @pytest.fixture(scope="module")
@@ -96,11 +60,13 @@ def test_the_key_of_an_operator_or_above_signs_in(visitor, keys, name, code):
     assert answered == code
     assert keys[name] not in body + str(headers)
     if code == 303:
-        assert re.fullmatch(r"gonogo-operator=[\w-]{43}; Path=/; HttpOnly; SameSite=Strict; Max-Age=28800", headers["Set-Cookie"])
+        assert re.fullmatch(
+            r"gonogo-operator-[0-9a-f]{8}=[\w-]{43}; Path=/; HttpOnly; SameSite=Strict; Max-Age=28800", headers["Set-Cookie"]
+        )
         assert name in visitor.ask("GET", "/")[2]
 
 
-def test_wrong_keys_are_all_refused_alike_and_soon_nobody_may_try(visitor, keys, caplog):
+def test_wrong_keys_are_all_refused_alike_and_soon_no_more_are_heard(visitor, keys, caplog):
     wrong = [keys["olga"][:-1] + ("0" if keys["olga"][-1] != "0" else "1"), "gng_000000000000_" + "0" * 64, "", "ключ", "x" * 5000]
     said = set()
     for key in wrong[:TRIES]:
@@ -108,9 +74,10 @@ def test_wrong_keys_are_all_refused_alike_and_soon_nobody_may_try(visitor, keys,
         assert code == 403
         said.add(re.search(r'role="alert">([^<]+)<', body)[1])
     assert len(said) == 1
-    code, headers, _ = visitor.sign_in(keys["olga"])
+    code, headers, _ = visitor.sign_in(wrong[0])
     assert code == 429
     assert 0 < int(headers["Retry-After"]) <= 20
+    assert visitor.sign_in(keys["olga"])[0] == 303, "a right key is let in, whatever others try"
     assert caplog.text.count("a key that is not accepted") == TRIES
     assert not any(key and key in caplog.text for key in wrong)
 
@@ -191,7 +158,7 @@ def test_a_signature_made_elsewhere_is_verified_and_recorded(tmp_path):
 def test_what_cannot_be_done_is_said_and_not_done(visitor, keys, workspace, verb, form, said):
     visitor.sign_in(keys["olga"])
     before = audit_log(workspace).total
-    code, headers, _ = visitor.ask("POST", f"/act/{verb}", {**form, "token": visitor.token()})
+    code, headers, _ = visitor.ask("POST", f"/act/{verb}", {**visitor.hidden("/act/abort"), **form})
     assert code == 303
     page = visitor.ask("GET", headers["Location"])[2]
     flash = re.search(r'<p class="flash bad" role="status">(.*?)</p>', page, re.DOTALL)
@@ -230,22 +197,6 @@ def test_a_cookie_that_is_none_is_nobody(visitor):
         assert "Sign in" in visitor.ask("GET", "/")[2]
 
 
-def test_sessions_end_by_time_and_silence_and_are_bounded(tmp_path):
-    sample.write_project(tmp_path / "project")
-    workspace = Workspace.open(tmp_path / "project")
-    text = api_key_new(workspace, "olga", "operator", days=30).text
-    clock = FakeClock(workspace.clock.now())
-    sessions = Sessions(KeyFile(workspace.service), clock)
-    tokens = [sessions.sign_in(text)[1] for _ in range(MOST + 1)]
-    alive = [token for token in tokens if sessions.of({"cookie": cookie(token)[1].partition(";")[0]})]
-    assert alive == tokens[1:], "the one that was not used for longest is gone"
-    clock.advance(timedelta(days=31).total_seconds())
-    assert sessions.of({"cookie": f"gonogo-operator={tokens[-1]}"}) is None, "the key has expired"
-    with pytest.raises(Refused):
-        sessions.sign_in(text)
-    assert SILENT < LASTS
-
-
 def test_two_actions_at_once_are_one(visitor, keys, workspace):
     """The store is held by somebody else meanwhile: the first action waits, the second is refused."""
     visitor.sign_in(keys["olga"])
@@ -266,14 +217,49 @@ def test_two_actions_at_once_are_one(visitor, keys, workspace):
     assert done == [303]
 
 
-def test_forms_are_read_with_their_files_and_what_is_none_has_no_fields():
-    token = '--b\r\nContent-Disposition: form-data; name="token"\r\n\r\nt\r\n'
-    file = '--b\r\nContent-Disposition: form-data; name="file"; filename="../x"\r\nContent-Type: application/json\r\n\r\n{"a": 1}\r\n'
-    body = f"{token}{file}--b--\r\n".encode()
-    assert read_form("multipart/form-data; boundary=b", body) == {"token": "t", "file": '{"a": 1}'}
-    assert read_form(f"{FORM}; charset=utf-8", b"a=1&a=2&b=") == {"a": "2", "b": ""}
-    for kind in ("text/plain", "application/json", "multipart/form-data", "multipart/form-data; boundary=other", ""):
-        assert read_form(kind, body) == {}
+def test_a_form_with_too_many_fields_is_refused(visitor, keys):
+    visitor.sign_in(keys["olga"])
+    many = {f"f{number}": "" for number in range(MOST_FIELDS)}
+    assert visitor.ask("POST", "/act/silence", {**many, "token": visitor.token()})[0] == 400
+    assert visitor.ask("POST", "/sign-in", {**many, "key": keys["olga"]})[0] == 400
+
+
+def test_signing_in_reads_no_form_in_parts(visitor, keys):
+    kind = "multipart/form-data; boundary=b"
+    body = f'--b\r\nContent-Disposition: form-data; name="key"\r\n\r\n{keys["olga"]}\r\n--b--\r\n'
+    assert visitor.send("POST", "/sign-in", body, **{"Content-Type": kind})[0] == 403
+
+
+def test_a_head_tells_nothing_so_the_next_page_does(visitor, keys):
+    visitor.sign_in(keys["olga"])
+    visitor.ask("POST", "/act/silence", {"token": visitor.token(), "alarm": "drift"})
+    visitor.ask("HEAD", "/")
+    visitor.ask("HEAD", "/act/abort")
+    assert visitor.said() == "✗ Nothing was done: give a reason."
+
+
+def test_a_name_in_a_link_stays_a_name_after_signing_in(visitor, keys):
+    there = "/act/silence?" + urlencode({"alarm": "drift", "x=1&y": "z"})
+    assert visitor.ask("GET", there)[1]["Location"] == "/sign-in?" + urlencode({"next": there}).replace("%2F", "/")
+
+
+def test_an_upload_that_is_none_says_nothing_of_where_it_lay(visitor, keys):
+    visitor.sign_in(keys["olga"])
+    said = visitor.confirm("signature", {"token": visitor.token(), "file": "{}"})
+    assert "answer.json" in said
+    assert "/answer.json" not in said
+
+
+def test_a_store_that_is_gone_is_a_page_that_says_uncertain(tmp_path: Path):
+    sample.write_project(tmp_path / "project")
+    workspace = Workspace.open(tmp_path / "project")
+    workspace.store()
+    workspace.log_file.unlink()
+    with open_dashboard(workspace) as door:
+        code, headers, body = Visitor(door.url).ask("GET", "/")
+    assert (code, headers["Content-Type"]) == (503, "text/html; charset=utf-8")
+    assert "UNCERTAIN" in body
+    assert "was removed" in body
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(visitor, keys):

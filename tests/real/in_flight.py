@@ -179,6 +179,11 @@ class InFlight:
             lambda status: bool(status["rollout"]) and status["rollout"]["state"] == "ANALYZING" and not status["rollout"]["finished"]
         )
 
+    def lose_the_driver(self) -> None:
+        """The command line that drives the rollout is killed, and its lease runs out."""
+        self._processes[-1].kill()
+        self._processes[-1].wait()
+
     def status(self) -> Any:
         with urllib.request.urlopen(f"{self.dashboard}/status.json", timeout=10) as answer:
             return json.loads(answer.read())

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
+from gonogo.base.clock import stamp
 from gonogo.errors import GonogoError
 from gonogo.http.actions import Acting
 from gonogo.http.door import HTML, JSON, Answer, Asked, Door, Stream, refusal
@@ -54,9 +55,11 @@ class Dashboard:
         preload()
         reading, acting = (Workspace(workspace.project, workspace.clock) for _ in range(2))
         records = self._records = Records(reading)
-        self._system = workspace.project.system
+        self._system, self._clock = workspace.project.system, workspace.clock
         sessions = Sessions(KeyFile(workspace.service), workspace.clock)
-        self._operator = Operator(sessions, Acting(acting), self._frame, self._facts, lambda path: _page(path) is not None)
+        self._operator = Operator(
+            sessions, Acting(acting, records.standing), self._frame, self._facts, lambda path: _page(path) is not None
+        )
         self._closed = threading.Event()
         self._files = {
             "/dashboard.css": (style_sheet(), "text/css; charset=utf-8"),
@@ -89,7 +92,7 @@ class Dashboard:
         page = _page(asked.path)
         if page is None:
             return self._operator.answer(asked)
-        frame = self._frame(self._operator.sessions.of(asked.headers))
+        frame = self._frame(self._operator.sessions.of(asked.headers), telling=asked.method != "HEAD")
         try:
             return Answer(render_page(page, self._view(page, asked.path, asked.query), frame).encode(), HTML)
         except GonogoError as error:
@@ -98,21 +101,21 @@ class Dashboard:
     # -- pages --------------------------------------------------------------------------------------------------------------
 
     def _frame(self, session: Session | None = None, *, telling: bool = True) -> Frame:
-        """`telling` also what the last action came to, which is told once."""
-        status = self._records.status()
+        """`telling` also what the last action came to, which is told once. What cannot be read is UNCERTAIN."""
+        try:
+            status = self._records.status()
+            health, time = status["health"]["state"], status["time"]
+        except GonogoError:
+            health, time = "UNCERTAIN", stamp(self._clock.now())
         said, failed = session.told() if session and telling else ("", False)
         name, token = (session.name, session.token) if session else ("", "")
-        return Frame(self._system, status["health"]["state"], status["time"], name, token, said, failed, self._pause())
+        return Frame(self._system, health, time, name, token, said, failed, self._pause())
 
-    def _facts(self, verb: str) -> dict[str, Any]:
-        """What a page that asks before an action shows: how things stand."""
-        status = self._records.status()
-        rollout, production = status["rollout"], status["production"]
-        live = f"{production['release']} is live." if production else "Nothing is live."
-        moving = f" {rollout['old']} → {rollout['new']} is {rollout['state']}." if rollout and not rollout["finished"] else ""
-        live_before = {move["to"] for move in self._records.moves()}
-        releases = [f"{self._system}@{version}" for version in sorted(live_before) if not production or version != production["version"]]
-        return {"standing": live + moving, "releases": releases}
+    def _facts(self) -> dict[str, Any]:
+        """What a page that asks before an action shows: how things stand, read afresh, and the sign by which that is known again."""
+        now = self._records.standing()
+        live = "Nothing is live." if now.version == "-" else f"{self._system}@{now.version} is live."
+        return {"standing": f"{live} {now.moving}".strip(), "seen": now.seen, "back": now.back, "releases": now.been}
 
     def _view(self, page: str, path: str, query: Mapping[str, str]) -> dict[str, Any]:
         records = self._records
@@ -158,11 +161,14 @@ class Dashboard:
         page = _page(path)
         if page is None or page != asked.query.get("page"):
             return refusal(404, "there is no such page to follow")
-        return Stream(self._events(page, path, query, asked.headers))
+        try:
+            named = dict(parse_qsl(query, max_num_fields=20))
+        except ValueError:
+            return refusal(400, "a page has at most 20 values in its query")
+        return Stream(self._events(page, path, named, asked.headers))
 
-    def _events(self, page: str, path: str, query: str, headers: Mapping[str, str]) -> Iterator[bytes]:
+    def _events(self, page: str, path: str, named: Mapping[str, str], headers: Mapping[str, str]) -> Iterator[bytes]:
         """The part of a page whenever it has changed, and the time at every look."""
-        named = dict(parse_qsl(query, max_num_fields=20))
         shown = ""
         while not self._closed.is_set():
             frame = self._frame(self._operator.sessions.of(headers, using=False), telling=False)

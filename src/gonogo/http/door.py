@@ -6,9 +6,12 @@ refused (421): a page from elsewhere whose name was turned to this address reads
 
 from __future__ import annotations
 
+import io
 import json
 import logging
+import re
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,8 +27,9 @@ _log = logging.getLogger(__name__)
 MOST_CONNECTIONS = 64
 MOST_STREAMS = 24  #: of those
 MOST_BODY = 256 * 1024
-PATIENCE = 10.0  #: seconds that one read or write may take; who is slower is left
-NAMES = ("127.0.0.1", "localhost")
+MOST_DIGITS = 20  #: of a length
+PATIENCE = 10.0  #: seconds that a whole request may take to come, and each write; who is slower is left
+NAMES = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
@@ -131,6 +135,27 @@ class _Server(ThreadingHTTPServer):
             self.places.release()
 
 
+class _Punctual(io.RawIOBase):
+    """What comes on a connection, until `PATIENCE` seconds after it was opened. Raises TimeoutError after that."""
+
+    def __init__(self, connection: socket) -> None:
+        self._connection = connection
+        self._until = time.monotonic() + PATIENCE
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the request took too long to come")
+        self._connection.settimeout(left)
+        try:
+            return self._connection.recv_into(buffer)
+        finally:
+            self._connection.settimeout(PATIENCE)
+
+
 class _Handler(BaseHTTPRequestHandler):
     site: Site
     server: _Server
@@ -139,9 +164,20 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
     timeout = PATIENCE
 
+    def setup(self) -> None:
+        super().setup()
+        self.rfile.close()
+        self.rfile = io.BufferedReader(_Punctual(self.connection))
+
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
-        if self.headers.get("Host", "127.0.0.1").partition(":")[0] not in NAMES:
+        try:
+            named = dict(parse_qsl(query, max_num_fields=20))
+        except ValueError:
+            self._answer(refusal(400, "a query has at most 20 values"))
+            return
+        hosts = self.headers.get_all("Host", ["127.0.0.1"])
+        if len(hosts) != 1 or not NAMES.fullmatch(hosts[0]):
             self._answer(refusal(421, "this page answers to 127.0.0.1 and localhost"))
             return
         methods = self.site.methods(path)
@@ -153,7 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
             body = self._body()
             if body is not None:
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                self._give(Asked(self.command, path, dict(parse_qsl(query, max_num_fields=20)), headers, body))
+                self._give(Asked(self.command, path, named, headers, body))
 
     do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_TRACE = do_GET
 
@@ -176,13 +212,20 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "POST":
             return b""
         length = self.headers.get("Content-Length", "")
-        if not length.isdecimal() or self.headers.get("Transfer-Encoding"):
+        if not (length.isascii() and length.isdecimal()) or self.headers.get("Transfer-Encoding"):
             self._answer(refusal(411, "say how long the body is"))
+            return None
+        if len(length) > MOST_DIGITS:
+            self._answer(refusal(400, "this is no length of a body"))
             return None
         if int(length) > MOST_BODY:
             self._answer(refusal(413, f"a body has at most {MOST_BODY // 1024} KiB"))
             return None
-        return self.rfile.read(int(length))
+        body = self.rfile.read(int(length))
+        if len(body) != int(length):
+            self._answer(refusal(400, "the body was cut off"))
+            return None
+        return body
 
     def _stream(self, stream: Stream) -> None:
         if not self.server.streams.acquire(blocking=False):

@@ -8,15 +8,18 @@ from __future__ import annotations
 import hmac
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
-from urllib.parse import quote
+from typing import Any, Protocol
+from urllib.parse import quote, urlencode
 
-from gonogo.http.actions import ACTIONS, Acting, read_form
+from gonogo.http.actions import ACTIONS, Acting
 from gonogo.http.door import HTML, Answer, Asked, refusal
-from gonogo.http.sessions import Refused, Session, Sessions, cookie
+from gonogo.http.forms import FormRefusedError, read_form, read_plain_form
+from gonogo.http.sessions import Refused, Session, Sessions
 from gonogo.web.dashboard import Frame, render_form
 
-Framed = Callable[[Session | None], Frame]
+
+class Framed(Protocol):
+    def __call__(self, session: Session | None = None, *, telling: bool = True) -> Frame: ...
 
 
 class Operator:
@@ -24,7 +27,7 @@ class Operator:
     are to go back to."""
 
     def __init__(
-        self, sessions: Sessions, acting: Acting, framed: Framed, facts: Callable[[str], Mapping[str, Any]], known: Callable[[str], bool]
+        self, sessions: Sessions, acting: Acting, framed: Framed, facts: Callable[[], Mapping[str, Any]], known: Callable[[str], bool]
     ) -> None:
         self.sessions = sessions
         self._acting = acting
@@ -41,13 +44,19 @@ class Operator:
     def answer(self, asked: Asked) -> Answer:
         if asked.method == "POST" and not asked.same_origin:
             return refusal(403, "this form was sent by another site")
+        try:
+            return self._answer(asked)
+        except FormRefusedError as refused:
+            return refusal(400, str(refused))
+
+    def _answer(self, asked: Asked) -> Answer:
         if asked.path == "/sign-in":
             return self._sign_in(asked)
         session = self.sessions.of(asked.headers)
         if asked.method == "POST":
             return self._posted(asked, session)
         if session is None:
-            query = "&".join(f"{name}={quote(value)}" for name, value in asked.query.items())
+            query = urlencode(asked.query)
             return _to(f"/sign-in?next={quote(asked.path + ('?' + query if query else ''))}")
         return self._ask(asked, session)
 
@@ -59,7 +68,7 @@ class Operator:
             return refusal(403, "this form is not of your session; load the page again")
         if asked.path == "/sign-out":
             self.sessions.sign_out(asked.headers)
-            return _to("/", cookie(""))
+            return _to("/", self.sessions.cookie(""))
         verb = asked.path[5:]
         self._acting.do(verb, form, session)
         return _to({"signature": "/checklist", "unsilence": "/alarms"}.get(verb, "/"))
@@ -67,14 +76,14 @@ class Operator:
     def _sign_in(self, asked: Asked) -> Answer:
         if asked.method != "POST":
             return self._form(asked.query.get("next", "/"), "")
-        form = read_form(asked.headers.get("content-type", ""), asked.body)
+        form = read_plain_form(asked.headers.get("content-type", ""), asked.body)
         try:
-            _, token = self.sessions.sign_in(form.get("key", ""))
+            _, token = self.sessions.sign_in(form.get("key", ""), asked.headers)
         except Refused as refused:
             wait = (("Retry-After", str(math.ceil(refused.wait))),) if refused.wait else ()
             page = self._form(form.get("next", "/"), refused.why)
             return Answer(page.body, HTML, 429 if refused.wait else 403, wait)
-        return _to(self._local(form.get("next", "/")), cookie(token))
+        return _to(self._local(form.get("next", "/")), self.sessions.cookie(token))
 
     def _form(self, there: str, problem: str) -> Answer:
         return Answer(render_form("sign-in", {"next": self._local(there), "problem": problem}, self._framed(None)).encode())
@@ -83,8 +92,8 @@ class Operator:
         verb = asked.path[5:]
         action = ACTIONS[verb]
         about = asked.query.get(action.about, "") if action.about else ""
-        view = {"verb": verb, "action": action, "about": about, **self._facts(verb)}
-        return Answer(render_form("act", view, self._framed(session)).encode())
+        view = {"verb": verb, "action": action, "about": about, **self._facts()}
+        return Answer(render_form("act", view, self._framed(session, telling=asked.method != "HEAD")).encode())
 
     def _local(self, there: str) -> str:
         """A path of ours, or the first page."""

@@ -2,10 +2,11 @@
 
 Rules it keeps:
 * A key is compared in constant time, also one with an unknown id, and is never kept: what remains of it is its name.
-* Wrong keys are limited: after a handful, nobody is let in until some time has passed.
+* Wrong keys are limited: after a handful, one more is heard only when some time has passed. A right key is always let in.
 * A session lives in memory, by the digest of its token; it ends with its time, with silence, at sign-out, and as soon as its key is
-  revoked or expires. The cookie is of this host alone, out of reach of scripts, and not sent by other sites.
-* Every form of an operator carries the session's own token; a session is renewed at sign-in, so no cookie from before counts.
+  revoked or expires. The cookie is of this host alone, out of reach of scripts, and not sent by other sites. Cookies know no ports, so
+  its name has a part of chance: two dashboards of one host do not sign each other's people out.
+* Every form of an operator carries the session's own token; signing in ends the earlier session of that browser.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from http.cookies import CookieError, SimpleCookie
 
 from gonogo.base.clock import Clock
 from gonogo.service.callers.api_keys import ROLES, ApiKey, KeyFile, digest_of
@@ -75,32 +75,28 @@ class Sessions:
         self._mutex = threading.Lock()
         self._sessions: dict[str, Session] = {}
         self._tries, self._filled = float(TRIES), time.monotonic()
+        self._name = f"{COOKIE}-{secrets.token_hex(4)}"
 
-    def sign_in(self, text: str) -> tuple[Session, str]:
+    def sign_in(self, text: str, headers: Mapping[str, str]) -> tuple[Session, str]:
         """The session of whoever shows this key, and the cookie's value. Raises Refused; StorageError when keys cannot be read."""
         with self._mutex:
-            self._refill()
-            if self._tries < 1.0:
-                raise Refused("Too many wrong keys. Wait a little.", (1.0 - self._tries) * EVERY)
             keys, now = self._keys.load(), self._clock.now()
             if not keys:
                 raise Refused("There is no API key yet. Make one: gonogo apikey new NAME --role operator")
             key = _key_of(keys, text.strip(), now)
             if key is None:
-                self._tries -= 1.0
+                self._count_a_wrong_one()
                 _log.warning("somebody showed the dashboard a key that is not accepted")
                 raise Refused("This is no key that is accepted here.")
             if ROLES.index(key.role) < ROLES.index(NEEDS):
                 raise Refused(f"{key.name} has the role {key.role}; to act needs the role {NEEDS}.")
             _log.info("%s signed in at the dashboard", key.name)
+            self._sessions.pop(self._digest(headers), None)
             return self._begin(key)
 
     def of(self, headers: Mapping[str, str], *, using: bool = True) -> Session | None:
         """The session of a request, when it still holds. A page that only follows is not `using` it: it keeps no session alive."""
-        token = _cookie(headers.get("cookie", ""))
-        if not token:
-            return None
-        digest = digest_of(token.encode())
+        digest = self._digest(headers)
         with self._mutex:
             session, now = self._sessions.get(digest), time.monotonic()
             if session is None:
@@ -113,7 +109,16 @@ class Sessions:
 
     def sign_out(self, headers: Mapping[str, str]) -> None:
         with self._mutex:
-            self._sessions.pop(digest_of(_cookie(headers.get("cookie", "")).encode()), None)
+            self._sessions.pop(self._digest(headers), None)
+
+    def cookie(self, token: str) -> tuple[str, str]:
+        """The header that sets the cookie, or takes it away when `token` is ""."""
+        return "Set-Cookie", f"{self._name}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={int(LASTS) if token else 0}"
+
+    def _digest(self, headers: Mapping[str, str]) -> str:
+        """By which the session of a request is known. What else stands among its cookies does not matter."""
+        pairs = (pair.strip().partition("=") for pair in headers.get("cookie", "").split(";"))
+        return digest_of(next((value for name, _, value in pairs if name == self._name), "").encode("utf-8", "surrogateescape"))
 
     def _begin(self, key: ApiKey) -> tuple[Session, str]:
         token, now = secrets.token_urlsafe(32), time.monotonic()
@@ -127,23 +132,12 @@ class Sessions:
         now = self._clock.now()
         return any(key.id == session.key_id and key.state(now) == "live" for key in self._keys.load())
 
-    def _refill(self) -> None:
+    def _count_a_wrong_one(self) -> None:
         now = time.monotonic()
         self._tries, self._filled = min(float(TRIES), self._tries + (now - self._filled) / EVERY), now
-
-
-def cookie(token: str, *, lasts: float = LASTS) -> tuple[str, str]:
-    """The header that sets the cookie, or takes it away when `token` is ""."""
-    age = int(lasts) if token else 0
-    return "Set-Cookie", f"{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={age}"
-
-
-def _cookie(header: str) -> str:
-    try:
-        found = SimpleCookie(header[:4096]).get(COOKIE)
-    except CookieError:
-        return ""
-    return found.value if found else ""
+        if self._tries < 1.0:
+            raise Refused("Too many wrong keys. Wait a little.", (1.0 - self._tries) * EVERY)
+        self._tries -= 1.0
 
 
 def _key_of(keys: tuple[ApiKey, ...], text: str, now: datetime) -> ApiKey | None:

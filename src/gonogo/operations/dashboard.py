@@ -6,7 +6,7 @@ verified again every five minutes while somebody looks.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,34 @@ SEALED_SECONDS = 300.0
 LAST_EVENTS = 100
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What is live at one moment: the rollout under way and the version in production, each "-" for none, the version "?" when the log
+    cannot be read to its end. `back` is where a rollback goes, and `been` the releases that it may go to."""
+
+    system: str
+    rollout: str
+    version: str
+    moving: str = ""  #: the rollout, in words
+    back: str = ""
+    been: tuple[str, ...] = ()
+
+    @classmethod
+    def of_seen(cls, system: str, seen: str) -> Standing | None:
+        """Inverse of `seen`; None for what is none."""
+        rollout, slash, version = seen.partition("/")
+        return cls(system, rollout, version) if rollout and slash and version else None
+
+    @property
+    def seen(self) -> str:
+        return f"{self.rollout}/{self.version}"
+
+    @property
+    def words(self) -> str:
+        live = "no release" if self.version == "-" else f"{self.system}@{self.version}"
+        return live if self.rollout == "-" else f"{live} with the rollout {self.rollout}"
+
+
 class Records:
     """The records of one system. Safe to use from several threads. Methods raise GonogoError for what cannot be read."""
 
@@ -59,6 +87,24 @@ class Records:
     def moving(self) -> bool:
         """Whether a rollout is under way."""
         return bool(journal.active(self._workspace.store(), self._workspace.project.system))
+
+    def standing(self) -> Standing:
+        """What is live now, read afresh: what somebody decides by, and what is compared before it is done."""
+        store, system = self._workspace.store(), self._workspace.project.system
+        current = journal.active(store, system)
+        rollout = journal.load(store, current) if current else None
+        moving = f"{rollout.plan.old} → {rollout.plan.new} is {rollout.state.phase}." if rollout else ""
+        try:
+            state = self._workspace.registry().state()
+        except GonogoError:  # to abort needs no log
+            return Standing(system, current or "-", "?", moving)
+        moves = [move for move in state.history if (move.system, move.pointer) == (system, "production")]
+        live = state.pointers.get((system, "production"))
+        back = f"{system}@{moves[-1].origin}" if moves and moves[-1].origin else ""
+        if rollout:
+            back = rollout.plan.new if rollout.plan.kind == "revert" else rollout.plan.old or ""
+        been = {f"{system}@{move.version}" for move in moves} - ({f"{system}@{live}"} if not rollout else set()) - {back}
+        return Standing(system, current or "-", str(live or "-"), moving, back, tuple(sorted(been)))
 
     def status(self) -> dict[str, Any]:
         """`gonogo status`."""
