@@ -186,12 +186,20 @@ def test_too_few_labels_of_many_predictions_are_no_figure(kept: Kept, reader: La
     reading = read("auc_drop", reader, baseline)
     assert (reading.value, reading.n, reading.details["coverage"]) == (None, 0, 0.4)
     missing = read("label_coverage", reader, baseline)
-    assert missing.judged
     assert (missing.value, missing.n) == (0.6, 1000)
     store = LabelStore(kept.path)
     store.take([Label(f"p1-{place}", CLASSES[y[place]]) for place in range(400, 500)], NOW.timestamp())
     store.close()
     assert read("auc_drop", reader, baseline).n == 500  # late labels are seen as soon as they are there
+
+
+@pytest.mark.parametrize("expected", [True, False])
+def test_that_labels_are_missing_is_judged_without_any_prediction_where_they_are_declared(kept: Kept, expected: bool) -> None:
+    """Nobody keeps a prediction that a label could be of: it is not known that labels come, and that is not well."""
+    found = read("label_coverage", LabelReader(kept.path, 24 * HOUR, 0.5, expected=expected), None)
+    assert (found.value, found.judged) == (None, expected)
+    rule = Rule("labels-missing", "label_coverage", above=0.5, clear=0.4, min_n=500)
+    assert (rule.concerns(found), rule.judge(found)) == (expected, Condition.UNKNOWN)
 
 
 def test_of_one_class_there_is_no_area_and_of_nobody_told_positive_no_precision(kept: Kept, reader: LabelReader) -> None:

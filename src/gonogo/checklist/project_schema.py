@@ -337,7 +337,7 @@ def _monitor() -> dict[str, Any]:
                 "examples": ["[hour, day]"],
             },
             "labels": _object(
-                "how labels come: with this section, that none comes is something to tell",
+                "how labels come: with this section, that none comes is something to tell; needs `prediction_log`",
                 {
                     "mature_after": {
                         **DURATION,
