@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,10 @@ from gonogo.cli import main
 from gonogo.errors import NotFoundError, UsageError
 from gonogo.monitor.alarms.alarm import Alarm
 from gonogo.operations import alarms
+from gonogo.operations.status import status
 from gonogo.operations.watch import last_watch, watch
 from gonogo.operations.workspace import Workspace
+from gonogo.reports.status import render_signals_text, render_status_text
 
 MORE = """
 documents: {runbook: runbook.md}
@@ -170,7 +174,6 @@ def test_what_people_say_is_in_the_signed_log(desk: Desk) -> None:
 
 
 def test_the_list_says_what_rings_and_what_is_silent_and_exits_1_while_something_rings(desk: Desk) -> None:
-    assert run(desk) == (0, "No rule has been evaluated yet: is the service running?\n")
     desk.look(2)
     code, said = run(desk)
     assert code == 1
@@ -221,3 +224,29 @@ def test_the_explanation_is_a_page_to_read_and_a_document(desk: Desk) -> None:
     document = json.loads(run(desk, "explain", "drift", "--json")[1])
     assert document["rule"]["above"] == 0.3
     assert document["false_alarms_a_month"] < 1
+
+
+def test_the_list_says_who_looks_after_an_alarm_and_what_holds_it_back(desk: Desk) -> None:
+    made = alarms.silence(desk.workspace, "gone", hours=5, reason="moving")
+    desk.look(11)
+    alarms.acknowledge(desk.workspace, "monitoring-blind")
+    desk.look(1)
+    said = " ".join(run(desk)[1].split())
+    assert "ana looks after it" in said
+    assert f"silenced until {made.until}" in said
+
+
+def test_that_nobody_watches_is_said_in_words_and_is_no_success(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, said = run(desk)
+    assert (code, "nobody has watched yet" in said) == (1, True)
+    desk.watch.tick()
+    assert run(desk)[0] == 0
+    monkeypatch.setenv("GONOGO_WATCH_SECONDS", "1")
+    later = FakeClock(SystemClock().now() + timedelta(hours=1))
+    document = status(Workspace(load_project(desk.folder / "gonogo.yaml"), later))
+    for text in (render_signals_text(document), render_status_text(document)):
+        assert re.search(r"the last look was 3,[56]\d\d s ago: nobody watches", text)
+    desk.clock.set(SystemClock().now() - timedelta(hours=1))
+    desk.watch.tick()
+    code, said = run(desk)
+    assert (code, "s ago: nobody watches" in said) == (1, True)

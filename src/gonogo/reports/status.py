@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gonogo.base.clock import parse_stamp
 from gonogo.checklist.units import UNITS, shown
 from gonogo.reports.report import joined, printable, short
 
@@ -40,8 +41,9 @@ def render_status_text(status: Record, width: int = WIDTH) -> str:
 
 
 def render_signals_text(status: Record, width: int = WIDTH) -> str:
-    """Signals with n and threshold, then the alarms."""
-    lines = [] if status["signals"] else ["no signals yet"]
+    """That nobody watches, where nobody does; signals with n and threshold, then the alarms."""
+    lines = [f"WATCH       {unwatched}", ""] if (unwatched := unwatched_text(status)) else []
+    lines += [] if status["signals"] else ["no signals yet"]
     for release, signals in by_release(status["signals"]):
         lines += [f"{printable(release):<28} {'value':>14} {'n':>9}  {'rings above':<14}"]
         lines += [
@@ -53,10 +55,28 @@ def render_signals_text(status: Record, width: int = WIDTH) -> str:
 
 
 def render_alarms_text(alarms: Sequence[Record], width: int = WIDTH) -> str:
-    """The alarms to look at, the ringing ones first; then how many are quiet or cannot be judged."""
-    lines = [f"{alarm['state']:<11} {alarm['rule']}: {alarm['text']}" for alarm in loud_alarms(alarms)]
+    """The alarms to look at, the ringing ones first, with who looks after each and what holds it back; then how many are quiet or cannot
+    be judged."""
+    lines = [f"{alarm['state']:<11} {alarm['rule']}: {alarm['text']}{answered_text(alarm)}" for alarm in loud_alarms(alarms)]
     lines += [f"{state:<11} {words}" for state, words in other_alarms(alarms)]
     return joined(part for line in lines for part in _wrapped(line, 12, width))
+
+
+def answered_text(alarm: Record) -> str:
+    """What holds an alarm back, and who looks after it."""
+    who = alarm.get("acknowledged")  # a record of an earlier version has neither
+    return "".join(f"; {said}" for said in (alarm.get("held_back"), who and f"{who} looks after it") if said)
+
+
+def unwatched_text(status: Record) -> str:
+    """Since when nobody watches; "" while somebody does."""
+    watch = status["watch"]
+    if watch["fresh"]:
+        return ""
+    if watch["time"] is None:
+        return "nobody has watched yet: is the service running?"
+    ago = (parse_stamp(status["time"]) - parse_stamp(watch["time"])).total_seconds()
+    return f"the last look was {ago:,.0f} s ago: nobody watches" if ago >= 0 else f"the last look was {-ago:,.0f} s ahead: a clock is wrong"
 
 
 def by_release(signals: Sequence[Record]) -> list[tuple[str, list[Record]]]:

@@ -23,28 +23,31 @@ COLORS = {"FIRING": "red", "PENDING": "yellow", "UNKNOWN": "yellow", "RECOVERING
 @click.pass_context
 @verb
 def command(context: click.Context, project: Path, as_json: bool) -> None:
-    """List the alarms, and the silences that hold. Exit code 1 when one is ringing."""
+    """List the alarms, and the silences that hold. Exit code 1 when one is ringing, or when nobody watches."""
     if context.invoked_subcommand:
         return
     from gonogo.operations.alarms import silences
     from gonogo.operations.status import status
     from gonogo.operations.workspace import Workspace
-    from gonogo.reports.status import WIDTH, render_alarms_text
+    from gonogo.reports.status import WIDTH, render_alarms_text, unwatched_text
 
     workspace = Workspace.open(project)
-    alarms, quiet = status(workspace)["alarms"], silences(workspace)
+    seen, quiet = status(workspace), silences(workspace)
+    alarms, unwatched = seen["alarms"], unwatched_text(seen)
     if as_json:
-        show_json({"alarms": alarms, "silences": [silence.to_json() for silence in quiet]})
-    elif not alarms:
-        click.echo("No rule has been evaluated yet: is the service running?")
+        show_json({"alarms": alarms, "silences": [silence.to_json() for silence in quiet], "watch": seen["watch"]})
     else:
+        if unwatched:
+            click.secho(f"WATCH       {unwatched}", fg="red")
+        elif not alarms:
+            click.echo("No rule has been evaluated yet.")
         for line in render_alarms_text(alarms, paper(WIDTH)).splitlines():
             state, space, rest = line.partition(" ")
             click.echo(click.style(state, fg=COLORS.get(state)) + space + rest)
     for silence in () if as_json else quiet:
         of = "".join(f" {name}={value}" for name, value in silence.labels.items())
         click.echo(words(f"SILENCE     {silence.id} {silence.rule}{of} until {silence.until}, by {silence.by}: {silence.reason}"))
-    sys.exit(1 if any(alarm["ringing"] for alarm in alarms) else 0)
+    sys.exit(1 if unwatched or any(alarm["ringing"] for alarm in alarms) else 0)
 
 
 @command.command("silence", epilog='Example: gonogo alarms silence drift --hours 2 --reason "the source is mended until noon"')
@@ -140,6 +143,8 @@ def _document(explained: Explained) -> dict[str, Any]:
 
 
 def _show(explained: Explained) -> None:
+    from gonogo.reports.status import answered_text
+
     rule = explained.rule
     click.secho(rule.name, bold=True)
     click.echo(words(f"  {rule.words}" + (f"; {', '.join(rule.rows)}" if rule.rows else "")))
@@ -148,10 +153,7 @@ def _show(explained: Explained) -> None:
     if explained.false_alarms is not None:
         click.echo(f"  with nothing wrong it rings {explained.false_alarms:.2g} times in 30 days, at {rule.min_n} samples a window")
     for alarm in explained.alarms:
-        more = "".join(
-            f"; {said}" for said in (alarm["held_back"], alarm["acknowledged"] and f"{alarm['acknowledged']} looks after it") if said
-        )
-        click.echo(words(f"  {alarm['state']}  {alarm['text']}{more}"))
+        click.echo(words(f"  {alarm['state']}  {alarm['text']}{answered_text(alarm)}"))
     for text in (explained.page, explained.section):
         for line in ("", *text.splitlines()) if text else ():
             click.echo(words(line))

@@ -31,7 +31,7 @@ def command(context: click.Context, once: bool, every: float, project: Path, as_
     while True:
         document = status(workspace)
         if as_json:
-            show_json({"time": document["time"], "signals": document["signals"], "alarms": document["alarms"]})
+            show_json({"time": document["time"], "watch": document["watch"], "signals": document["signals"], "alarms": document["alarms"]})
         else:
             if not once:
                 click.clear()
