@@ -78,6 +78,8 @@ def test_a_training_is_on_record_with_its_reason_and_moves_nothing(live: Team) -
     ("program", "why"),
     [
         ("raise SystemExit('no rows')", "ended with 1: no rows"),
+        ("print('epoch 1'); print('epoch 2'); raise SystemExit('no rows')", "ended with 1: no rows"),
+        ("print('no rows'); raise SystemExit(1)", "ended with 1: no rows"),
         ("import os; os.remove('model.onnx')", "left no model"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "signal"),
     ],
@@ -89,6 +91,14 @@ def test_a_training_that_fails_is_told_and_recorded(live: Team, program: str, wh
     [made] = trainings(live.workspace())
     assert made["state"] == "failed"
     assert made["problem"]
+
+
+def test_trainings_that_begin_within_one_second_are_two(live: Team) -> None:
+    workspace = live.workspace()
+    first, second = retrain(workspace), retrain(workspace)
+    assert first.id != second.id
+    assert first.log != second.log
+    assert [one["id"] for one in trainings(workspace)] == [first.id, second.id]
 
 
 def test_nothing_to_train_with_is_refused(live: Team) -> None:

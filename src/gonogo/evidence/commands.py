@@ -50,6 +50,11 @@ class Finished:
         lines = [line.strip() for line in (self.errors + "\n" + self.output).splitlines() if line.strip()]
         return lines[-1][:300] if lines else "(it said nothing)"
 
+    @property
+    def complaint(self) -> str:
+        """The last line of the errors, for messages of a command that failed; of the output where it left no error."""
+        return Finished(self.exit_code, "", self.errors, self.seconds).last_words if self.errors.strip() else self.last_words
+
 
 class _Kept:
     """The first and last bytes of a stream."""

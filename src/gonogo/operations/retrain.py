@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ def retrain(workspace: Workspace, *, reason: str = "by hand") -> Retrained:
     if command is None:
         raise NotFoundError("nothing is declared that trains.", hint="Add `code: {train: python train.py}` to gonogo.yaml.")
     now = workspace.clock.now()
-    name = f"retrain-{now:%Y%m%dT%H%M%SZ}"
+    name = f"retrain-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"  # two can begin within one second
     log = _folder(workspace) / f"{name}.log"
     with _alone(workspace):
         before = _model(workspace)
@@ -59,7 +60,7 @@ def retrain(workspace: Workspace, *, reason: str = "by hand") -> Retrained:
             done = run_command(command, folder=workspace.project.root, seconds=settings.number("retrain_seconds"))
             write_atomic(log, f"{done.output}\n{done.errors}".encode())
             if done.exit_code:
-                raise ChildError(f"the training ended with {done.exit_code}: {done.last_words}", hint=f"See {log}.")
+                raise ChildError(f"the training ended with {done.exit_code}: {done.complaint}", hint=f"See {log}.")
             after = _model(workspace)
             if after is None:
                 raise ChildError(
