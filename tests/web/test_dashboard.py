@@ -333,6 +333,15 @@ def test_no_tile_is_well_by_a_look_that_is_old_and_a_breach_stays_one(status, co
     assert tones({**old, "alarms": [judged(errors, "BREACH")]}, counted)["Errors"] == "bad"
 
 
+def test_a_tile_is_not_well_while_one_of_its_limits_cannot_be_judged(status, counted):
+    share = {**status["signals"][0], "labels": {"release": OLD}}
+    blind = {**share, "signal": "server_error_share", "value": None}
+    still = {**status, "alarms": []}
+    assert tones({**still, "signals": [share]}, counted)["Errors"] == "good"
+    assert tones({**still, "signals": [share, blind]}, counted)["Errors"] == "open"
+    assert tones({**still, "signals": [share, {**blind, "threshold": None}]}, counted)["Errors"] == "good"
+
+
 def test_a_reading_that_is_no_number_is_unknown_at_a_glance(status, counted):
     for one in status["signals"]:
         one |= {"value": float("nan"), "labels": {**one["labels"], "release": OLD}}

@@ -19,12 +19,13 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Line:
-    """One figure of a tile, beside its limit."""
+    """One figure of a tile, beside its limit. `unsure`: it has a limit, and nobody can say whether it is within."""
 
     name: str
     value: str
     more: str = ""
     bad: bool = False
+    unsure: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def _tone(status: Record, lines: Sequence[Line], known: bool) -> str:
     """A breach stays one until a look says otherwise; nothing is good by an old look."""
     if any(line.bad for line in lines):
         return "bad"
-    return "good" if known and status["watch"]["fresh"] else "open"
+    return "good" if known and status["watch"]["fresh"] and not any(line.unsure for line in lines) else "open"
 
 
 def _line(status: Record, signal: Record | None, name: str) -> Line | None:
@@ -141,7 +142,8 @@ def _line(status: Record, signal: Record | None, name: str) -> Line | None:
     bad = arranged.breached(signal, status["alarms"])
     value = arranged.value_text(signal["value"], signal["unit"])
     limit = "" if signal["threshold"] is None else f"limit {arranged.limit_text(signal)} · "
-    return Line(name, value, f"{limit}{_interval(signal)}n = {signal['n']:,}", bad)
+    unsure = signal["value"] is None and signal["threshold"] is not None
+    return Line(name, value, f"{limit}{_interval(signal)}n = {signal['n']:,}", bad, unsure)
 
 
 def _interval(signal: Record) -> str:
