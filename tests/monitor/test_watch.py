@@ -10,6 +10,7 @@ import pytest
 
 from gonogo.base.clock import stamp
 from gonogo.errors import ConflictError, VerificationError
+from gonogo.evidence.checks.alarms import Alarms
 from gonogo.monitor.alarms.answers import KIND, Acknowledgement, Answers, Silence
 from gonogo.monitor.alarms.rule import Rule
 from gonogo.monitor.alarms.telling import Rung
@@ -205,6 +206,8 @@ def test_a_rule_of_what_there_is_none_of_is_unknown_and_judges_when_it_is_mended
     assert record is not None
     [alarm] = [one for one in record["alarms"] if one["rule"] == "drift"]
     assert (alarm["state"], alarm["labels"]) == ("UNKNOWN", rule.get("labels", {}))
+    counted = Alarms({}).measure({**record, "fresh": True, "fired": []}).facts
+    assert (counted["rules"].value, counted["unknown"].value) == (2, 1), "it counts as no rule that watches"
     assert "nothing that the rule speaks of is seen" in alarm["text"]
     assert state(stand) == "OK", "the other rule speaks of what there is"
     stand.service.unreachable = True

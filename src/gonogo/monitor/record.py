@@ -65,6 +65,7 @@ def _alarm(alarm: Alarm, rule: Rule, reading: Reading | None, held_back: str, an
     return {
         "key": alarm.key, "rule": rule.name, "level": rule.level, "signal": rule.signal, "labels": dict(alarm.labels),
         "state": str(alarm.state.phase), "ringing": alarm.ringing, "since": alarm.since, "episode": alarm.episode,
+        "not_seen": alarm.not_seen,
         "condition": str(rule.judge(reading)),
         "text": f"{rule.signal} of {where} is {value_text(reading)}{_why(reading)}; rings above {rule.above:g}{rule.lasting}",
         "value": reading.to_json()["value"] if reading else None, "unit": reading.unit if reading else "",

@@ -19,7 +19,7 @@ class Alarms(Check):
     name = "alarms"
     facts: ClassVar = {
         "fresh": "whether somebody looked a moment ago",
-        "rules": "rules of which there is an alarm that is judged",
+        "rules": "rules of which there is an alarm, without those that speak of what there is none of",
         "ringing": "alarms that ring",
         "ringing_critical": "critical ones among them",
         "unacknowledged": "ringing alarms that nobody has said to look after",
@@ -44,7 +44,7 @@ class Alarms(Check):
         return Measurement(
             {
                 "fresh": Fact(watched["fresh"] is True),
-                "rules": Fact(len({alarm["rule"] for alarm in alarms})),
+                "rules": Fact(len({alarm["rule"] for alarm in alarms if not alarm.get("not_seen")})),
                 "ringing": Fact(len(ringing)),
                 "ringing_critical": Fact(sum(alarm["level"] == "critical" for alarm in ringing)),
                 "unacknowledged": Fact(sum(not alarm.get("acknowledged") for alarm in ringing)),
