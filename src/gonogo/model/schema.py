@@ -1,8 +1,9 @@
 """The feature schema: what a model takes and gives, as the bundle carries it and the service enforces it.
 
-A model has one or more graph inputs, each a matrix (rows × width) of one type. Every feature is one column of one input; together the
-features cover every column of every input exactly once. Shapes: an input is float32, int64 or text [rows, width]; scores are float64
-[rows, classes].
+A model has one or more graph inputs, each a matrix (rows × width) of one type. Every feature is one column of one input, or, when it is
+a tensor (an image, a window of a series), one whole input; together the features cover every column of every input exactly once. Shapes:
+an input is float32, int64 or text [rows, width]; scores are float64 [rows, classes]. A graph that takes [rows, 105, 11] has an input of
+width 1155 with that shape: everybody keeps [rows, width], and only its runtime gives it the shape (row-major).
 """
 
 from __future__ import annotations
@@ -13,27 +14,77 @@ from typing import Any, Literal
 
 FeatureType = Literal["float", "int", "bool", "string"]
 Task = Literal["binary-classification", "multiclass-classification"]
-FORMAT = "gonogo-schema/1"
+Summary = Literal["mean", "spread", "low", "high", "missing"]
+FORMAT, WITH_TENSORS = "gonogo-schema/1", "gonogo-schema/2"
 
 
 @dataclass(frozen=True)
 class GraphInput:
-    """One input of the model's graph. `dtype` is float32, float64, int64 or string; `width` is the number of columns."""
+    """One input of the model's graph. `dtype` is float32, float64, int64 or string; `width` is the number of columns.
+
+    `shape` is that of one row where the graph takes no matrix, and () where it does; its sizes multiply to `width`.
+    """
 
     name: str
     dtype: str
     width: int
+    shape: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """What a value of a feature is that is no single one: an image [1, 8, 8], say, or a window of bars [105, 11].
+
+    `axis` is where its channels lie in `shape`, and `channels` are their names; None and () when it has none. `summaries` are what is
+    counted of it, channel by channel, where a single value would be counted itself.
+    """
+
+    shape: tuple[int, ...]
+    axis: int | None = None
+    channels: tuple[str, ...] = ()
+    summaries: tuple[Summary, ...] = ("mean", "spread")
+
+    def __post_init__(self) -> None:
+        if not self.shape or min(self.shape) < 1:
+            raise ValueError(f"a tensor has no shape {list(self.shape)}")
+        expected = 0 if self.axis is None else self.shape[self.axis] if 0 <= self.axis < len(self.shape) else -1
+        if len(self.channels) != expected or len(set(self.channels)) != expected:
+            raise ValueError(
+                f"a tensor of shape {list(self.shape)} cannot have the channels {', '.join(self.channels)} on axis {self.axis}"
+            )
+        if not self.summaries or len(set(self.summaries)) != len(self.summaries):
+            raise ValueError("a tensor has summaries, each once")
 
 
 @dataclass(frozen=True)
 class Feature:
-    """One feature, in the order of the model. `input` and `column` say where it enters the graph."""
+    """One feature, in the order of the model. `input` and `column` say where it enters the graph.
+
+    A feature with a `tensor` is a whole input, from column 0 on; `type` is that of its elements, and `nullable` says that they may be
+    missing (NaN inside).
+    """
 
     name: str
     type: FeatureType
     nullable: bool
     input: str
     column: int
+    tensor: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One column that is counted, binned and compared: a feature, or one summary of a channel of a tensor.
+
+    `feature` is the feature it comes from, `channel` the channel's number (0 where there are none), `summary` "" for the feature itself.
+    """
+
+    name: str
+    type: FeatureType
+    nullable: bool
+    feature: Feature
+    channel: int = 0
+    summary: Summary | Literal[""] = ""
 
 
 @dataclass(frozen=True)
@@ -53,17 +104,24 @@ class Schema:
     threshold: float = 0.5
 
     def to_json(self) -> dict[str, Any]:
-        return {"format": FORMAT, **asdict(self)}
+        document = {"format": WITH_TENSORS if self.has_tensors else FORMAT, **asdict(self)}
+        for item in document["inputs"]:
+            if not item["shape"]:
+                del item["shape"]
+        for feature in document["features"]:
+            if feature["tensor"] is None:
+                del feature["tensor"]
+        return document
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Schema:
-        """Inverse of `to_json`. Raises ValueError when the format is another one."""
-        if data.get("format") != FORMAT:
-            raise ValueError(f"not a {FORMAT} document")
+        """Inverse of `to_json`. Raises ValueError when the format is another one, or a tensor's declaration contradicts itself."""
+        if data.get("format") not in (FORMAT, WITH_TENSORS):
+            raise ValueError(f"not a {FORMAT} or {WITH_TENSORS} document")
         return cls(
             task=data["task"],
-            inputs=tuple(GraphInput(**item) for item in data["inputs"]),
-            features=tuple(Feature(**item) for item in data["features"]),
+            inputs=tuple(GraphInput(**{**item, "shape": tuple(item.get("shape", ()))}) for item in data["inputs"]),
+            features=tuple(Feature(**{**item, "tensor": _tensor(item.get("tensor"))}) for item in data["features"]),
             classes=tuple(data["classes"]),
             score_output=data["score_output"],
             threshold=float(data["threshold"]),
@@ -72,6 +130,26 @@ class Schema:
     @property
     def feature_names(self) -> tuple[str, ...]:
         return tuple(feature.name for feature in self.features)
+
+    @property
+    def has_tensors(self) -> bool:
+        return any(feature.tensor is not None for feature in self.features)
+
+    @property
+    def measured(self) -> tuple[Measured, ...]:
+        """What is counted of the inputs, in the order of the features: `window.close.mean` for a channel, `bytes.mean` without any."""
+        found: list[Measured] = []
+        for feature in self.features:
+            if feature.tensor is None:
+                found.append(Measured(feature.name, feature.type, feature.nullable, feature))
+                continue
+            for number, channel in enumerate(feature.tensor.channels or ("",)):
+                stem = f"{feature.name}.{channel}" if channel else feature.name
+                found += [
+                    Measured(f"{stem}.{summary}", "float", feature.nullable, feature, number, summary)
+                    for summary in feature.tensor.summaries
+                ]
+        return tuple(found)
 
     def accepts_what(self, other: Schema) -> bool:
         """True when every request that `other` accepts is accepted here too: same task and classes, no feature more, none stricter."""
@@ -82,4 +160,15 @@ class Schema:
             and self.classes == other.classes
             and mine.keys() == theirs.keys()
             and all(mine[n].type == theirs[n].type and (mine[n].nullable or not theirs[n].nullable) for n in mine)
+            and all(_shape(mine[n]) == _shape(theirs[n]) for n in mine)
         )
+
+
+def _shape(feature: Feature) -> tuple[int, ...]:
+    return feature.tensor.shape if feature.tensor is not None else ()
+
+
+def _tensor(data: Mapping[str, Any] | None) -> Tensor | None:
+    if data is None:
+        return None
+    return Tensor(tuple(data["shape"]), data["axis"], tuple(data["channels"]), tuple(data["summaries"]))
