@@ -5,10 +5,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test lint bench bench-serve schemathesis setup servers lock clean
+.PHONY: demo test lint bench bench-serve schemathesis setup servers frameworks lock clean
 
-demo: setup
-	$(BIN)/python systems/late_arrivals/demo.py $(if $(KEEP),--keep)
+# From nothing to served, watched, rolled back and retrained, with one of the folders of systems/. KEEP=1 leaves the service up.
+SYSTEM ?= late_arrivals
+demo: setup $(if $(filter market_spans digit_images departure_delays,$(SYSTEM)),frameworks)
+	$(BIN)/python systems/walk.py $(SYSTEM) $(if $(KEEP),--keep) $(if $(FULL),--full)
 
 test: setup servers
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
@@ -36,14 +38,17 @@ setup: $(STAMP)
 # everybody. Where one cannot be had, its tests are skipped and say so; in CI they fail.
 PROGRAMS := chromium:chromium nginx:nginx-light caddy:caddy systemd-analyze:systemd cc:gcc cc:libc6-dev \
   prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager amtool:prometheus-alertmanager
-servers: setup
-	@[ -z "$$CI" ] || $(BIN)/python -c 'import torch, tensorflow' 2>/dev/null || \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 tensorflow-cpu==2.21.0
+servers: setup $(if $(CI),frameworks)
 	@PATH=$$PATH:/usr/sbin; missing=; for each in $(PROGRAMS); do command -v $${each%%:*} >/dev/null || missing="$$missing $${each##*:}"; done; \
 	[ -z "$$missing" ] || { \
 	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get -qq update && \
 	  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing fonts-dejavu-core >/dev/null; \
 	} || echo "not installed, and cannot be here:$$missing; tests that need them are skipped"
+
+# PyTorch and TensorFlow, which three of the systems train with; a gigabyte each.
+frameworks: setup
+	@$(BIN)/python -c 'import torch, tensorflow' 2>/dev/null || \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 tensorflow-cpu==2.21.0
 
 $(STAMP): requirements/build.lock requirements/dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "gonogo needs Python 3.11 or newer; set PYTHON=…")'
