@@ -41,10 +41,9 @@ def gallery(ink: np.ndarray, failures: Sequence[Mapping[str, Any]]) -> str:
                 shapes.append(f'<rect {place} fill="{INK}" fill-opacity="{min(value / 16, 1):.2f}"/>')
         shapes.append(f'<rect x="{left}" y="{top}" width="{8 * PIXEL}" height="{8 * PIXEL}" fill="none" stroke="#999"/>')
         middle, below = left + 4 * PIXEL, top + 8 * PIXEL
-        colour = "#a11" if one["said"] != one["digit"] else "#000"
-        shapes.append(
-            _text(middle, below + 16, f"{one['digit']} taken for {one['said']}" if colour == "#a11" else f"{one['digit']}", colour)
-        )
+        wrong = one["said"] != one["digit"]
+        words = f"{one['digit']} taken for {one['said']}" if wrong else str(one["digit"])
+        shapes.append(_text(middle, below + 16, words, "#a11" if wrong else "#000"))
         shapes.append(_text(middle, below + 32, f"{one['confidence']:.0%} sure, row {one['row']}", "#555"))
     return _svg(ACROSS * wide, -(-len(failures) // ACROSS) * high + 12, "Where the model fails, and where it nearly does", shapes)
 
