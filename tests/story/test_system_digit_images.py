@@ -1,0 +1,191 @@
+"""`systems/digit_images` in its small setting: GO as it is, and NO-GO on the right item for each way in which it can be spoiled."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+
+from gonogo.operations.check import check
+from gonogo.operations.workspace import Workspace
+from gonogo.reports.text import render_text
+from gonogo.verdict.outcome import Decision, Outcome
+
+if TYPE_CHECKING:
+    from .conftest import Shelf, User
+
+ROOT = Path(__file__).resolve().parents[2]
+SYSTEM = ROOT / "systems" / "digit_images"
+LEFT_OUT = shutil.ignore_patterns(
+    "data", "models", "checkpoints", "results", "training", ".gonogo", "__pycache__", "keys", "demo.py", ".pytest_cache", ".ruff_cache"
+)
+BUSY = """
+items:
+  inference-latency: {require: p95 < 5 s}
+  latency-target: {applies: true, require: p95 < 5 s, reason: the machine of a test is busy}
+"""
+MISSING = importlib.util.find_spec("torch") is None
+
+pytestmark = [
+    pytest.mark.xdist_group("digit_images"),
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(MISSING and not os.environ.get("CI"), reason="PyTorch is not installed (gonogo[torch]); in CI it must be"),
+]
+Spoil = Callable[["User"], None]
+
+
+@pytest.fixture(scope="module")
+def trained(shelf: Shelf) -> Path:
+    """The system trained, and another training of it with another seed, in `other`."""
+
+    def make(folder: Path) -> None:
+        from .conftest import User
+
+        shutil.copytree(SYSTEM, folder / "project", ignore=LEFT_OUT)
+        user = User(folder / "project", folder / "people")
+        user.python("prepare.py")
+        user.python("train.py", "--seed", "7")
+        other = folder / "other"
+        for name in ("models", "checkpoints", "results"):
+            shutil.copytree(user.folder / name, other / name)
+        user.python("train.py")
+        user.gonogo("key", "new", "ana", "--role", "technical-lead")
+        user.gonogo("key", "new", "ben", "--role", "product-owner")
+        file = user.folder / "gonogo.yaml"
+        lines = [line for line in file.read_text().splitlines() if not line.startswith("  latency-target:")]
+        file.write_text("\n".join(lines).replace("\nitems:\n", BUSY) + "\n")
+
+    return shelf.folder("digit_images", make)
+
+
+@pytest.fixture
+def project(trained: Path, tmp_path: Path) -> User:
+    from .conftest import copied
+
+    return copied(trained, tmp_path)
+
+
+def test_it_is_go_once_two_people_have_signed(project: User) -> None:
+    first = check(Workspace.open(project.folder))
+    open_items = {result.item: str(result.reason) for result in first.verdict.items if result.outcome is not Outcome.PASS}
+    signed = {"failure-modes-read", "technical-approval", "product-approval"}
+    answered = {"code-review", "code-review-scope", "compliance-approval"}
+    assert open_items.keys() == signed | answered, open_items
+    project.gonogo("sign", "technical-lead")
+    project.gonogo("sign", "product-owner")
+    checked = check(Workspace.open(project.folder), judge_only=True)
+    assert checked.verdict.decision is Decision.GO, render_text(checked.report)
+    matrix = checked.evidence["confusion-matrix"].pictures["confusion_matrix"]
+    assert len(matrix["counts"]) == 10
+    assert sum(map(sum, matrix["counts"])) == 380
+
+
+def test_its_own_tests_pass(project: User) -> None:
+    assert "passed" in project.python("-m", "pytest", "-q", "tests").stdout
+
+
+def test_both_exports_say_what_the_network_says(trained: Path) -> None:
+    compared = json.loads((trained / "project/models/export.json").read_text())
+    assert compared["rows"] == 385
+    for name in ("onnx", "torchscript"):
+        assert compared[name]["max_abs_diff"] < 1e-5
+        assert compared[name]["accuracy_delta"] == 0.0
+
+
+def rewrite(path: Path, words: str) -> None:
+    """The table with what DuckDB makes of it; `{path}` in the words is where it is."""
+    duckdb.sql(f"COPY ({words.format(path=path)}) TO '{path}.new' (FORMAT parquet)")
+    path.with_name(path.name + ".new").replace(path)
+
+
+def shuffled_labels(user: User) -> None:
+    """Each label of the test table goes to the image three rows further on."""
+    moved = "SELECT image, lead(digit, 3, 0) OVER (ORDER BY place) AS digit, form, place FROM '{path}' ORDER BY place"
+    rewrite(user.folder / "data/test.parquet", moved)
+
+
+def pixels_from_zero_to_one(user: User) -> None:
+    smaller = "list_transform(image, lambda c: list_transform(c, lambda r: list_transform(r, lambda p: p / 16)))"
+    rewrite(user.folder / "data/test.parquet", f"SELECT * REPLACE ({smaller} AS image) FROM '{{path}}'")
+
+
+def leaked_images(user: User) -> None:
+    """Ten images of the training stand in the test, too."""
+    train = user.folder / "data/train.parquet"
+    rewrite(user.folder / "data/test.parquet", f"SELECT * FROM '{{path}}' UNION ALL (SELECT * FROM '{train}' LIMIT 10)")
+
+
+def from_the_other_training(name: str) -> Spoil:
+    def spoil(user: User) -> None:
+        shutil.copy(user.folder.parent / "other" / name, user.folder / name)
+
+    return spoil
+
+
+def last_instead_of_best(user: User) -> None:
+    """What is exported is the network of the last epoch."""
+    user.python(
+        "-c",
+        "import checkpoints, export, images, torch; from pathlib import Path; torch.set_num_threads(1); "
+        "last = checkpoints.load(Path('checkpoints/production/final_model_last.pt')); "
+        "export.export(checkpoints.network_of(last), images.read(Path('data/test.parquet')), Path('models'))",
+    )
+
+
+def unscaled_export(user: User) -> None:
+    """An export from which the scaling of the pixels was left out."""
+    user.python(
+        "-c",
+        "import checkpoints, export, images, torch; from pathlib import Path; torch.set_num_threads(1); "
+        "network = checkpoints.network_of(checkpoints.load(Path('checkpoints/production/final_model_best.pt'))); "
+        "network.mean.zero_(); network.spread.fill_(1.0); "
+        "export.export(network, images.read(Path('data/test.parquet')), Path('models'))",
+    )
+
+
+def replaced(name: str, old: str, new: str) -> Spoil:
+    def spoil(user: User) -> None:
+        text = (user.folder / name).read_text()
+        assert old in text
+        (user.folder / name).write_text(text.replace(old, new))
+
+    return spoil
+
+
+def last_months_report(user: User) -> None:
+    from_the_other_training("results/production/test_results.md")(user)
+    replaced("results/production/test_results.md", "| Test Accuracy | 0.", "| Test Accuracy | 0.0")(user)
+
+
+SPOILINGS: dict[str, tuple[str, Spoil]] = {
+    "shuffled labels": ("test-accuracy", shuffled_labels),
+    "images of the training in the test": ("test-unseen", leaked_images),
+    "pixels from 0 to 1": ("test-accuracy", pixels_from_zero_to_one),
+    "an export without scaling": ("export-accuracy", unscaled_export),
+    "the last checkpoint exported": ("reproducibility", last_instead_of_best),
+    "a stale checkpoint": ("reproducibility", from_the_other_training("checkpoints/production/final_model_best.pt")),
+    "the TorchScript of another training": ("export-torchscript", from_the_other_training("models/production_model.pt")),
+    "a document with an old number": ("test-report-numbers", last_months_report),
+    "another configuration than the one that ran": (
+        "final-config",
+        replaced("results/production/final_config.yaml", "patience: 8", "patience: 9"),
+    ),
+    "a log that ends before the training": ("final-training", replaced("results/production/training.log", "Training complete", "Train")),
+    "an issue that blocks": ("no-critical-issues", replaced("issues.yaml", "severity: P2", "severity: P1")),
+}
+
+
+@pytest.mark.parametrize("name", SPOILINGS)
+def test_a_spoiling_is_no_go_on_its_item(name: str, project: User) -> None:
+    item, spoil = SPOILINGS[name]
+    spoil(project)
+    verdict = check(Workspace.open(project.folder), only=frozenset({item})).verdict
+    (result,) = [result for result in verdict.items if result.item == item]
+    assert (verdict.decision, result.outcome) == (Decision.NO_GO, Outcome.FAIL), (item, result.reason)
