@@ -40,6 +40,7 @@ def contenders(material: Material, sealed: Path, only: tuple[str, ...] = ()) -> 
     release."""
     makers: dict[str, Callable[[], Contender]] = {
         "ours": lambda: _ours("ours", "gonogo, rows by name", material, sealed, "ours"),
+        "ours_columns": lambda: _ours("ours_columns", "gonogo, columns", material, sealed, "ours_columns"),
         "ours_oip": lambda: _ours("ours_oip", "gonogo, Open Inference Protocol", material, sealed, "ours_oip"),
         "ours_unmonitored": lambda: _ours(
             "ours_unmonitored", "gonogo, rows by name, monitoring off", material, sealed, "ours", forgetful=True

@@ -56,6 +56,7 @@ def dialect(name: str, names: Sequence[str], system: str = "small") -> Dialect:
         "mlflow": lambda: Dialect("/invocations", '"predictions"', lambda rows: {"inputs": [list(row) for row in rows]}, pairs),
         "oip": lambda: Dialect("/v2/models/forest/infer", '"outputs"', _tensor("X"), _tensor_shares),
         "ours": lambda: Dialect("/predict", '"predictions"', lambda rows: _named(rows, names), _our_shares),
+        "ours_columns": lambda: Dialect("/predict", '"predictions"', lambda rows: _by_columns(rows, names), _our_shares),
         "ours_oip": lambda: Dialect(f"/v2/models/{system}/infer", '"outputs"', _tensor("X"), _tensor_shares),
     }
     return found[name]()
@@ -64,6 +65,10 @@ def dialect(name: str, names: Sequence[str], system: str = "small") -> Dialect:
 def _named(rows: Rows, names: Sequence[str]) -> Any:
     named = [dict(zip(names, row, strict=True)) for row in rows]
     return {"features": named[0] if len(named) == 1 else named}
+
+
+def _by_columns(rows: Rows, names: Sequence[str]) -> Any:
+    return {"columns": dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))}
 
 
 def _our_shares(answer: Any) -> list[float]:

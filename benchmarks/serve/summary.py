@@ -9,7 +9,7 @@ from statistics import median
 from benchmarks.serve.contenders import Contender
 from benchmarks.serve.measure import Cell, Sample
 
-OURS = "ours"
+OURS, COLUMNS = "ours", "ours_columns"
 HEAD = """\
 | server | requests/s | P50 ms | P95 ms | P99 ms | CPU µs a request | PSS MB | errors | × best named | × FastAPI | × echo | × C limit |
 |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"""
