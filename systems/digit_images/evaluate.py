@@ -17,7 +17,7 @@ from images import Images, vary
 from network import ResNet18
 
 CLASSES = 10
-SHOWN = 12  #: images in the gallery
+NEARLY = 6  #: right images in the gallery, beside all mistakes
 CHANGES = 9  #: seed of what is done to the images to see where the network gets worse
 
 
@@ -76,10 +76,10 @@ def per_class(matrix: np.ndarray) -> list[dict[str, float]]:
 
 
 def failures(truth: np.ndarray, scores: np.ndarray, places: np.ndarray) -> list[dict[str, Any]]:
-    """The test images that were taken for another digit, the surest mistakes first; then the least sure right ones, `SHOWN` in all."""
+    """The test images that were taken for another digit, the surest mistakes first; then the least sure right ones."""
     said, sure = scores.argmax(axis=1), scores.max(axis=1)
     wrong = said != truth
-    order = np.lexsort((np.where(wrong, -sure, sure), ~wrong))[: max(SHOWN, int(wrong.sum()))]
+    order = np.lexsort((np.where(wrong, -sure, sure), ~wrong))[: int(wrong.sum()) + NEARLY]
     return [
         {"row": int(row), "place": int(places[row]), "digit": int(truth[row]), "said": int(said[row]), "confidence": float(sure[row])}
         for row in order

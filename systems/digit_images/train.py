@@ -92,7 +92,7 @@ def one_epoch(
         loss = functional.cross_entropy(logits, train.digits[batch], label_smoothing=config["label_smoothing"])
         loss.backward()
         optimizer.step()
-        total += float(loss) * len(batch)
+        total += loss.item() * len(batch)
     return total / len(train)
 
 

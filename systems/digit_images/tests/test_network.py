@@ -61,7 +61,7 @@ def test_a_checkpoint_that_would_run_something_is_refused_and_runs_nothing(netwo
     torch.save(saved(network, more=Hostile()), path)
     with pytest.raises(SystemExit, match="cannot be read"):
         checkpoints.load(path)
-    path.write_bytes(pickle.dumps(Hostile()))
+    path.write_bytes(pickle.dumps(Hostile(), protocol=2))
     with pytest.raises(SystemExit, match="cannot be read"):
         checkpoints.load(path)
     path.write_bytes(b"half a file")
