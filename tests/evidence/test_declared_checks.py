@@ -183,6 +183,20 @@ def test_a_lock_that_is_installed_here_is_installable(declare: Any) -> None:
     assert facts == {"installable": True, "missing": 0, "mismatched": 0, "resolved": False}
 
 
+@pytest.mark.parametrize(
+    ("pinned", "same"), [("2.13.0", True), ("2.13", True), ("2.13.0+cpu", True), ("2.13.0+cu130", False), ("2.13.1", False)]
+)
+def test_a_build_for_one_kind_of_machine_is_the_pinned_version(
+    declare: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pinned: str, same: bool
+) -> None:
+    info = tmp_path / "here" / "gonogo_built-2.13.0+cpu.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: gonogo-built\nVersion: 2.13.0+cpu\n")
+    monkeypatch.syspath_prepend(tmp_path / "here")
+    (path,) = declare("r.lock", f"--no-index\ngonogo-built=={pinned}\n").values()
+    assert values(measure("installable", environment=path))["mismatched"] == int(not same)
+
+
 def test_pip_is_asked_for_what_is_not_here_and_finds_it_or_not(declare: Any, tmp_path: Path) -> None:
     wheel(tmp_path / "wheels", "gonogo_sample", "1.0")
     offline = "--no-index\n--find-links wheels\n"

@@ -7,6 +7,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import ClassVar
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
 from gonogo import settings
 from gonogo.evidence.check import Check
 from gonogo.evidence.commands import run_command
@@ -35,7 +37,7 @@ class Installable(Check):
         here = {normalised(found.name): found.version for found in metadata.distributions()}
         counted = [pin for pin in lock.pins if pin.counts and pin.name not in ("python", "pip")]
         missing = [pin for pin in counted if pin.name not in here]
-        other = [pin for pin in counted if pin.name in here and here[pin.name] != pin.version]
+        other = [pin for pin in counted if pin.name in here and not _is(here[pin.name], pin.version)]
         findings = [f"not installed: {pin.name}=={pin.version}" for pin in missing]
         findings += [f"{pin.name} is {here[pin.name]} here, not {pin.version}" for pin in other]
         findings += [f"not pinned: {line[:100]}" for line in lock.loose]
@@ -52,6 +54,14 @@ class Installable(Check):
             },
             tuple(findings),
         )
+
+
+def _is(installed: str, pinned: str) -> bool:
+    """Whether a version is the pinned one as pip sees it (PEP 440): 2.13.0+cpu is 2.13.0, but 2.13.0 is not 2.13.0+cpu."""
+    try:
+        return SpecifierSet(f"=={pinned}").contains(installed, prereleases=True)
+    except InvalidSpecifier:
+        return installed == pinned
 
 
 def _resolves(lock: Path) -> tuple[bool, str]:
