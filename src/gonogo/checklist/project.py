@@ -25,6 +25,7 @@ from gonogo.checklist.channels import ChannelDeclaration, read_channels
 from gonogo.checklist.project_schema import project_schema
 from gonogo.checklist.shape import check_shape
 from gonogo.errors import ProjectFileError
+from gonogo.model.schema import DeclaredTensor, Tensor
 from gonogo.model.slices import MOST
 
 Command = tuple[str, ...]
@@ -37,8 +38,9 @@ _SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 @dataclass(frozen=True)
 class ModelDeclaration:
     """The model. `reference` is a table of the training framework's own scores: columns row (from 0) and score. `options` has what is
-    declared for the runtime, and nothing else: inputs, output, device, trusted, callable. `pipeline` is the document of pre- and
-    post-processing; `explainer` names how the service explains an answer when asked, if it does."""
+    declared for the runtime, and nothing else: inputs, output, also, device, trusted, callable. `tensors` are the inputs that are windows
+    or images. `pipeline` is the document of pre- and post-processing; `explainer` names how the service explains an answer when asked, if
+    it does."""
 
     path: Path
     task: Literal["binary-classification", "multiclass-classification"]
@@ -49,6 +51,7 @@ class ModelDeclaration:
     options: Mapping[str, Any] = field(default_factory=dict)
     pipeline: Path | None = None
     explainer: Literal["shapley"] | None = None
+    tensors: Mapping[str, DeclaredTensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -139,12 +142,51 @@ class MonitorDeclaration:
 
 
 @dataclass(frozen=True)
+class RetrainStep:
+    """One command of a training. `timeout` in seconds (None: the setting `retrain_seconds`); `reads` is what its result follows from (None:
+    the sources), `writes` what it leaves beside what is declared elsewhere."""
+
+    name: str
+    run: Command
+    timeout: float | None = None
+    reads: tuple[Path, ...] | None = None
+    writes: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
 class RetrainDeclaration:
-    """When `code.train` is run again. `when` are the kinds of findings that start it; times are in seconds."""
+    """How and when the model is trained again. `when` are the kinds of findings that start it; times are in seconds. A new model is taken
+    further when it is what `accept` says, and as far as `then` by itself."""
 
     when: tuple[Literal["schedule", "drift", "calibration"], ...] = ()
     every: float = 91 * 86_400.0
     at_most_every: float = 7 * 86_400.0
+    steps: tuple[RetrainStep, ...] = ()
+    accept: Literal["better", "no worse"] = "better"
+    then: Literal["staging", "production"] = "staging"
+
+
+@dataclass(frozen=True)
+class CertifyDeclaration:
+    """How the model is certified: a retrain for each seed, folds of a cross-validation, trainings on shuffled labels, the metric that both
+    are scored by, and for how many seconds a certificate holds."""
+
+    seeds: tuple[int, ...] = (1, 2, 3)
+    folds: int = 5
+    permutations: int = 20
+    metric: Literal["accuracy", "balanced_accuracy", "macro_f1", "roc_auc"] = "accuracy"
+    valid: float = 90 * 86_400.0
+
+
+@dataclass(frozen=True)
+class CandidatesDeclaration:
+    """Which runs are compared. `ledger` is a path of JSON lines, or `sqlite:///PATH` with `experiment`; "" is beside the run record.
+    `expected` bounds metrics by the name or family of a candidate, before they are measured."""
+
+    ledger: str = ""
+    experiment: str = ""
+    metric: str = ""
+    expected: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -193,6 +235,8 @@ class Project:
     rollout: RolloutDeclaration
     monitor: MonitorDeclaration
     retrain: RetrainDeclaration
+    certify: CertifyDeclaration
+    candidates: CandidatesDeclaration
     prediction_log: PredictionLogDeclaration | None
     items: Mapping[str, ItemOverride]
     environment: Path | None
@@ -289,6 +333,8 @@ class _Reader:
             rollout=self.rollout(),
             monitor=self.monitor(),
             retrain=self.retrain(),
+            certify=self.certify(),
+            candidates=self.candidates(),
             prediction_log=PredictionLogDeclaration(**self.data["prediction_log"]) if "prediction_log" in self.data else None,
             items={item: self.override(item, entry) for item, entry in self.data.get("items", {}).items()},
             environment=self.path(self.data, "environment"),
@@ -322,6 +368,12 @@ class _Reader:
         for index, name in enumerate(names):
             if name in names[:index]:
                 raise self.error(("model", "inputs", index), f"two inputs are called {name!r}.", "Give each input a name of its own.")
+        for index, item in enumerate(section.get("inputs", ())):
+            if ("width" in item) == ("shape" in item):
+                problem = (
+                    f"the input {item['name']!r} has {'both a width and a shape' if 'width' in item else 'neither a width nor a shape'}."
+                )
+                raise self.error(("model", "inputs", index), problem, "A matrix has `width: 30`, a tensor `shape: [105, 11]`.")
         for key in ("positive", "threshold"):
             if key in section and section["task"] != "binary-classification":
                 raise self.error(("model", key), f"model.{key} is for binary tasks only.", "Remove it.")
@@ -332,15 +384,36 @@ class _Reader:
             positive=None if positive is None else str(positive),
             threshold=float(section.get("threshold", 0.5)),
             reference=self.path(section, "reference"),
-            options={key: section[key] for key in ("inputs", "output", "device", "trusted", "callable") if key in section},
+            options={key: section[key] for key in ("inputs", "output", "also", "device", "trusted", "callable") if key in section},
             pipeline=self.path(section, "pipeline"),
             explainer=section.get("explainer"),
+            tensors={name: self.tensor(name, entry) for name, entry in section.get("tensors", {}).items()},
         )
+
+    def tensor(self, name: str, entry: Mapping[str, Any]) -> DeclaredTensor:
+        """What is declared of one tensor; what contradicts itself is refused here, what contradicts the model when that is looked at."""
+        place = ("model", "tensors", name)
+        said = DeclaredTensor(
+            shape=tuple(entry.get("shape", ())),
+            axis=entry.get("axis"),
+            channels=tuple(entry.get("channels", ())),
+            summaries=tuple(entry.get("summaries", DeclaredTensor.summaries)),
+        )
+        if (said.axis is None) != (not said.channels):
+            raise self.error(
+                place, f"the tensor {name!r} has {'no axis' if said.axis is None else 'no channels'}.", "Name both, or neither."
+            )
+        if said.shape:
+            try:
+                Tensor(said.shape, said.axis, said.channels, said.summaries)
+            except ValueError as error:
+                raise self.error(place, f"{error}.", "There is one name for each channel, and `axis` counts from 0.") from error
+        return said
 
     def tables(self) -> DataDeclaration:
         section = self.data["data"]
         target, ignore = section["target"], tuple(section.get("ignore", ()))
-        features = self.data["model"].get("features", ())
+        features = (*self.data["model"].get("features", ()), *self.data["model"].get("tensors", ()))
         if target in ignore:
             raise self.error(("data", "ignore"), f"the target {target!r} cannot be ignored.", "Remove it from data.ignore.")
         for name in features:
@@ -365,15 +438,17 @@ class _Reader:
         return CodeDeclaration(paths, *(self.command(section, key) for key in ("tests", "lint", "format", "hooks", "train", "security")))
 
     def command(self, section: Mapping[str, Any], key: str) -> Command | None:
-        if key not in section:
-            return None
+        return self.words(("code", key), section[key]) if key in section else None
+
+    def words(self, path: Path_, text: str) -> Command:
+        name = ".".join(str(part) for part in path)
         try:
-            words = tuple(shlex.split(section[key]))
+            found = tuple(shlex.split(text))
         except ValueError as error:
-            raise self.error(("code", key), f"code.{key} is no command: {error}.", "Close the quotes.") from None
-        if not words:
-            raise self.error(("code", key), f"code.{key} is empty.", "Remove it, or write a command.")
-        return words
+            raise self.error(path, f"{name} is no command: {error}.", "Close the quotes.") from None
+        if not found:
+            raise self.error(path, f"{name} is empty.", "Remove it, or write a command.")
+        return found
 
     def rollout(self) -> RolloutDeclaration:
         section = dict(self.data.get("rollout", {}))
@@ -402,10 +477,46 @@ class _Reader:
 
     def retrain(self) -> RetrainDeclaration:
         section = self.data.get("retrain", {})
-        if section.get("when") and "train" not in self.data.get("code", {}):
+        steps = tuple(self.step(name, entry) for name, entry in section.get("steps", {}).items())
+        if section.get("when") and not steps and "train" not in self.data.get("code", {}):
             raise self.error(("retrain", "when"), "nothing is declared that trains.", "Add `code: {train: python train.py}`.")
-        times = {key: duration(section[key]) for key in ("every", "at_most_every") if key in section}
-        return RetrainDeclaration(tuple(section.get("when", ())), **times)
+        given: dict[str, Any] = {key: duration(section[key]) for key in ("every", "at_most_every") if key in section}
+        given |= {key: section[key] for key in ("accept", "then") if key in section}
+        return RetrainDeclaration(tuple(section.get("when", ())), steps=steps, **given)
+
+    def step(self, name: str, entry: str | Mapping[str, Any]) -> RetrainStep:
+        section = {"run": entry} if isinstance(entry, str) else entry
+        path = ("retrain", "steps", name)
+        words = self.words(path if isinstance(entry, str) else (*path, "run"), section["run"])
+        timeout = duration(section["timeout"]) if "timeout" in section else None
+        reads = tuple(self.root / value for value in section["reads"]) if "reads" in section else None
+        return RetrainStep(name, words, timeout, reads, tuple(self.root / value for value in section.get("writes", ())))
+
+    def certify(self) -> CertifyDeclaration:
+        section = dict(self.data.get("certify", {}))
+        if "seeds" in section:
+            section["seeds"] = tuple(section["seeds"])
+        if "valid" in section:
+            section["valid"] = duration(section["valid"])
+        return CertifyDeclaration(**section)
+
+    def candidates(self) -> CandidatesDeclaration:
+        section = dict(self.data.get("candidates", {}))
+        if section.get("ledger", "").startswith("sqlite:") != ("experiment" in section):
+            raise self.error(
+                ("candidates",),
+                "an MLflow database and the name of an experiment in it go together.",
+                "`{ledger: sqlite:///mlruns.db, experiment: forest}`",
+            )
+        expected: dict[str, dict[str, tuple[float, float]]] = {}
+        for name, given in section.pop("expected", {}).items():
+            for metric, bounds in given.items():
+                if len(bounds) != 2 or bounds[0] > bounds[1]:
+                    raise self.error(
+                        ("candidates", "expected", name, metric), "an expectation is from and to.", "For example: [0.26, 0.28]"
+                    )
+                expected.setdefault(name, {})[metric] = (float(bounds[0]), float(bounds[1]))
+        return CandidatesDeclaration(**section, expected=expected)
 
     def labels(self, section: Mapping[str, Any]) -> LabelsDeclaration:
         slices = {name: tuple(str(value) for value in values) for name, values in section.get("slices", {}).items()}

@@ -94,6 +94,7 @@ def _model() -> dict[str, Any]:
                 "scores of the training framework for rows of the test table: columns row (from 0) and score", "models/reference.csv"
             ),
             **_runtime(),
+            "tensors": _tensors(),
             "pipeline": _path("pre- and post-processing, sealed with the model: docs/formats/pipeline.md", "models/pipeline.json"),
             "explainer": {
                 "type": "string",
@@ -106,10 +107,42 @@ def _model() -> dict[str, Any]:
     )
 
 
+def _tensors() -> dict[str, Any]:
+    sizes = {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1, "examples": ["[105, 11]"]}
+    tensor = _object(
+        "what its values are",
+        {
+            "shape": {**sizes, "description": "the shape of one value, where the model does not say it"},
+            "axis": {"type": "integer", "minimum": 0, "description": "where its channels lie in the shape, from 0", "examples": [1]},
+            "channels": {
+                "type": "array",
+                "items": _text("a channel's name"),
+                "minItems": 1,
+                "uniqueItems": True,
+                "description": "their names, in order; without them all elements are one",
+                "examples": ["[open, high, low, close]"],
+            },
+            "summaries": {
+                "type": "array",
+                "items": {"type": "string", "enum": ["mean", "spread", "low", "high", "missing"]},
+                "minItems": 1,
+                "uniqueItems": True,
+                "description": "what is counted and watched of each channel",
+                "default": ["mean", "spread"],
+            },
+        },
+    )
+    return {
+        "type": "object",
+        "description": "the inputs that are windows, images or other tensors, by their names, which are those of the tables' columns",
+        "additionalProperties": tensor,
+    }
+
+
 def _runtime() -> dict[str, Any]:
     """What the file of a model may not say itself."""
     graph_input = _object(
-        "one input, a matrix",
+        "one input, a matrix or a tensor",
         {
             "name": _text("the input's name", examples=["x"]),
             "dtype": {
@@ -118,9 +151,16 @@ def _runtime() -> dict[str, Any]:
                 "description": "type of its values",
                 "examples": ["float32"],
             },
-            "width": {"type": "integer", "minimum": 1, "description": "its columns", "examples": [30]},
+            "width": {"type": "integer", "minimum": 1, "description": "its columns, when it is a matrix", "examples": [30]},
+            "shape": {
+                "type": "array",
+                "items": {"type": "integer", "minimum": 1},
+                "minItems": 1,
+                "description": "the shape of one row, when it is a tensor",
+                "examples": ["[105, 11]"],
+            },
         },
-        ("name", "dtype", "width"),
+        ("name", "dtype"),
     )
     return {
         "inputs": {
@@ -130,6 +170,14 @@ def _runtime() -> dict[str, Any]:
             "description": "what the model takes, in its order; needed for TorchScript, torch.export and a callable",
         },
         "output": _text("the output that holds the scores, when the model does not say so", examples=["probabilities"]),
+        "also": {
+            "type": "array",
+            "items": _text("an output's name"),
+            "minItems": 1,
+            "uniqueItems": True,
+            "description": "outputs of numbers that are answered beside the scores, such as pointers into a window",
+            "examples": ["[start, end]"],
+        },
         "device": {
             "type": "string",
             "enum": ["cpu", "cuda", "auto"],
@@ -364,10 +412,44 @@ def _monitor() -> dict[str, Any]:
     )
 
 
+def _step(what: str) -> dict[str, Any]:
+    """One step of a training: a command, or a map with more."""
+    paths: dict[str, Any] = {"type": "array", "items": _path("a file or folder", "models"), "uniqueItems": True}
+    more = {
+        "run": _text("the command; no shell", examples=["python train.py"]),
+        "timeout": {**DURATION, "description": "longest it may take; default: the setting `GONOGO_RETRAIN_SECONDS`", "examples": ["2 h"]},
+        "reads": {**paths, "description": "what its result follows from, instead of all sources", "examples": ["[prepare.py]"]},
+        "writes": {**paths, "description": "what it leaves beside the tables, the model and its run record", "examples": ["[figures]"]},
+    }
+    return {"anyOf": [_text("the command; no shell"), _object("the step", more, ("run",))], "description": what}
+
+
 def _retrain() -> dict[str, Any]:
+    steps = {
+        "data": _step("makes the tables"),
+        "train": _step("trains and writes `model.path`"),
+        "tune": _step("chooses parameters and writes `model.path`"),
+        "evaluate": _step("measures and writes reports"),
+        "register": _step("tells others of it"),
+    }
     return _object(
-        "when `code.train` is run again; what comes of it is a candidate, which the gate judges like any other",
+        "how and when the model is trained again, and how far a new one goes by itself",
         {
+            "steps": _object(
+                "the training, step by step, in the order in which they stand here; without it `code.train` is the one", steps
+            ),
+            "accept": {
+                "type": "string",
+                "enum": ["better", "no worse"],
+                "description": "how a new model must stand against the one in production, on the same rows",
+                "default": "better",
+            },
+            "then": {
+                "type": "string",
+                "enum": ["staging", "production"],
+                "description": "how far a new release goes by itself after a GO; `production` is policy, and is signed like one",
+                "default": "staging",
+            },
             "when": {
                 "type": "array",
                 "items": {"type": "string", "enum": ["schedule", "drift", "calibration"]},
@@ -392,6 +474,57 @@ def _retrain() -> dict[str, Any]:
     )
 
 
+def _certify() -> dict[str, Any]:
+    return _object(
+        "how `gonogo certify` trains again: docs/how-to-certify.md",
+        {
+            "seeds": {
+                "type": "array",
+                "items": {"type": "integer", "minimum": 0},
+                "minItems": 1,
+                "uniqueItems": True,
+                "description": "a full retrain for each, handed to `code.train` as GONOGO_SEED; not that of the model itself",
+                "default": [1, 2, 3],
+                "examples": ["[1, 2, 3]"],
+            },
+            "folds": _number(
+                "folds of the cross-validation that goes forward in time, for each retrain", 5, "integer", minimum=2, maximum=50
+            ),
+            "permutations": _number("trainings on shuffled labels; with fewer than 20, p is never below 0.05", 20, "integer", minimum=1),
+            "metric": {
+                "type": "string",
+                "enum": ["accuracy", "balanced_accuracy", "macro_f1", "roc_auc"],
+                "description": "what folds and shuffled trainings are scored by",
+                "default": "accuracy",
+            },
+            "valid": {**DURATION, "description": "how long a certificate holds", "default": "90 d", "examples": ["90 d"]},
+        },
+    )
+
+
+def _candidates() -> dict[str, Any]:
+    bounds = {"type": "array", "items": {"type": "number"}, "minItems": 2, "description": "from, to", "examples": ["[0.26, 0.28]"]}
+    by_metric = {"type": "object", "description": "by metric", "properties": {}, "additionalProperties": bounds}
+    return _object(
+        "which runs `gonogo candidates` compares: docs/how-to-choose.md",
+        {
+            "ledger": _text(
+                "runs as JSON lines, or an MLflow tracking database; default: runs.jsonl beside the run record",
+                examples=["sqlite:///mlruns.db"],
+            ),
+            "experiment": _text("the experiment of an MLflow database", examples=["forest"]),
+            "metric": _text("what ranks candidates; default: the first that the pack's criteria ask to be high", examples=["f1_macro"]),
+            "expected": {
+                "type": "object",
+                "description": "what was expected before it was measured, by name or family of a candidate, then by metric: from, to",
+                "properties": {},
+                "additionalProperties": by_metric,
+                "examples": ["{crf: {f1_macro: [0.26, 0.28]}}"],
+            },
+        },
+    )
+
+
 def _items() -> dict[str, Any]:
     override = _object(
         "what this project has otherwise",
@@ -401,7 +534,7 @@ def _items() -> dict[str, Any]:
             "max_age": {**DURATION, "description": "older evidence is STALE"},
             "options": {**OPTIONS, "description": "options of the check, each instead of the pack's"},
             "applies": {"type": "boolean", "description": "whether a conditional item applies; false leaves an optional one out"},
-            "reason": _text("why it applies or does not; needed with `applies`"),
+            "reason": _text("why it applies or does not, or why it is otherwise than in the pack; needed with `applies`"),
         },
     )  # fmt: skip
     return {"type": "object", "description": "answers and overrides, by item id", "additionalProperties": override}
@@ -441,6 +574,8 @@ def project_schema() -> dict[str, Any]:
         "rollout": _rollout(),
         "monitor": _monitor(),
         "retrain": _retrain(),
+        "certify": _certify(),
+        "candidates": _candidates(),
         "prediction_log": _object(
             "log what is predicted, with the requests' values, as Parquet; without this section nothing is logged",
             {

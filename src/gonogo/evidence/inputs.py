@@ -18,7 +18,7 @@ from gonogo.base.canonical import digest
 from gonogo.errors import DataError
 from gonogo.evidence.digests import FileDigests
 from gonogo.model.runtime import Inspection
-from gonogo.model.schema import Schema
+from gonogo.model.schema import GraphInput, Schema
 from gonogo.model.source import ModelSource
 from gonogo.model.weights import Weights
 
@@ -38,6 +38,7 @@ INPUTS: dict[str, str] = {
     "documents": "Mapping[name, Path]; digest over names and bytes, a missing file counting as such",
     "environment": "Path of the lock of the training or serving environment; digest of its bytes",
     "run_record": "Mapping: the run record of the candidate; digest of its file's bytes",
+    "certificate": "CertificateView: the system's newest certificate; digest over it and what makes it void today, its age included",
     "ledger": "Sequence of run records, oldest first: the ledger beside the run record; digest of its bytes",
     "model_file": "Path of the declared model; digest of its bytes (a folder: as it would be packed)",
     "model": "ModelSource of the declared model; digest of its bytes, of what is declared for its runtime and of its pipeline",
@@ -77,6 +78,20 @@ class Inputs(Protocol):
     def digest(self, name: str) -> str: ...
 
     def get(self, name: str) -> Any: ...
+
+
+class CertificateView(Protocol):
+    """A signed certificate as it stands today. `runs` are retrains, oldest first (see `retrains.py`), `metrics` those of the model itself,
+    `voided` why it does not hold, `attempts` how many certifications of the model were begun."""
+
+    @property
+    def runs(self) -> Sequence[Mapping[str, Any]]: ...
+    @property
+    def metrics(self) -> Mapping[str, Any]: ...
+    @property
+    def voided(self) -> Sequence[str]: ...
+    @property
+    def attempts(self) -> int: ...
 
 
 class CodeView(Protocol):
@@ -201,7 +216,7 @@ class SandboxPort(Protocol):
     def weights(self, model: Path) -> tuple[Weights, str]:
         """The tensors of a model file or checkpoint, which is not run, and the isolation in force."""
 
-    def torch_output(self, model: Path, batch: Mapping[str, Numbers]) -> tuple[Numbers, str]:
+    def torch_output(self, model: Path, inputs: Sequence[GraphInput], batch: Mapping[str, Numbers]) -> tuple[Numbers, str]:
         """What a TorchScript or torch.export file gives for a batch, float64 [rows, columns], and the isolation in force."""
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,13 +25,14 @@ from gonogo.evidence.shielded import REPORT
 
 
 @contextmanager
-def scratch_copy(root: Path) -> Iterator[Path]:
-    """A copy of the project's folder without caches, virtual environments and what git or gonogo keep; gone with the block.
+def scratch_copy(root: Path, *, within: Path | None = None) -> Iterator[Path]:
+    """A copy of the project's folder without caches, virtual environments and what git or gonogo keep; gone with the block. It lies in the
+    folder `within`, or where temporary files lie.
 
     Raises StorageError when there is no room for it or a file cannot be read.
     """
-    with storage(Path(tempfile.gettempdir()), "make a scratch folder in"):
-        base = Path(tempfile.mkdtemp(prefix="gonogo-copy-"))
+    with storage(within or Path(tempfile.gettempdir()), "make a scratch folder in"):
+        base = Path(tempfile.mkdtemp(prefix="gonogo-copy-", dir=within))
     try:
         with storage(base, "copy the project to"):
             _copy(root, base / "project")
@@ -54,17 +55,19 @@ def _copy(root: Path, place: Path) -> None:
         raise OSError(None, f"{len(failures)} files could not be copied, such as {failures[0][0]}") from error
 
 
-def run_shielded(command: Sequence[str], copy: Path, sandbox: SandboxPort) -> tuple[Finished, str]:
-    """Run a command in a scratch copy. Returns how it ended and what isolation was in force.
+def run_shielded(
+    command: Sequence[str], copy: Path, sandbox: SandboxPort, *, limit: str = "check_seconds", environment: Mapping[str, str] | None = None
+) -> tuple[Finished, str]:
+    """Run a command in a scratch copy. Returns how it ended and what isolation was in force. The setting `limit` says how long it may take.
 
     Raises ChildError when it takes too long or is killed, IsolationError when it could not be cut off and was not run.
     """
     base = copy.parent
     (base / REPORT).unlink(missing_ok=True)
-    seconds = settings.number("check_seconds")
+    seconds = settings.number(limit)
     weaker = "weaker" if sandbox.accept_weaker else "required"
     shield = [sys.executable, "-P", "-m", "gonogo.evidence.shielded", str(base), str(seconds), str(settings.number("check_memory")), weaker]
-    own = {"HOME": str(base / "home"), "TMPDIR": str(base / "tmp")}
+    own = {**(environment or {}), "HOME": str(base / "home"), "TMPDIR": str(base / "tmp")}
     finished = run_command([*shield, *command], folder=copy, seconds=seconds, environment=own)
     if not (base / REPORT).is_file():
         raise IsolationError(f"`{' '.join(command)[:200]}` was not run, because it could not be cut off: {finished.last_words}")

@@ -31,6 +31,7 @@ from gonogo.model.encode import encode_table
 from gonogo.model.formats import shipped_digest
 from gonogo.model.rows import class_indices
 from gonogo.model.source import ModelSource
+from gonogo.operations.certificates import Standing, standing
 from gonogo.operations.loadtest import Load, kept_load_test, load_test_bundle
 from gonogo.operations.negative_control import kept_negative_control
 from gonogo.operations.table_uses import TableUses
@@ -193,6 +194,12 @@ class ProjectInputs:
 
     def _get_ledger(self) -> Sequence[Mapping[str, Any]]:
         return [line.run for line in read_ledger(self._ledger())]
+
+    def _digest_certificate(self) -> str:
+        return self._get_certificate().digest
+
+    def _get_certificate(self) -> Standing:
+        return standing(self.workspace, self._bundle.schema)
 
     # -- declarations ----------------------------------------------------------------------------------------------------------------
 

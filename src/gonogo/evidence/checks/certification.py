@@ -2,94 +2,67 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from gonogo.base.canonical import digest
 from gonogo.base.numbers import is_finite_number
-from gonogo.checklist.evaluate import evaluate
-from gonogo.checklist.expression import parse
-from gonogo.errors import DataError, UsageError
+from gonogo.errors import UsageError
 from gonogo.evidence.check import Check
+from gonogo.evidence.inputs import CertificateView
 from gonogo.evidence.record import Fact, Measurement
+from gonogo.evidence.retrains import different, in_a_row, needed, shortfalls, spread
 
 
 class Certification(Check):
-    """Are the newest runs of the ledger green one after the other, each a retrain of its own?
+    """Does a certificate that holds today show retrains that were green one after the other, each one of its own?
 
-    A run is green when its metrics meet every requirement of the option `green`. Runs of one series have the parameters of the newest
-    run; a run with the seed and the training data of another one of the series is a copy and counts for nothing (decision U02). The
-    spread is that of the metrics of the option `stable` over the last `series` runs (decision U07).
+    `gonogo certify` trains again and signs what it measured. A run is green when its metrics meet every requirement of the option
+    `green`; the model itself is asked those that can be measured on its bytes. A run with the seed and the training table of another one
+    of the series, or that says the same, is a copy and counts for nothing (decision U02). The spread is that of the metrics of the option
+    `stable` over the last `series` runs (decision U07).
     """
 
     name = "certification"
     facts: ClassVar = {
-        "runs": "retrains in the series: parameters of the newest run, each seed and training table once",
-        "copies": "runs of the series that repeat seed and training table, and do not count",
-        "last_green": "whether the newest run meets every requirement",
-        "metrics_missing": "metrics that a requirement needs and the newest run does not have",
-        "consecutive_green": "green runs in a row, counted back from the newest",
-        "spread": "largest difference of a stable metric over the last runs; not there with fewer runs than the option asks",
+        "voided": "reasons why the certificate does not hold any more: another model, parameters, schema, declarations, tables, its age",
+        "model_green": "whether the certified model itself meets every requirement that its own bytes can be asked",
+        "runs": "retrains in the series: each seed and training table once",
+        "copies": "retrains that repeat another one, and do not count",
+        "last_green": "whether the newest retrain meets every requirement",
+        "metrics_missing": "metrics that a requirement needs and the newest retrain does not have",
+        "consecutive_green": "green retrains in a row, counted back from the newest",
+        "spread": "largest difference of a stable metric over the last retrains; not there with fewer than the option asks",
+        "attempts": "certifications of this model that were begun, this one included",
     }
     options: ClassVar = {"green": [], "stable": [], "series": 3}
 
-    def measure(self, ledger: Sequence[Mapping[str, Any]]) -> Measurement:
-        if not ledger:
-            raise DataError("the ledger holds no run.", hint="Train with gonogo.record_run; it adds a line for each run.")
-        if not self.chosen["green"]:
+    def measure(self, certificate: CertificateView) -> Measurement:
+        green = self.chosen["green"]
+        if not green:
             raise UsageError("certification has no requirement.", hint="Name them: options: {green: [test_accuracy >= 0.98]}.")
-        series, copies = _series(ledger)
-        verdicts = [self._shortfalls(run) for run in series]
-        in_a_row = next((count for count, short in enumerate(reversed(verdicts)) if short), len(verdicts))
-        names = {name for text in self.chosen["green"] for name in parse(text).names} | set(self.chosen["stable"])
-        missing = sorted(name for name in names if not is_finite_number(_metrics(series[-1]).get(name)))
+        runs, copies = different(certificate.runs)
+        of_model = shortfalls(certificate.metrics, green, known_only=True)
+        verdicts = [shortfalls(run["metrics"], green) for run in runs]
+        newest = runs[-1]["metrics"] if runs else {}
+        missing = [name for name in (*needed(green), *self.chosen["stable"]) if not is_finite_number(newest.get(name))]
         facts = {
-            "runs": Fact(len(series)),
+            "voided": Fact(len(certificate.voided)),
+            "model_green": Fact(not of_model and bool(certificate.metrics)),
+            "runs": Fact(len(runs)),
             "copies": Fact(copies),
-            "last_green": Fact(not verdicts[-1]),
-            "metrics_missing": Fact(len(missing)),
-            "consecutive_green": Fact(in_a_row),
+            "last_green": Fact(bool(verdicts) and not verdicts[-1]),
+            "metrics_missing": Fact(len(set(missing))),
+            "consecutive_green": Fact(in_a_row(runs, green)),
+            "attempts": Fact(certificate.attempts),
         }
-        last = series[-self.chosen["series"] :]
+        last = runs[-self.chosen["series"] :]
         if len(last) == self.chosen["series"] and self.chosen["stable"]:
-            facts["spread"] = Fact(max(_spread(last, name) for name in self.chosen["stable"]), n=len(last))
-        findings = [f"run {number} of {len(series)}: {short}" for number, shorts in enumerate(verdicts, 1) for short in shorts]
-        return Measurement(facts, tuple(findings), pictures=_pictures(series, sorted(names)))
-
-    def _shortfalls(self, run: Mapping[str, Any]) -> list[str]:
-        facts = {name: Fact(float(value)) for name, value in _metrics(run).items() if is_finite_number(value)}
-        judged = [evaluate(parse(text), facts) for text in self.chosen["green"]]
-        return [one.reason for one in judged if not one.met]
+            facts["spread"] = Fact(max(spread(last, name) for name in self.chosen["stable"]), n=len(last))
+        findings = [f"void: {reason}" for reason in certificate.voided] + [f"the model: {short}" for short in of_model]
+        findings += [f"retrain {number} of {len(runs)}: {short}" for number, shorts in enumerate(verdicts, 1) for short in shorts]
+        return Measurement(facts, tuple(findings), pictures=_pictures(newest, needed(green)))
 
 
-def _series(ledger: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], int]:
-    """The runs that have the newest run's parameters, oldest first, and how many of them were copies."""
-    newest = digest(dict(ledger[-1].get("params", {})))
-    seen: set[str] = set()
-    kept: list[Mapping[str, Any]] = []
-    alike = [run for run in ledger if digest(dict(run.get("params", {}))) == newest]
-    for run in alike:
-        made_of = digest({"seed": run.get("seed"), "train": run.get("data", {}).get("train", {}).get("digest", "")})
-        if made_of not in seen:
-            seen.add(made_of)
-            kept.append(run)
-    return kept, len(alike) - len(kept)
-
-
-def _metrics(run: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = run.get("metrics")
-    return found if isinstance(found, Mapping) else {}
-
-
-def _spread(runs: Sequence[Mapping[str, Any]], name: str) -> float:
-    """NaN, which meets nothing, when a run lacks the metric."""
-    values = [_metrics(run).get(name) for run in runs]
-    numbers = [float(value) for value in values if is_finite_number(value)]
-    return max(numbers) - min(numbers) if len(numbers) == len(values) else math.nan
-
-
-def _pictures(series: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, Any]:
-    newest = _metrics(series[-1])
+def _pictures(newest: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     bars = [{"name": name, "value": float(newest[name])} for name in names if is_finite_number(newest.get(name))]
     return {"metrics": {"kind": "bars", "title": "Metrics of the newest retrain", "items": bars}} if bars else {}

@@ -12,7 +12,7 @@ from gonogo.base.numbers import is_finite_number
 from gonogo.errors import DataError
 from gonogo.evidence.check import Check
 from gonogo.evidence.declared import declared_file, read_losses
-from gonogo.evidence.inputs import ProjectView
+from gonogo.evidence.inputs import CertificateView, ProjectView
 from gonogo.evidence.record import Fact, Measurement
 from gonogo.evidence.times import written_seconds
 
@@ -21,10 +21,11 @@ HINT = "A list of folds, each with train_start, train_end, test_start, test_end 
 
 
 class CrossValidation(Check):
-    """Do the folds of the file `folds` go forward in time, with the declared embargo between training and test?
+    """Do the folds go forward in time, with the declared embargo between training and test?
 
-    Decision U03: an expanding window, five folds, an embargo of the features' look-back. A fold's rows are those between its two ends,
-    both included.
+    They are those of the file `folds`, or, where none is declared, of the newest retrain of a certificate that holds. Decision
+    U03: an expanding window, five folds, an embargo of the features' look-back. A fold's rows are those between its two ends, both
+    included.
     """
 
     name = "cross_validation"
@@ -39,8 +40,8 @@ class CrossValidation(Check):
         "last": "score of the last fold; a fall towards it says that the world moves",
     }
 
-    def measure(self, files: Mapping[str, Path], project: ProjectView) -> Measurement:
-        folds = _read(declared_file(files, "folds"))
+    def measure(self, files: Mapping[str, Path], project: ProjectView, certificate: CertificateView | None = None) -> Measurement:
+        folds = _certified(certificate) if certificate is not None and "folds" not in files else _read(declared_file(files, "folds"))
         embargo = float(getattr(project.data, "embargo", None) or 0.0)
         times = [{key: _seconds(fold[key], index, key) for key in KEYS[:4]} for index, fold in enumerate(folds, 1)]
         scores = [_score(fold["score"]) for fold in folds]
@@ -73,6 +74,12 @@ class CrossValidation(Check):
             },
             tuple(findings),
         )
+
+
+def _certified(certificate: CertificateView) -> list[Mapping[str, Any]]:
+    if certificate.voided:
+        raise DataError(f"the certificate does not hold: {certificate.voided[0]}.", hint="Run `gonogo certify`.")
+    return list(certificate.runs[-1]["folds"])
 
 
 def _read(path: Path) -> list[Mapping[str, Any]]:

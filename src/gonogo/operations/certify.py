@@ -1,0 +1,413 @@
+"""`gonogo certify`: is the model good again and again? Trains again, measures, and signs what came of it.
+
+The steps: the model itself is measured; then one full retrain for each seed; then trainings on shuffled labels, which say what chance alone
+would reach; then the folds of a cross-validation that goes forward in time, for each seed. Every step trains on a copy of the project
+(`training_copy.py`) and what it measured is measured here, on the bytes that the training wrote: nothing that a training says of itself
+counts. The project's own files are never written.
+
+A step that ended is kept in the store, sealed, and not made again by the same plan; one that did not end has left nothing. So a
+certification that was killed goes on where it was. The plan is everything that decides what comes out: model, sources, tables, seeds.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import cached_property, partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gonogo.base import catalogue
+from gonogo.base.canonical import digest
+from gonogo.base.clock import stamp
+from gonogo.base.files import storage
+from gonogo.candidate.certificate import seal_certificate
+from gonogo.candidate.folds import Fold, expanding_folds, permutation_p, shuffled
+from gonogo.candidate.run_record import read_run
+from gonogo.checklist.items import Checklist
+from gonogo.checklist.load import load_pack
+from gonogo.checklist.project import Project
+from gonogo.errors import ConflictError, DataError, GonogoError, NotFoundError, RefusedError, UsageError, VerificationError
+from gonogo.evidence.collect import collect, current_inputs
+from gonogo.evidence.digests import FileDigests
+from gonogo.evidence.inputs import Scores, SourceTree
+from gonogo.evidence.retrains import different, shortfalls
+from gonogo.evidence.sealed import SealedFolder
+from gonogo.model.formats import shipped_digest
+from gonogo.operations.certificates import attempts, bound_to, record_attempt, record_certificate, standing
+from gonogo.operations.check import Progress, silent
+from gonogo.operations.inputs import ProjectInputs
+from gonogo.operations.training_copy import TrainingCopy, says, seconds_of_rows, training_copy
+from gonogo.operations.workspace import Workspace
+from gonogo.release.bundle import Bundle
+from gonogo.stats.classification import accuracy, confusion_matrix, f1, overall_roc_auc, recall
+from gonogo.stats.intervals import bootstrap
+from gonogo.verdict.judge import Answer, judge
+from gonogo.verdict.outcome import GOOD
+
+CONDITIONS = ("information_drop", "synthetic")  #: checks whose items are part of a certification, beside the retrains
+LATENCY = {"samples": 200, "batch": 1}
+
+
+@dataclass(frozen=True)
+class Certified:
+    """What came of it. `reasons` are what keeps it from being certified, () when it is; `said` is what the certificate says, or would."""
+
+    system: str
+    model: str
+    reasons: tuple[str, ...]
+    said: Mapping[str, Any]
+    envelope: bytes | None
+
+    @property
+    def green(self) -> bool:
+        return not self.reasons
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format": "gonogo-certification/1", "system": self.system, "model": self.model, "certified": self.green,
+            "reasons": list(self.reasons), **self.said,
+        }  # fmt: skip
+
+
+def wants_certificate(workspace: Workspace) -> bool:
+    """Whether the project's pack asks for one."""
+    return bool(_requirements(load_pack(workspace.project.pack, workspace.project).gate))
+
+
+def certify(workspace: Workspace, *, progress: Progress = silent) -> Certified:
+    """Certify the model as it lies there, or say why not. Goes on where an earlier call with the same plan ended.
+
+    Raises NotFoundError (no training, no run record, no training table), UsageError (a pack that asks for no certificate, a seed that is
+    the model's own), ConflictError (another certification runs; the project changed meanwhile), RefusedError (a seed that changes
+    nothing), and what a training does wrong: ChildError, DataError, ModelError. Then nothing is signed, and the log says why.
+    """
+    with _alone(workspace.path / "certify"), ProjectInputs(workspace, build=True, progress=progress) as inputs:
+        work = _Certification(workspace, inputs, progress)
+        work.record("started", {})
+        try:
+            found = work.run()
+        except GonogoError as error:
+            work.record("failed", {"problem": error.message})
+            raise
+        except BaseException as error:
+            work.record("failed", {"problem": f"it was interrupted: {error!r}"})
+            raise
+        work.record("certified" if found.green else "not certified", {"reasons": list(found.reasons)})
+        return found
+
+
+def holding(workspace: Workspace) -> dict[str, Any]:
+    """The newest certificate as it stands today: what it says, and `voided`, why it does not hold. Raises NotFoundError without one."""
+    with ProjectInputs(workspace, build=True, progress=silent) as inputs:
+        found = standing(workspace, inputs.get("bundle").schema)
+    about = {"system": found.certificate.system, "model": found.certificate.model, "voided": list(found.voided)}
+    return {"format": "gonogo-certification/1", **about, **found.certificate.said}
+
+
+def measures(scores: Scores, metric: str) -> dict[str, float]:
+    """Metrics of scores on held-out rows: `score` is the one of the option, `test_accuracy` and the lower end of its bootstrap interval
+    at 95 % are always there."""
+    hits = (scores.predicted == scores.y).astype(np.float64)
+    low, _ = bootstrap(lambda drawn: float(drawn.mean()), [hits])
+    return {"score": METRICS[metric](scores), "test_accuracy": float(hits.mean()), "bootstrap_low": low}
+
+
+def _balanced_accuracy(scores: Scores) -> float:
+    present = np.unique(scores.y)
+    return float(np.mean([recall(_matrix(scores), int(one)) for one in present]))
+
+
+def _macro_f1(scores: Scores) -> float:
+    return float(np.mean([f1(_matrix(scores), one) for one in range(len(scores.classes))]))
+
+
+def _matrix(scores: Scores) -> Any:
+    return confusion_matrix(scores.y, scores.predicted, len(scores.classes))
+
+
+#: What folds and the permutation test are scored by; the names are those of `certify.metric`.
+METRICS: Mapping[str, Callable[[Scores], float]] = {
+    "accuracy": lambda scores: accuracy(_matrix(scores)),
+    "balanced_accuracy": _balanced_accuracy,
+    "macro_f1": _macro_f1,
+    "roc_auc": lambda scores: overall_roc_auc(scores.y, scores.scores),
+}
+
+
+class _Certification:
+    """One certification as it goes."""
+
+    def __init__(self, workspace: Workspace, inputs: ProjectInputs, progress: Progress) -> None:
+        self.workspace = workspace
+        self.project: Project = workspace.project
+        self.declared = self.project.certify
+        self.inputs = inputs
+        self.progress = progress
+        self.checklist = load_pack(self.project.pack, self.project).gate
+        self.green = _requirements(self.checklist)
+        if not self.green:
+            raise UsageError(
+                f"the pack {self.project.pack} asks for no certificate.",
+                hint="Take `pack: certified-model`, or one of your own with an item of the check `certification`.",
+            )
+        if self.project.run_record is None:
+            raise NotFoundError("the project declares no run record.", hint="Call gonogo.record_run at the end of the training script.")
+        self.own = read_run(self.project.run_record)
+        if self.own["seed"] in self.declared.seeds:
+            raise UsageError(
+                f"{self.own['seed']} is the seed of the model itself: a retrain with the same seed and data is a copy.",
+                hint="Name other seeds: `certify: {seeds: [1, 2, 3]}`.",
+            )
+        self.bundle: Bundle = inputs.get("bundle")
+        self.model = shipped_digest(self.project.model.path)
+        self.bound = bound_to(workspace, self.bundle.schema)
+        self.plan = self.planned()
+        self.folder = workspace.path / "certify"
+        self.work = self.folder / "work"
+        self.journal = SealedFolder(self.folder / self.plan.removeprefix("sha256:"))
+        seeds, folds = len(self.declared.seeds), self.declared.folds
+        self.total = 1 + seeds + self.declared.permutations + seeds * folds
+        self.done = 0
+
+    def planned(self) -> str:
+        """The digest of everything that decides what comes out, as it lies there now."""
+        files = FileDigests()
+        return digest(
+            {
+                "format": "gonogo-certification-plan/1",
+                "gonogo": version("gonogo"),
+                "system": self.project.system,
+                "model": shipped_digest(self.project.model.path),
+                "bound": bound_to(self.workspace, self.bundle.schema),
+                "train": list(self.project.code.train or ()),
+                "sources": SourceTree.read(self.project.root, self.project.code.paths).digest(files),
+                "declared": self.project.digest("certify"),
+                "green": list(self.green),
+            }
+        )
+
+    def record(self, state: str, more: Mapping[str, Any]) -> None:
+        record_attempt(self.workspace, state, {"plan": self.plan, "model": self.model, **more})
+
+    # -- the steps -------------------------------------------------------------------------------------------------------------------
+
+    def run(self) -> Certified:
+        with storage(self.work, "clear"):
+            shutil.rmtree(self.work, ignore_errors=True)
+        own = self.step("model", "the model itself", self.of_model)
+        runs: list[dict[str, Any]] = [
+            {"seed": self.own["seed"], "train": self.train_digest, "says": own["says"], "metrics": own["metrics"]}
+        ]
+        for number, seed in enumerate(self.declared.seeds, 1):
+            run = self.step(f"run-{number}", f"retrain {number}, seed {seed}", partial(self.retrain, seed))
+            self.must_differ(runs, run)
+            runs.append(run)
+        by_chance = [
+            self.step(f"chance-{number}", f"shuffled labels {number}", partial(self.by_chance, number))["score"]
+            for number in range(1, self.declared.permutations + 1)
+        ]
+        for run in runs:
+            run["metrics"]["permutation_p"] = permutation_p(run["metrics"].pop("score"), by_chance)
+        for number, run in enumerate(runs[1:], 1):
+            run["folds"] = [
+                self.step(f"run-{number}-fold-{index}", f"retrain {number}, fold {index}", partial(self.fold, run["seed"], fold))
+                for index, fold in enumerate(self.folds, 1)
+            ]
+            scores = [one["score"] for one in run["folds"]]
+            run["metrics"] |= {"cv_mean": float(np.mean(scores)), "cv_std": float(np.std(scores, ddof=1)), "cv_last": scores[-1]}
+        return self.judged(runs[0], runs[1:], by_chance)
+
+    def step(self, name: str, what: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """A step's result: kept from before, or made now and kept. Raises with what it was in front."""
+        self.progress(what, self.done, self.total)
+        self.done += 1
+        try:
+            kept = self.journal.read(f"{name}.json")
+        except (OSError, ValueError) as error:
+            raise VerificationError(
+                f"the result {name} of an earlier certification is not believed: {error}.",
+                hint=f"Remove {self.project.shown(self.folder)}; its steps will be made again.",
+            ) from error
+        if kept is not None:
+            return dict(kept)
+        try:
+            made = make()
+        except GonogoError as error:
+            error.message = f"{what}: {error.message}"
+            raise
+        if self.planned() != self.plan:  # a step of two states is a step of none
+            raise ConflictError("the project changed while it was certified.", hint="Run `gonogo certify` again; it begins anew.")
+        self.journal.write(f"{name}.json", made)
+        return made
+
+    def of_model(self) -> dict[str, Any]:
+        with ProjectInputs(self.workspace, build=True, progress=silent) as inputs:  # of its own: its server ends with the step
+            scores: Scores = inputs.get("scores_test").usable()
+            return {"says": says(scores), "metrics": measures(scores, self.declared.metric) | {"p95_ms": _latency(inputs)}}
+
+    def retrain(self, seed: int) -> dict[str, Any]:
+        """One full training with another seed, and what it is worth: a service is started on what it wrote."""
+        with training_copy(self.project, self.work) as copy:
+            trained = copy.train(seed, self.workspace.sandbox())
+            if digest(trained.record["params"]) != self.bound["params"]:
+                raise DataError(
+                    f"it recorded other parameters than the model: {_otherwise(self.own['params'], trained.record['params'])}.",
+                    hint="Certify what `code.train` makes; the seed is no parameter.",
+                )
+            scores = copy.scores(self.bundle.schema, self.workspace.sandbox())
+            with ProjectInputs(Workspace(copy.project, self.workspace.clock), build=True, progress=silent) as inputs:
+                waited = _latency(inputs)
+                if inputs.get("bundle").schema != self.bundle.schema:
+                    raise DataError("its model takes or gives something else than the model itself.", hint="Compare the two graphs.")
+        metrics = measures(scores, self.declared.metric) | {"p95_ms": waited}
+        return {
+            "seed": seed, "train": self.train_digest, "model": trained.model, "says": says(scores), "metrics": metrics,
+            "seconds": round(trained.seconds, 1),
+        }  # fmt: skip
+
+    def by_chance(self, number: int) -> dict[str, Any]:
+        """A training on labels that mean nothing, scored on true ones."""
+        with training_copy(self.project, self.work) as copy:
+            for offset, table in enumerate(("train", "validation")):
+                if getattr(self.project.data, table) is not None:
+                    rows = len(seconds_of_rows(getattr(self.project.data, table), None))
+                    copy.replace(table, np.arange(rows), labels_of=shuffled(rows, 2 * number + offset))
+            return {"score": self.trained_score(copy, number)}
+
+    def fold(self, seed: int, fold: Fold) -> dict[str, Any]:
+        with training_copy(self.project, self.work) as copy:
+            copy.replace("train", fold.train)
+            if len(fold.validation):
+                copy.replace("validation", fold.validation, source="train")
+            copy.replace("test", fold.test, source="train")
+            score = self.trained_score(copy, seed)
+        ends = {key: getattr(fold, key) for key in ("train_start", "train_end", "test_start", "test_end")}
+        return {**ends, "score": score, "train_rows": len(fold.train), "test_rows": len(fold.test)}
+
+    def trained_score(self, copy: TrainingCopy, seed: int) -> float:
+        copy.train(seed, self.workspace.sandbox())
+        return METRICS[self.declared.metric](copy.scores(self.bundle.schema, self.workspace.sandbox()))
+
+    @cached_property
+    def train_digest(self) -> str:
+        return str(self.inputs.digest("train"))
+
+    @cached_property
+    def folds(self) -> tuple[Fold, ...]:
+        """The folds of the training table. Raises DataError when its rows do not do for them."""
+        data = self.project.data
+        train: Path = self.inputs.get("train_file")
+        held_back = 0.0
+        if data.validation is not None:
+            behind, before = len(seconds_of_rows(data.validation, None)), len(seconds_of_rows(train, None))
+            held_back = behind / (behind + before)
+        groups = None if data.group is None else np.asarray([str(one) for one in self.inputs.get("train").column(data.group)])
+        if data.embargo and data.time is None:
+            raise UsageError("data.embargo is a time, and no column says when a row is.", hint="Add `data: {time: COLUMN}`.")
+        try:
+            return expanding_folds(
+                seconds_of_rows(train, data.time), self.declared.folds, embargo=data.embargo or 0.0, held_back=held_back, groups=groups
+            )
+        except ValueError as error:
+            raise DataError(f"the training table gives no {self.declared.folds} folds: {error}.", hint="See `certify.folds`.") from error
+
+    def must_differ(self, before: Sequence[Mapping[str, Any]], run: Mapping[str, Any]) -> None:
+        if different([*before, run])[1] > different(before)[1]:
+            same = next(one["seed"] for one in before if one["says"] == run["says"])
+            raise RefusedError(
+                f"the retrain with seed {run['seed']} says the same as that with seed {same}: the seed changes nothing.",
+                hint="Let the training use GONOGO_SEED. What has no chance in it is as good as it is once; only newer data make a retrain.",
+            )
+
+    # -- what follows ----------------------------------------------------------------------------------------------------------------
+
+    def judged(self, own: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], by_chance: Sequence[float]) -> Certified:
+        conditions = self.conditions()
+        reasons = [f"the model: {short}" for short in shortfalls(own["metrics"], self.green, known_only=True)]
+        for number, run in enumerate(runs, 1):
+            reasons += [f"retrain {number} (seed {run['seed']}): {short}" for short in shortfalls(run["metrics"], self.green)]
+        good = {str(outcome) for outcome in GOOD}
+        reasons += [f"{one['item']}: {one['reason']}" for one in conditions if one["outcome"] not in good]
+        now = self.workspace.clock.now()
+        said = {
+            "bound": self.bound,
+            "plan": self.plan,
+            "issued": stamp(now),
+            "valid_until": stamp(now + timedelta(seconds=self.declared.valid)),
+            "seed": own["seed"],
+            "metrics": own["metrics"],
+            "runs": list(runs),
+            "by_chance": list(by_chance),
+            "conditions": conditions,
+            "attempts": attempts(self.workspace, self.model),
+            "gonogo": version("gonogo"),
+        }
+        envelope = None
+        if not reasons:
+            envelope = seal_certificate(self.project.system, self.model, said, self.workspace.signer())
+            record_certificate(self.workspace, envelope)
+        self.progress("", self.total, self.total)
+        return Certified(self.project.system, self.model, tuple(reasons), said, envelope)
+
+    def conditions(self) -> list[dict[str, Any]]:
+        """The pack's items on feature selection and synthetic rows, measured and judged as at the gate."""
+        asked = tuple(item for item in self.checklist.items if item.check in CONDITIONS)
+        if not asked:
+            return []
+        checklist = replace(self.checklist, items=asked)
+        evidence = collect(checklist, self.inputs, clock=self.workspace.clock, previous={})
+        overrides = self.project.items.items()
+        verdict = judge(
+            checklist,
+            system=self.project.system,
+            subject=self.bundle.digest,
+            evidence=evidence,
+            current_inputs=current_inputs(checklist, self.inputs),
+            sign_offs=[],
+            answers={item: Answer(one.applies, one.reason) for item, one in overrides if one.applies is not None},
+            now=self.workspace.clock.now(),
+        )
+        return [{"item": one.item, "outcome": str(one.outcome), "reason": one.reason} for one in verdict.items]
+
+
+def _requirements(checklist: Checklist) -> tuple[str, ...]:
+    """What a green run must meet: the option `green` of the items that ask for certification."""
+    asked = [item.options.get("green", ()) for item in checklist.items if item.check == "certification"]
+    return tuple(dict.fromkeys(text for green in asked for text in green))
+
+
+def _latency(inputs: ProjectInputs) -> float:
+    """P95 of a single client, ms, as the gate's own check measures it."""
+    measured = catalogue.load("checks", "latency")(LATENCY).measure(endpoint=inputs.get("endpoint"), bundle=inputs.get("bundle"))
+    return round(float(measured.facts["p95"].value), 3)
+
+
+def _otherwise(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    names = [name for name in {**one, **other} if one.get(name) != other.get(name)]
+    return ", ".join(f"{name} is {other.get(name)!r}, not {one.get(name)!r}" for name in names[:3])
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Holds the lock of certifications; it ends with the process, however that ends."""
+    path = folder / "lock"
+    with storage(path, "lock"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ConflictError("a certification of this project runs already.", hint="`gonogo log` says since when.") from None
+        yield
+    finally:
+        os.close(handle)
