@@ -16,7 +16,7 @@ from gonogo.errors import DataError
 TYPES = (
     "SELECT 1::TINYINT AS small, 2::DECIMAL(9, 2) AS price, true AS flag, 'NaN'::FLOAT AS f, -0.0::DOUBLE AS d, 'a' AS t, "
     "DATE '2026-01-31' AS day, TIMESTAMPTZ '2026-01-31 12:00:00+02' AS zoned, TIMESTAMP_NS '2026-01-31 00:00:00' AS fine, "
-    "[1, 2] AS list, TIME '12:00:00' AS clock, NULL::VARCHAR AS nothing, uuid() AS id"
+    "['1', '2'] AS list, TIME '12:00:00' AS clock, NULL::VARCHAR AS nothing, uuid() AS id"
 )
 
 

@@ -1,7 +1,8 @@
 """Tables: CSV and Parquet files, asked in SQL (`TableFiles`, whatever their size) or read into NumPy arrays (`Table`). DuckDB reads both.
 
-A column holds numbers (float64; NaN is missing, booleans are 0 and 1), times (microseconds, UTC) or text (anything else). Nothing is
-guessed silently: an unreadable or damaged file, one in another encoding, a missing column and a file without rows are DataErrors.
+A column holds numbers (float64; NaN is missing, booleans are 0 and 1), times (microseconds, UTC), tensors (lists of numbers, nested or
+flat, in Parquet only) or text (anything else). Nothing is guessed silently: an unreadable or damaged file, one in another encoding, a
+missing column, a file without rows and lists of different lengths are DataErrors.
 
 A CSV file does not say what its columns are: the whole file is looked at, and only `true` and `false` are booleans. `yes`, `no`, `t` and
 `f` are text, as they were for whoever trained on them.
@@ -14,7 +15,8 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -24,7 +26,7 @@ import numpy as np
 from gonogo.errors import DataError
 
 Column = np.ndarray[Any, np.dtype[Any]]
-Kind = Literal["number", "text", "time"]
+Kind = Literal["number", "text", "time", "tensor"]
 
 #: Without BOOLEAN: DuckDB would take yes/no and t/f for booleans too.
 CSV = (
@@ -36,6 +38,7 @@ NUMBERS = {
     "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "DECIMAL",
     "BOOLEAN",
 }  # fmt: skip
+SMALL = {"FLOAT", "TINYINT", "SMALLINT", "UTINYINT", "USMALLINT", "BOOLEAN"}  #: what a float32 holds exactly
 TIMES = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP_US"}
 ZONED = "TIMESTAMP WITH TIME ZONE"
 MEMORY = "400MB"  #: what questions may hold before they go to a scratch file
@@ -45,10 +48,15 @@ THREADS = min(4, os.cpu_count() or 1)
 
 @dataclass(frozen=True)
 class Table:
-    """Columns by name; all have `rows` entries. Text is an array of objects, None for missing; times are datetime64[us]."""
+    """Columns by name; all have `rows` entries. Text is an array of objects, None for missing; times are datetime64[us].
+
+    A column of tensors is a matrix [rows, width], row-major, float32 where that is exact and else float64; `shapes` has how its lists are
+    nested.
+    """
 
     columns: dict[str, Column]
     rows: int
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def column(self, name: str) -> Column:
         if name not in self.columns:
@@ -58,14 +66,14 @@ class Table:
     def numeric(self, name: str) -> Column:
         """A column as float64. Raises DataError when it holds text or times."""
         column = self.column(name)
-        if column.dtype != np.float64:
-            raise DataError(f"column {name!r} holds {column.dtype}, not numbers.")
+        if column.dtype != np.float64 or column.ndim != 1:
+            raise DataError(f"column {name!r} holds {'lists' if column.ndim != 1 else column.dtype}, not numbers.")
         return column
 
     def take(self, rows: Column) -> Table:
         """The rows at the given positions (or where the mask is true)."""
         taken = {name: column[rows] for name, column in self.columns.items()}
-        return Table(taken, len(next(iter(taken.values()))) if taken else 0)
+        return Table(taken, len(next(iter(taken.values()))) if taken else 0, self.shapes)
 
 
 class TableFiles:
@@ -74,13 +82,15 @@ class TableFiles:
         with TableFiles(train=path, test=other) as tables:
             [(present, highest)] = tables.ask(f"SELECT count({x}), max({x}) FROM train")   # x = tables.column("train", "x")
 
-    Every file is a view of its name with all of its columns as DOUBLE (NULL for NaN), TIMESTAMP or VARCHAR; `kinds` says which. A file
+    Every file is a view of its name with all of its columns as DOUBLE (NULL for NaN), TIMESTAMP, VARCHAR or, for tensors, lists of FLOAT
+    or DOUBLE; `kinds` says which. A file
     given as None is left out. Statistics that a Parquet file states about itself are not believed: what is asked for is read.
     """
 
     def __init__(self, *, memory: str | None = MEMORY, **files: Path | None) -> None:
         self.files = {name: path for name, path in files.items() if path is not None}
         self.kinds: dict[str, dict[str, Kind]] = {}
+        self._depths: dict[str, dict[str, int]] = {}  #: how deep the lists of a column of tensors are nested
         self.rows: dict[str, int] = {}
         self._memory = memory
         self._open = ExitStack()
@@ -143,12 +153,11 @@ class TableFiles:
         With `by`, about equally many of each value of that column are taken, and so all rows of a rare one. Raises DataError when it has
         more than 1000 values.
         """
-        query = f"SELECT {', '.join(self.column(table, name) for name in names)} FROM {table}"  # noqa: S608 - names are quoted
         rows = self.rows[table]
         if rows <= most:
-            return self._read(query)
+            return self._read(table, names)
         if by is None:
-            return self._read(f"{query} WHERE hash({ROW}) % {rows} < {most}")
+            return self._read(table, names, f"WHERE hash({ROW}) % {rows} < {most}")
         value = self.column(table, by)
         groups = self.ask(f"SELECT CAST({value} AS VARCHAR), count(*) FROM {table} GROUP BY 1 LIMIT 1001")  # noqa: S608
         if len(groups) > 1000:
@@ -156,11 +165,41 @@ class TableFiles:
         whens = " ".join(f"WHEN {literal(name)} THEN {count}" for name, count in groups if name is not None)
         absent = next((count for name, count in groups if name is None), 1)
         chance = f"hash({ROW}) % CASE CAST({value} AS VARCHAR) {whens} ELSE {absent} END"
-        return self._read(f"{query} WHERE {chance} < {most // len(groups)}")
+        return self._read(table, names, f"WHERE {chance} < {most // len(groups)}")
 
-    def _read(self, sql: str) -> Table:
-        columns = {name: _plain(column) for name, column in self._run(sql, "fetchnumpy").items()}
-        return Table(columns, len(next(iter(columns.values()))))
+    def _read(self, table: str, names: Sequence[str], where: str = "") -> Table:
+        plain = [self.column(table, name) for name in names if self.kinds[table].get(name) != "tensor"]
+        found = self._run(f"SELECT {', '.join(plain or [ROW])} FROM {table} {where}", "fetchnumpy")  # noqa: S608 - names are quoted
+        rows = len(next(iter(found.values())))
+        if len(plain) == len(names):
+            return Table({name: _plain(column) for name, column in found.items()}, rows)
+        columns, shapes = {}, {}
+        for name in names:
+            if self.kinds[table][name] == "tensor":
+                columns[name], shapes[name] = self._tensors(table, name, where, rows)
+            else:
+                columns[name] = _plain(found[name])
+        return Table(columns, rows, shapes)
+
+    def _tensors(self, table: str, name: str, where: str, rows: int) -> tuple[Column, tuple[int, ...]]:
+        """A column of lists as one matrix, and how they are nested. Raises DataError when a row or a list in it is missing, empty or of
+        another length than the others."""
+        level, depth = f"(SELECT {quoted(name)} AS x FROM {table} {where})", self._depths[table][name]  # noqa: S608 - names are quoted
+        shape: list[int] = []
+        for _ in range(depth):
+            sizes = [size for (size,) in self.ask(f"SELECT DISTINCT len(x) FROM {level} ORDER BY 1 NULLS FIRST LIMIT 3")]  # noqa: S608
+            if len(sizes) != 1 or not sizes[0]:
+                what = "missing lists" if None in sizes else "lists of different lengths" if len(sizes) > 1 else "empty lists"
+                said = f" ({', '.join(map(str, sizes))}, …)" if None not in sizes and len(sizes) > 1 else ""
+                raise DataError(
+                    f"{self.files[table]}: the column {name!r} has {what}{said}.",
+                    hint="Every row needs a tensor of one and the same shape.",
+                )
+            shape.append(int(sizes[0]))
+            level = f"(SELECT unnest(x) AS x FROM {level})"  # noqa: S608
+        values = self._run(f"SELECT x FROM {level}", "fetchnumpy")["x"]  # noqa: S608
+        plain: Column = np.ma.filled(values, np.nan) if isinstance(values, np.ma.MaskedArray) else values
+        return plain.reshape(rows, prod(shape)), tuple(shape)
 
     def _run(self, sql: str, fetch: str) -> Any:
         with self._reading():
@@ -187,6 +226,7 @@ class TableFiles:
             raw = f"raw_{name}"
         types = {column: str(kind) for column, kind, *_ in self.ask(f"DESCRIBE FROM {raw}")}
         booleans = self._booleans(raw, types) if csv else frozenset()
+        self._depths[name] = {column: kind.count("[") for column, kind in types.items() if _kind(kind) == "tensor"}
         self.kinds[name] = {column: "number" if column in booleans else _kind(kind) for column, kind in types.items()}
         shown = [f"{_as_sql(column, kind, column in booleans)} AS {quoted(column)}" for column, kind in types.items()]
         number = "rowid" if csv else "file_row_number"
@@ -229,8 +269,14 @@ def literal(text: str) -> str:
 def _kind(sql_type: str) -> Kind:
     plain = sql_type.partition("(")[0]
     if sql_type.endswith("]"):
-        return "text"
+        return "tensor" if _element(sql_type) in NUMBERS | {"FLOAT", "DOUBLE"} else "text"
     return "number" if plain in NUMBERS | {"FLOAT", "DOUBLE"} else "time" if plain in TIMES | {ZONED} else "text"
+
+
+def _element(sql_type: str) -> str:
+    """What lists hold, in the end: FLOAT of FLOAT[][], DECIMAL of DECIMAL(4,2)[]; "" of what is no list of a plain type."""
+    inner = re.fullmatch(r"([A-Z]+)(\([0-9, ]+\))?(\[[0-9]*\])+", sql_type)
+    return inner[1] if inner else ""
 
 
 def _as_sql(column: str, sql_type: str, boolean: bool) -> str:
@@ -239,6 +285,9 @@ def _as_sql(column: str, sql_type: str, boolean: bool) -> str:
         return f"CAST(lower({name}) = 'true' AS DOUBLE)"
     if sql_type in ("FLOAT", "DOUBLE"):
         return f"nullif(CAST({name} AS DOUBLE), 'NaN'::DOUBLE)"
+    if _kind(sql_type) == "tensor":
+        element = "FLOAT" if _element(sql_type) in SMALL else "DOUBLE"
+        return f"CAST({name} AS {element}{'[]' * sql_type.count('[')})"
     if sql_type == ZONED:
         return f"make_timestamp(epoch_us({name}))"
     return f"CAST({name} AS {({'number': 'DOUBLE', 'time': 'TIMESTAMP', 'text': 'VARCHAR'})[_kind(sql_type)]})"

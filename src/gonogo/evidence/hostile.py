@@ -48,6 +48,8 @@ def cases(schema: Schema, right: Mapping[str, Any], *, rows: int, body_bytes: in
     """Every case for a schema, from a row that is right. `rows` and `body_bytes` are the service's limits."""
     for feature in schema.features[:features]:
         yield from _of_feature(feature, right)
+        if feature.tensor is not None:
+            yield from _of_tensor(feature, right)
     yield from _of_rows(schema, right)
     yield from _of_bodies(right, rows, body_bytes)
     yield from _of_paths()
@@ -60,7 +62,7 @@ def _of_feature(feature: Feature, right: Mapping[str, Any]) -> Iterator[Case]:
         return Case(f"{name}: {title}", _body({**right, name: value}), name, injection=injection)
 
     yield Case(f"{name}: missing", _body({key: value for key, value in right.items() if key != name}), name)
-    if not feature.nullable:
+    if not feature.nullable or feature.tensor is not None:
         yield case("null", None)
     yield case("a list", [right[name]])
     yield case("an object", {"value": right[name]})
@@ -83,6 +85,36 @@ def _of_feature(feature: Feature, right: Mapping[str, Any]) -> Iterator[Case]:
         yield case("more than 64 bits", 2**70)
     for kind, payload in PAYLOADS.items():
         yield case(f"{kind} payload", payload, injection=True)
+
+
+def _of_tensor(feature: Feature, right: Mapping[str, Any]) -> Iterator[Case]:
+    """Faults of the shape, and of one element deep inside."""
+    name, tensor = feature.name, right[feature.name]
+    deep = len(feature.tensor.shape) if feature.tensor is not None else 0
+
+    def first(change: Any, level: int, part: Any) -> Any:
+        """The tensor with its first part at a level changed."""
+        return change(part) if level == 0 else [first(change, level - 1, part[0]), *part[1:]]
+
+    faults = {
+        "empty": [],
+        "one number": 1,
+        "a part too many": [*tensor, tensor[-1]],
+        "a part too few": tensor[:-1],
+        "ragged": first(lambda part: [*part, part[-1]], deep - 1, tensor),
+        "an element that is a list": first(lambda one: [one], deep, tensor),
+        "an element that is text": first(lambda one: "1", deep, tensor),
+        "an element that is an object": first(lambda one: {}, deep, tensor),
+    }
+    if deep > 1:
+        faults["flat"] = [one for part in tensor for one in part]
+    if not feature.nullable:
+        faults["an element that is null"] = first(lambda one: None, deep, tensor)
+    for title, value in faults.items():
+        yield Case(f"{name}: {title}", _body({**right, name: value}), name)
+    marked = json.dumps({"features": {**right, name: first(lambda one: "@", deep, tensor)}})
+    for word in ("NaN", "Infinity", "1e999"):
+        yield Case(f"{name}: an element that is {word}", marked.replace('"@"', word).encode())
 
 
 def _of_rows(schema: Schema, right: Mapping[str, Any]) -> Iterator[Case]:

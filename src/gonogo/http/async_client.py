@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from gonogo.errors import UnreachableError
-from gonogo.http.talk import BUSY, NO_HEADERS, Answer, Prediction, Talk, asking, body_of, parts, predictions
+from gonogo.http.talk import BUSY, NO_HEADERS, Answer, Prediction, Talk, asking, bodies, predictions
 
 if TYPE_CHECKING:
     from gonogo.service.client import ClientConnection
@@ -27,8 +27,8 @@ class AsyncClient(Talk):
     ) -> list[Prediction]:
         """As `Client.predict`."""
         found: list[Prediction] = []
-        for part in parts(rows):
-            found += predictions(await self._ask("POST", "/predict", body_of(part), asking(version, headers)), len(part))
+        for first, count, body in bodies(rows):
+            found += predictions(await self._ask("POST", "/predict", body, asking(version, headers), first), count)
         return found
 
     async def health(self) -> dict[str, Any]:
@@ -52,7 +52,7 @@ class AsyncClient(Talk):
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.close()
 
-    async def _ask(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Any:
+    async def _ask(self, method: str, path: str, body: bytes, headers: Mapping[str, str], first: int = 0) -> Any:
         from gonogo.service.client import request_bytes
 
         lines = "".join(f"{name}: {value}\r\n" for name, value in self._headers(headers).items()).encode()
@@ -68,7 +68,7 @@ class AsyncClient(Talk):
                 await asyncio.sleep(self._pause(attempt, None))
                 continue
             if answer.status not in BUSY or last:
-                return self._read(answer)
+                return self._read(answer, first)
             await asyncio.sleep(self._pause(attempt, answer))
         raise AssertionError("unreachable")
 

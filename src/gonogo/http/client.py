@@ -19,7 +19,7 @@ from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
-from gonogo.http.talk import BUSY, NO_HEADERS, Answer, Prediction, Talk, asking, body_of, parts, predictions
+from gonogo.http.talk import BUSY, NO_HEADERS, Answer, Prediction, Talk, asking, bodies, predictions
 
 
 @dataclass(eq=False, repr=False)
@@ -38,8 +38,8 @@ class Client(Talk):
         Raises RequestRefusedError naming every value that cannot be used, and UnreachableError when the service does not answer.
         """
         found: list[Prediction] = []
-        for part in parts(rows):
-            found += predictions(self._ask("POST", "/predict", body_of(part), asking(version, headers)), len(part))
+        for first, count, body in bodies(rows):
+            found += predictions(self._ask("POST", "/predict", body, asking(version, headers), first), count)
         return found
 
     def health(self) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class Client(Talk):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Any:
+    def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], first: int = 0) -> Any:
         lines = self._headers(headers)
         for attempt in range(self.retries + 1):
             last = attempt == self.retries
@@ -76,7 +76,7 @@ class Client(Talk):
                 time.sleep(self._pause(attempt, None))
                 continue
             if answer.status not in BUSY or last:
-                return self._read(answer)
+                return self._read(answer, first)
             time.sleep(self._pause(attempt, answer))
         raise AssertionError("unreachable")
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import random
 import ssl
-from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, InitVar, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, InitVar, dataclass, field
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
 from gonogo.errors import RefusedError, UnreachableError, UsageError
 
-ROWS_AT_ONCE = 500  #: rows of one request; longer lists are sent in parts
+ROWS_AT_ONCE = 500  #: rows of one request; longer lists are sent in parts, …
+BYTES_AT_ONCE = 1 << 19  #: … and so are long rows, such as windows and images
 _LONGEST_PAUSE = 10.0  # seconds, whatever the service asks for
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _ERRORS_SHOWN = 5  # in the message of a refusal
@@ -31,13 +32,15 @@ class RequestRefusedError(RefusedError):
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer to one row. `scores` has a number for each class; `score` is that of the last class of a binary task, else the label's."""
+    """The answer to one row. `scores` has a number for each class; `score` is that of the last class of a binary task, else the label's.
+    `also` is what the model gives beside them, by name."""
 
     label: str
     score: float
     scores: Mapping[str, float]
     release: str
     prediction_id: str
+    also: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,9 @@ class Talk:
             return min(float(asked), _LONGEST_PAUSE)
         return min(0.05 * float(2**attempt), _LONGEST_PAUSE) * (0.5 + random.random())  # noqa: S311 - jitter
 
-    def _read(self, answer: Answer) -> Any:
-        """The document of a good answer. Raises RequestRefusedError, or UnreachableError for a service that failed."""
+    def _read(self, answer: Answer, first: int = 0) -> Any:
+        """The document of a good answer. Raises RequestRefusedError, whose rows count from `first`, or UnreachableError for a service that
+        failed."""
         try:
             document = json.loads(answer.body)
         except ValueError as error:
@@ -100,7 +104,7 @@ class Talk:
         if answer.status >= 500:
             raise UnreachableError(f"{self._authority} failed: {detail}")
         hint = "Give a key: GONOGO_API_KEY=… for the verbs, Client(url, api_key=…) in Python." if answer.status == 401 else ""
-        errors = problem.get("errors", ())
+        errors = [{**one, "row": one["row"] + first} if type(one.get("row")) is int else one for one in problem.get("errors", ())]
         if errors:
             shown = "; ".join(f"row {one.get('row')} {one.get('feature')}: {one.get('message')}" for one in errors[:_ERRORS_SHOWN])
             more = f"; and {len(errors) - _ERRORS_SHOWN} more in `.errors`" if len(errors) > _ERRORS_SHOWN else ""
@@ -113,17 +117,28 @@ class Talk:
         )
 
 
-def parts(rows: Sequence[Mapping[str, Any]]) -> list[Sequence[Mapping[str, Any]]]:
+def bodies(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, int, bytes]]:
+    """The rows as bodies of requests: each with the number of its first row, and of its rows."""
     if isinstance(rows, Mapping):
         raise UsageError("predict takes a list of rows, and was given one row.", hint="Put it into a list: predict([row]).")
-    return [rows[start : start + ROWS_AT_ONCE] for start in range(0, len(rows), ROWS_AT_ONCE)]
+    first, size = 0, 0
+    held: list[str] = []
+    for row in rows:
+        try:
+            text = json.dumps(dict(row), allow_nan=False)
+        except (ValueError, TypeError) as error:
+            raise UsageError(f"the rows cannot be sent as JSON: {error}.", hint="A missing value is None, never NaN.") from error
+        if held and (len(held) == ROWS_AT_ONCE or size + len(text) > BYTES_AT_ONCE):
+            yield first, len(held), _body(held)
+            first, size, held = first + len(held), 0, []
+        held.append(text)
+        size += len(text)
+    if held:
+        yield first, len(held), _body(held)
 
 
-def body_of(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    try:
-        return json.dumps({"features": [dict(row) for row in rows]}, allow_nan=False).encode()
-    except (ValueError, TypeError) as error:
-        raise UsageError(f"the rows cannot be sent as JSON: {error}.", hint="A missing value is None, never NaN.") from error
+def _body(rows: Sequence[str]) -> bytes:
+    return f'{{"features": [{", ".join(rows)}]}}'.encode()
 
 
 def asking(version: str | None, headers: Mapping[str, str]) -> dict[str, str]:
@@ -134,7 +149,12 @@ def predictions(document: Any, rows: int) -> list[Prediction]:
     try:
         found = [
             Prediction(
-                str(one["label"]), float(one["score"]), dict(one["scores"]), str(document["release"]), str(document["prediction_id"])
+                str(one["label"]),
+                float(one["score"]),
+                dict(one["scores"]),
+                str(document["release"]),
+                str(document["prediction_id"]),
+                dict(one.get("also", {})),
             )
             for one in document["predictions"]
         ]

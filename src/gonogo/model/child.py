@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-CHUNK = 4096
+CHUNK, CELLS = 4096, 1 << 20  #: rows that are computed together, and numbers: a window has a thousand of them
 
 
 def main(scratch: Path) -> None:
@@ -78,7 +78,8 @@ def _predict(scratch: Path, loaded: Any, request: dict[str, Any]) -> list[str]:
     rows = {array.shape[0] for array in arrays.values()}
     if len(rows) != 1 or rows == {0}:
         raise ValueError(f"the batch has inputs of {sorted(rows)} rows")
-    total, chunk = rows.pop(), int(request["request"].get("chunk", CHUNK))
+    usual = max(1, min(CHUNK, CELLS // max(1, sum(array.shape[1] for array in arrays.values()))))
+    total, chunk = rows.pop(), int(request["request"].get("chunk", usual))
     floating = [output.name for output in loaded.outputs if output.dtype in ("float32", "float64")]
     wanted = request["request"].get("outputs") or floating
     if not set(wanted) <= set(floating):

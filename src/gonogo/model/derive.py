@@ -6,14 +6,20 @@ Where the names of the features come from, first match counts:
 3. inputs of one column, which are named after their feature; and for wider inputs the table's columns, without target, time and the
    ignored ones, if exactly as many are left.
 
+An input that is no matrix, or that `model.tensors` in gonogo.yaml names, is one feature by itself: a tensor under the input's name. Its
+column of the table holds lists, nested as its shape is or flat.
+
 Types follow the graph: a float input takes float features, whatever the column looks like; int64 takes int, bool takes bool, string takes
 text. A float or text feature is nullable when the training table has missing values in its column; int64 and bool cannot say "missing".
 """
 
 from __future__ import annotations
 
+import difflib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import prod
 
 import numpy as np
 
@@ -22,10 +28,15 @@ from gonogo.errors import ModelError
 from gonogo.model.encode import table_column
 from gonogo.model.predict import ZIPMAP_HINT
 from gonogo.model.runtime import GraphOutput, Inspection
-from gonogo.model.schema import Feature, FeatureType, GraphInput, Schema, Task
+from gonogo.model.schema import DeclaredTensor, Feature, FeatureType, GraphInput, Schema, Task, Tensor
 
 _TYPES: dict[str, FeatureType] = {"float32": "float", "float64": "float", "int64": "int", "bool": "bool", "string": "string"}
 MAX_WIDTH = 100_000  #: columns of a model; more is a broken or hostile file
+MAX_ELEMENTS = 1 << 22  #: of one tensor: an image of 1182 x 1182 in three colours
+
+
+NUMBERS = ("float16", "float32", "float64", "int32", "int64")  #: of an output beside the scores
+NO_TENSORS: Mapping[str, DeclaredTensor] = {}
 
 
 def derive_schema(
@@ -39,10 +50,13 @@ def derive_schema(
     classes: Sequence[str],
     threshold: float = 0.5,
     ignore: Sequence[str] = (),
+    tensors: Mapping[str, DeclaredTensor] = NO_TENSORS,
+    also: Sequence[str] = (),
 ) -> Schema:
     """The schema that model and training table agree on.
 
-    `classes` are the labels in the order of the model's score columns. Raises ModelError when names, counts, types, classes or outputs do
+    `classes` are the labels in the order of the model's score columns; `tensors` is what is declared of inputs that are tensors, `also`
+    names outputs beside the scores. Raises ModelError when names, counts, types, classes or outputs do
     not fit together; the message lists both sides.
     """
     if len(set(classes)) != len(classes) or len(classes) < 2 or (task == "binary-classification" and len(classes) != 2):
@@ -51,15 +65,89 @@ def derive_schema(
         raise ModelError(f"the threshold {threshold} is not between 0 and 1.")
     if len({item.name for item in inspection.inputs}) != len(inspection.inputs) or not inspection.inputs:
         raise ModelError("the model's graph has no inputs, or two of one name.")
-    usable = [name for name in table.columns if name not in (target, time, *ignore)]
-    inputs, named = _name_columns(inspection, feature_names, usable, target)
-    features = _features(inputs, named, table, target=target, time=time)
-    output = _score_output(inspection.outputs, len(classes))
-    return Schema(task, inputs, features, tuple(classes), output, float(threshold))
+    whole = _tensor_inputs(inspection.inputs, tensors, table)
+    usable = [name for name in table.columns if name not in (target, time, *ignore, *whole)]
+    plain = replace(inspection, inputs=tuple(item for item in inspection.inputs if item.name not in whole))
+    inputs, named = _name_columns(plain, feature_names, usable) if plain.inputs or feature_names else ((), {})
+    settled = {item.name: item for item in (*inputs, *(one for one, _ in whole.values()))}
+    inputs = tuple(settled[item.name] for item in inspection.inputs)
+    shapes = {name: tensor for name, (_, tensor) in whole.items()}
+    features = _features(inputs, named, shapes, table, target=target, time=time)
+    output = _score_output([one for one in inspection.outputs if one.name not in also], len(classes))
+    _check_also(also, inspection.outputs, output)
+    return Schema(task, inputs, features, tuple(classes), output, float(threshold), tuple(also))
+
+
+def _tensor_inputs(
+    inputs: Sequence[GraphInput], declared: Mapping[str, DeclaredTensor], table: Table
+) -> dict[str, tuple[GraphInput, Tensor]]:
+    """The inputs that are tensors, by name, with their sizes settled."""
+    known = {item.name: item for item in inputs}
+    for name in declared:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"Its inputs are: {', '.join(known)}."
+            raise ModelError(f"`model.tensors` names {name!r}, which is no input of the model.", hint=hint)
+    found = {}
+    for item in inputs:
+        if item.shape or item.name in declared:
+            said = declared.get(item.name, DeclaredTensor())
+            if item.name not in table.columns:
+                raise ModelError(
+                    f"the model takes a tensor {item.name!r}, and the training table has no such column.",
+                    hint=f"Write one list of numbers a row, as Parquet; the table has {_list(list(table.columns))}.",
+                )
+            shape = _settled_shape(item, said, table)
+            try:
+                tensor = Tensor(shape, said.axis, said.channels, said.summaries)
+            except ValueError as error:
+                raise ModelError(f"`model.tensors.{item.name}`: {error}.") from error
+            found[item.name] = replace(item, width=prod(shape), shape=shape if item.shape else ()), tensor
+    return found
+
+
+def _settled_shape(item: GraphInput, said: DeclaredTensor, table: Table) -> tuple[int, ...]:
+    """The shape that graph, project and table agree on. Raises ModelError when they do not, or nobody knows it."""
+    seen, column = table.shapes.get(item.name, ()), table.columns[item.name]
+    width = column.shape[1] if column.ndim == 2 else 0
+    fixed = item.shape
+    if item.shape.count(0) == 1 and width and width % prod(size or 1 for size in item.shape) == 0:
+        fixed = tuple(size or width // prod(size or 1 for size in item.shape) for size in item.shape)
+    shape = said.shape or (fixed if 0 not in fixed else ()) or (() if item.shape else seen or ((item.width,) if item.width else ()))
+    if item.dtype == "string":
+        raise ModelError(f"input {item.name!r} takes text; a tensor holds numbers.")
+    if not shape:
+        raise ModelError(
+            f"the shape of the tensor {item.name!r} is not known.", hint=f"Say it in gonogo.yaml: `model.tensors.{item.name}.shape`."
+        )
+    fits = not item.shape or (len(item.shape) == len(shape) and all(a in (0, b) for a, b in zip(item.shape, shape, strict=True)))
+    if not fits or item.width not in (0, prod(shape)):
+        takes = list(item.shape) or [item.width]
+        raise ModelError(f"`model.tensors.{item.name}` has the shape {list(shape)}, but the model's input has {takes} (0 is any).")
+    if prod(shape) > MAX_ELEMENTS:
+        raise ModelError(f"the tensor {item.name!r} has {prod(shape):,} elements; {MAX_ELEMENTS:,} is the most.")
+    return shape
+
+
+def _check_also(also: Sequence[str], outputs: Sequence[GraphOutput], scores: str) -> None:
+    known = {one.name: one for one in outputs}
+    for name in also:
+        if name in ("label", "scores"):
+            raise ModelError(
+                f"the output {name!r} of `model.also` has a name that answers need for themselves.", hint="Export it under another one."
+            )
+        if name == scores:
+            raise ModelError(f"`model.also` names {name!r}, which holds the scores.")
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"The outputs are: {', '.join(known)}."
+            raise ModelError(f"`model.also` names {name!r}, which is no output of the model.", hint=hint)
+        if known[name].dtype not in NUMBERS:
+            raise ModelError(f"the output {name!r} of `model.also` holds {known[name].dtype}, not numbers.")
 
 
 def _name_columns(
-    inspection: Inspection, declared: Sequence[str] | None, usable: Sequence[str], target: str
+    inspection: Inspection, declared: Sequence[str] | None, usable: Sequence[str]
 ) -> tuple[tuple[GraphInput, ...], dict[str, tuple[str, ...]]]:
     """The inputs with their widths settled, and the feature names of each."""
     inputs = inspection.inputs
@@ -139,8 +227,15 @@ def _metadata_names(inspection: Inspection) -> dict[str, tuple[str, ...]] | tupl
 
 
 def _features(
-    inputs: tuple[GraphInput, ...], named: dict[str, tuple[str, ...]], table: Table, *, target: str, time: str | None
+    inputs: tuple[GraphInput, ...],
+    named: dict[str, tuple[str, ...]],
+    tensors: dict[str, Tensor],
+    table: Table,
+    *,
+    target: str,
+    time: str | None,
 ) -> tuple[Feature, ...]:
+    named = named | {name: (name,) for name in tensors}
     names = [name for item in inputs for name in named[item.name]]
     if len(names) > MAX_WIDTH:
         raise ModelError(f"the model takes {len(names)} columns; {MAX_WIDTH} is the most.")
@@ -158,22 +253,22 @@ def _features(
             hint=f"The model takes {_list(names)}; the table has {_list(list(table.columns))}.",
         )
     return tuple(
-        _feature(item, column, name, table) for item in inputs for column, name in enumerate(named[item.name])
+        _feature(item, column, name, table, tensors.get(name)) for item in inputs for column, name in enumerate(named[item.name])
     )  # fmt: skip
 
 
-def _feature(item: GraphInput, column: int, name: str, table: Table) -> Feature:
+def _feature(item: GraphInput, column: int, name: str, table: Table, tensor: Tensor | None) -> Feature:
     kind = _TYPES.get(item.dtype)
     if kind is None:
         raise ModelError(f"input {item.name!r} takes {item.dtype}, which no feature can be.")
-    feature = Feature(name, kind, kind in ("float", "string"), item.name, column)
+    feature = Feature(name, kind, kind in ("float", "string"), item.name, column, tensor)
     values = table.columns[name]
     try:
-        table_column(feature, item.dtype, values)
+        table_column(feature, item.dtype, values, table.shapes.get(name, ()))
     except ValueError as error:
         raise ModelError(f"column {name!r} of the training table {error} (input {item.name!r} takes {item.dtype}).") from error
     holes = any(value is None for value in values) if values.dtype == object else bool(np.isnan(values).any())
-    return Feature(name, kind, holes and feature.nullable, item.name, column)
+    return Feature(name, kind, holes and feature.nullable, item.name, column, tensor)
 
 
 def _score_output(outputs: Sequence[GraphOutput], classes: int) -> str:

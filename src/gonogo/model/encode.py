@@ -2,7 +2,8 @@
 
 Rules: every feature of the schema is there, and nothing else; a missing feature is never silently 0; null only where the schema says
 nullable (numbers become NaN, text becomes ""); NaN and infinity never; a boolean is no number, a number in quotes is no number, an int
-feature takes whole numbers only; a float feature takes what fits its graph input.
+feature takes whole numbers only; a float feature takes what fits its graph input. A tensor is nested lists of exactly its shape, and every
+element is judged like a value.
 
 There are two paths. The quick one (`packing.py`) takes whole batches with a handful of C calls and gives up at the first doubt, without
 saying why. The careful one then goes value by value, and either encodes the rows or names every bad feature of every row, up to
@@ -24,7 +25,7 @@ from gonogo.base.table import Table
 from gonogo.errors import DataError
 from gonogo.model.packing import DTYPES, EXACT, LARGEST, Doubt, Packer, Record, record_of
 from gonogo.model.runtime import Array
-from gonogo.model.schema import Feature, GraphInput, Schema
+from gonogo.model.schema import Feature, GraphInput, Schema, Tensor
 
 INT64 = range(-(2**63), 2**63)
 NAME_SHOWN = 120  #: characters of a stranger's feature name that we repeat
@@ -41,7 +42,8 @@ _ENTERS: dict[str, frozenset[str]] = {
 class RowErrors(DataError, ValueError):
     """Rows that cannot be encoded. `errors` has one entry for each bad value: row (from 0), feature, problem, message.
 
-    Problems: "missing", "unknown", "type", "null", "not finite", "range", "text". `total` counts those beyond `MOST_PROBLEMS` too.
+    Problems: "missing", "unknown", "type", "null", "not finite", "range", "text", "shape". Of a tensor the first bad place is named.
+    `total` counts those beyond `MOST_PROBLEMS` too.
     """
 
     def __init__(self, errors: list[dict[str, Any]], total: int) -> None:
@@ -76,6 +78,10 @@ class _Block:
 
     input: GraphInput
     features: tuple[Feature, ...]
+
+    @property
+    def tensor(self) -> Tensor | None:
+        return self.features[0].tensor
 
 
 class RowEncoder:
@@ -119,7 +125,10 @@ class RowEncoder:
                 problems.add(number, "", "type", "a row must be an object of features")
                 continue
             for block, cells in zip(self._blocks, columns, strict=True):
-                cells.append([_cell(block.input, feature, row, number, problems) for feature in block.features])
+                if block.tensor is not None:
+                    cells.append(_tensor_cells(block.input, block.features[0], block.tensor, row, number, problems))
+                else:
+                    cells.append([_cell(block.input, feature, row, number, problems) for feature in block.features])
             if len(row) != self._width or not self._names.issuperset(row):
                 problems.add_unknown(number, [name for name in row if name not in self._names])
         if problems.total:
@@ -159,20 +168,27 @@ def encode_table(schema: Schema, table: Table) -> dict[str, Array]:
     for feature in schema.features:
         if feature.name in table.columns:
             try:
-                column = table_column(feature, dtypes[feature.input], table.columns[feature.name])
+                column = table_column(feature, dtypes[feature.input], table.columns[feature.name], table.shapes.get(feature.name, ()))
             except ValueError as error:
                 problems.append(f"column {feature.name!r} {error}")
             else:
-                batch[feature.input][:, feature.column] = column
+                if feature.tensor is None:
+                    batch[feature.input][:, feature.column] = column
+                else:
+                    batch[feature.input][:] = column
     if problems:
         raise DataError(f"the table does not fit the model: {'; '.join(problems)}.", hint=f"The table has: {', '.join(table.columns)}.")
     return batch
 
 
-def table_column(feature: Feature, dtype: str, column: Array) -> Array:
-    """One table column as the model takes it, of the input's dtype. Raises ValueError that continues "column x …"."""
+def table_column(feature: Feature, dtype: str, column: Array, nested: tuple[int, ...] = ()) -> Array:
+    """One table column as the model takes it, of the input's dtype: [rows], or [rows, width] of a tensor whose lists are `nested` so.
+
+    Raises ValueError that continues "column x …".
+    """
     if column.dtype.kind == "M":
         raise ValueError("holds times, not a feature")
+    _check_nesting(feature, column, nested)
     if feature.type == "string":
         return _text_column(feature, column)
     if column.dtype == object:
@@ -180,7 +196,7 @@ def table_column(feature: Feature, dtype: str, column: Array) -> Array:
         if text:
             raise ValueError(f"holds text such as {next(filterfalse(_is_number, text), text[0])[:NAME_SHOWN]!r}, not numbers")
         column = np.full(len(column), np.nan)
-    values = np.asarray(column, dtype=np.float64)
+    values = column if column.dtype == np.float32 else np.asarray(column, dtype=np.float64)
     absent = np.isnan(values)
     holes = int(absent.sum())
     if holes and not (feature.nullable and dtype in LARGEST):
@@ -198,6 +214,19 @@ def table_column(feature: Feature, dtype: str, column: Array) -> Array:
     return values.astype(DTYPES[dtype])
 
 
+def _check_nesting(feature: Feature, column: Array, nested: tuple[int, ...]) -> None:
+    tensor = feature.tensor
+    if tensor is None:
+        if column.ndim != 1:
+            raise ValueError("holds lists, not single values (name the model's tensors under `model.tensors`)")
+        return
+    width = math.prod(tensor.shape)
+    if column.ndim != 2:
+        raise ValueError(f"holds single values, not tensors of the shape {list(tensor.shape)} (write them as lists, in Parquet)")
+    if column.shape[1] != width or nested not in ((), (width,), tensor.shape):
+        raise ValueError(f"holds tensors of the shape {list(nested or column.shape[1:])}, not {list(tensor.shape)}")
+
+
 def _text_column(feature: Feature, column: Array) -> Array:
     if column.dtype != object:
         if np.isnan(column.astype(np.float64)).all():
@@ -212,7 +241,13 @@ def _text_column(feature: Feature, column: Array) -> Array:
 
 def _block(graph_input: GraphInput, schema: Schema) -> _Block:
     features = tuple(sorted((f for f in schema.features if f.input == graph_input.name), key=lambda feature: feature.column))
-    if graph_input.dtype not in DTYPES or [feature.column for feature in features] != list(range(graph_input.width)) or not features:
+    tensors = [feature.tensor for feature in features if feature.tensor is not None]
+    if tensors:
+        covered = len(features) == 1 and features[0].column == 0 and math.prod(tensors[0].shape) == graph_input.width
+        covered = covered and graph_input.shape in ((), tensors[0].shape) and features[0].type != "string"
+    else:
+        covered = [feature.column for feature in features] == list(range(graph_input.width)) and bool(features) and not graph_input.shape
+    if graph_input.dtype not in DTYPES or not covered:
         raise ValueError(f"the schema's features do not cover input {graph_input.name!r} exactly once")
     for feature in features:
         if graph_input.dtype not in _ENTERS[feature.type]:
@@ -234,6 +269,44 @@ def _cell(graph_input: GraphInput, feature: Feature, row: Mapping[str, Any], num
         if not problem:
             return value
     problems.add(number, feature.name, problem, f"{feature.name!r} {message}")
+    return None
+
+
+def _tensor_cells(
+    graph_input: GraphInput, feature: Feature, tensor: Tensor, row: Mapping[str, Any], number: int, problems: _Problems
+) -> list[Any]:
+    """The elements of a tensor of one row, flat; what is wrong first goes to `problems`."""
+    if feature.name not in row:
+        problems.add(number, feature.name, "missing", f"{feature.name!r} is missing")
+        return []
+    flat: list[Any] = []
+    fault = _fill(flat, row[feature.name], graph_input.dtype, feature, tensor.shape)
+    if fault is not None:
+        place, problem, message = fault
+        problems.add(number, feature.name, problem, f"{feature.name!r}{place} {message}")
+    return flat
+
+
+def _fill(flat: list[Any], value: Any, dtype: str, feature: Feature, shape: tuple[int, ...]) -> tuple[str, str, str] | None:
+    """Append the elements of nested lists to `flat`. The first place that is wrong, its problem and what to say of it; else None."""
+    if not shape:
+        if value is None and feature.nullable and dtype in LARGEST:
+            flat.append(math.nan)
+            return None
+        problem, message, value = _judge(dtype, feature, value)
+        flat.append(value)
+        return ("", problem, message) if problem else None
+    if not isinstance(value, list | tuple):
+        problem, message = ("null", "must not be null") if value is None else ("type", f"must be a list, not {_kind(value)}")
+        return "", problem, f"{message}; the shape {list(shape)} is needed"
+    if len(value) != shape[0]:
+        what = "values" if len(shape) == 1 else "rows"
+        return "", "shape", f"has {len(value)} {what}, not {shape[0]}; the shape {list(shape)} is needed"
+    for number, part in enumerate(value):
+        fault = _fill(flat, part, dtype, feature, shape[1:])
+        if fault is not None:
+            place, problem, message = fault
+            return f"[{number}]{place}", problem, message
     return None
 
 

@@ -17,6 +17,7 @@ import msgspec
 from gonogo.model.runtime import Array
 
 _HEAD = 8
+MOST_DIMENSIONS = 32  #: of an output beside the scores
 Message = TypeVar("Message", bound=msgspec.Struct)
 
 
@@ -82,14 +83,18 @@ def unpack(packed: list[Packed]) -> dict[str, Array]:
 
 
 def unpack_scores(packed: list[Packed], names: tuple[str, ...], rows: int) -> dict[str, Array]:
-    """In the parent: the outputs of a child. Raises ValueError for anything else than matrices of floats of these names."""
+    """In the parent: the outputs of a child, the scores first. Raises ValueError for anything else than outputs of these names: scores are
+    matrices of floats, what is beside them has numbers for each row."""
     import numpy as np
 
     arrays: dict[str, Array] = {}
     for item in packed:
-        size = {"float32": 4, "float64": 8}.get(item.dtype, 0)
-        if len(item.shape) != 2 or item.shape[0] != rows or not size or len(item.data) != math.prod(item.shape) * size:
-            raise ValueError(f"output {item.name[:100]!r} is no matrix of floats with {rows} rows")
+        first = not arrays
+        size = {"float32": 4, "float64": 8, "int64": 0 if first else 8}.get(item.dtype, 0)
+        plain = len(item.shape) == 2 if first else 0 < len(item.shape) <= MOST_DIMENSIONS and min(item.shape) >= 0
+        if not plain or item.shape[0] != rows or not size or len(item.data) != math.prod(item.shape) * size:
+            what = "matrix of floats" if first else "array of numbers"
+            raise ValueError(f"output {item.name[:100]!r} is no {what} with {rows} rows")
         arrays[item.name] = np.frombuffer(item.data, dtype=item.dtype).reshape(item.shape)
     if tuple(arrays) != names:
         raise ValueError(f"the outputs are not {', '.join(names)}")

@@ -1,8 +1,9 @@
 """The quick path from values of known types to the arrays a graph takes: a few C calls for all rows of a batch.
 
-A record is one row as a tuple: the values of all features, input after input, in column order. Whoever makes records vouches for the
-Python types (float or int for float, int for int, bool for bool, str for string; None only where the row type allows it); a decoder that
-was given `Packer.row_type` does. What is left to be judged here is the size of numbers, for the whole batch at once.
+A record is one row as a tuple: the values of all features, input after input, in column order; a tensor is nested lists. Whoever makes
+records vouches for the Python types (float or int for float, int for int, bool for bool, str for string; None only where the row type
+allows it) and for the lengths of a tensor's lists; a decoder that was given `Packer.row_type` does. What is left to be judged here is the
+size of numbers, for the whole batch at once.
 
 Nothing here says what is wrong: at the first doubt it gives up, and `encode.RowEncoder` judges value by value.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -76,9 +77,12 @@ class Packer:
 
 
 def may_be_null(feature: Feature, dtype: str) -> Any:
-    """The type of a feature's value, with None where the schema and the graph input can both do without."""
+    """The type of a feature's value, with None where the schema and the graph input can both do without; of a tensor that of its lists."""
     plain = _TYPES[feature.type]
-    return plain | None if feature.nullable and (dtype in LARGEST or feature.type == "string") else plain
+    found: Any = plain | None if feature.nullable and (dtype in LARGEST or feature.type == "string") else plain
+    for size in reversed(feature.tensor.shape if feature.tensor is not None else ()):
+        found = Annotated[list[found], msgspec.Meta(min_length=size, max_length=size)]
+    return found
 
 
 class _Block:
@@ -87,6 +91,9 @@ class _Block:
     def __init__(self, graph_input: GraphInput, features: Sequence[Feature], first: int, whole: bool) -> None:
         self.name, self.dtype, self._width = graph_input.name, graph_input.dtype, graph_input.width
         self._numpy = DTYPES[self.dtype]
+        tensor = features[0].tensor
+        self._depth = 0 if tensor is None else len(tensor.shape)
+        self._first = first
         self._part = None if whole else slice(first, first + self._width)
         self._bytes = None if self.dtype == "string" else struct.Struct(f"={self._width}{_CODES[self.dtype]}").pack
         # Strictly below: rounding to float32 could bring a number down to a limit that it is above.
@@ -96,7 +103,10 @@ class _Block:
 
     def array(self, records: Sequence[Record]) -> Array:
         part = self._part
-        cells = records if part is None else [record[part] for record in records]
+        if self._depth:
+            cells: Sequence[Record] = [self._flat(record) for record in records]
+        else:
+            cells = records if part is None else [record[part] for record in records]
         if self._bytes is None:
             return self._text(cells)
         pack = self._bytes
@@ -108,6 +118,13 @@ class _Block:
         if self.dtype in LARGEST:
             self._judge(np.abs(found))
         return found
+
+    def _flat(self, record: Record) -> Record:
+        """The elements of a tensor, row-major."""
+        flat: Any = record[self._first]
+        for _ in range(self._depth - 1):
+            flat = chain.from_iterable(flat)
+        return list(flat)
 
     def matrix(self, given: Array) -> Array:
         if given.ndim != 2 or given.shape[1] != self._width or not len(given) or given.dtype.kind not in self._kinds:

@@ -152,10 +152,11 @@ class Pipeline:
 class PipelinedModel:
     """A model behind its pipeline, which is a model itself. See `gonogo.model.runtime.Loaded`.
 
-    Raises ModelError when the two do not fit together.
+    `also` names outputs of the model that are given as they are, beside what becomes of its scores. Raises ModelError when the two do not
+    fit together.
     """
 
-    def __init__(self, pipeline: Pipeline, loaded: Loaded) -> None:
+    def __init__(self, pipeline: Pipeline, loaded: Loaded, also: Sequence[str] = ()) -> None:
         self._pipeline, self._loaded = pipeline, loaded
         self.inputs: tuple[GraphInput, ...] = pipeline.raw_inputs() if pipeline.inputs else loaded.inputs
         self.outputs: tuple[GraphOutput, ...] = loaded.outputs
@@ -170,7 +171,8 @@ class PipelinedModel:
             self.metadata = {**self.metadata, "classes": json.dumps(pipeline.classes)}
         if pipeline.after:
             self._output = _output(pipeline, loaded.outputs)
-            self.outputs = (GraphOutput(OUTPUT, "float64", (None, _width(pipeline, self._output))),)
+            beside = tuple(output for output in loaded.outputs if output.name in also and output.name != OUTPUT)
+            self.outputs = (GraphOutput(OUTPUT, "float64", (None, _width(pipeline, self._output))), *beside)
 
     def run(self, batch: Mapping[str, Array], outputs: Sequence[str] | None = None) -> dict[str, Any]:
         """Compute the named outputs (default: all). Raises RowErrors for values that a step refuses, else what the model raises."""
@@ -178,16 +180,20 @@ class PipelinedModel:
         entering = self._enter(pipeline.features(batch)) if pipeline.inputs else batch
         if not pipeline.after:
             return self._loaded.run(entering, outputs)
-        if outputs is not None and tuple(outputs) != (OUTPUT,):
-            raise ModelError(f"behind its pipeline the model has one output, {OUTPUT!r}, not {', '.join(outputs)}.")
-        given = self._loaded.run(entering, (self._output.name,))[self._output.name]
+        names = tuple(output.name for output in self.outputs) if outputs is None else tuple(outputs)
+        unknown = sorted(set(names) - {output.name for output in self.outputs})
+        if unknown:
+            raise ModelError(f"behind its pipeline the model has no output {', '.join(unknown)}; its scores are {OUTPUT!r}.")
+        beside = [name for name in names if name != OUTPUT]
+        found = self._loaded.run(entering, (self._output.name, *beside))
+        given = found.pop(self._output.name)
         if not isinstance(given, np.ndarray) or given.dtype.kind != "f" or given.ndim not in (1, 2):
             raise ModelError(f"output {self._output.name!r} is no matrix of numbers, so the pipeline cannot go on with it.")
         values = given.astype(np.float64).reshape(len(given), -1)
         for step in pipeline.after:
             step.width(values.shape[1])
             values = step.apply(values)
-        return {OUTPUT: values}
+        return {OUTPUT: values, **found}
 
     def _enter(self, features: Mapping[str, Array]) -> dict[str, Array]:
         """Features as the model's inputs take them."""
@@ -293,6 +299,12 @@ def _check_inputs(pipeline: Pipeline, inputs: Sequence[GraphInput]) -> None:
         takes = ", ".join(f"{item.name}[{item.width or 'any'}]" for item in inputs)
         raise ModelError(f"the model takes {takes}, but the pipeline's `inputs` are {', '.join(pipeline.inputs)}.")
     for item in inputs:
+        if item.shape:
+            raise ModelError(
+                f"input {item.name!r} of the model takes tensors of the shape {list(item.shape)}; the steps before a model are for "
+                "features that are single values.",
+                hint="Put scalers over channels into the model's graph, so that they ship with it; steps after the model may stay.",
+            )
         entering = pipeline.inputs[item.name]
         if item.width not in (0, len(entering.names)):
             raise ModelError(f"input {item.name!r} of the model takes {item.width} columns; the pipeline gives it {len(entering.names)}.")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,36 @@ from gonogo.model.runtime import Array, Loaded
 from gonogo.model.schema import Schema
 
 ZIPMAP_HINT = "Export it with options={'zipmap': False}, so that scores are one matrix."
+
+
+Also = Mapping[str, Array]  #: outputs beside the scores by name: float64 or int64 [rows, …]
+NOTHING: Also = MappingProxyType({})
+
+
+class Scored(NamedTuple):
+    """Scores, float64 [rows, classes], and what the schema has beside them."""
+
+    scores: Array
+    also: Also
+
+
+def scored(schema: Schema, loaded: Loaded, batch: Mapping[str, Array]) -> Scored:
+    """As `scores`, with the outputs of `schema.also`. Raises ModelError also when one of these has a number that is not finite."""
+    if not schema.also:
+        return Scored(scores(schema, loaded, batch), NOTHING)
+    rows = len(next(iter(batch.values())))
+    given = loaded.run(batch, (schema.score_output, *schema.also))
+    return Scored(score_matrix(schema, given[schema.score_output], rows), {name: _beside(name, given[name], rows) for name in schema.also})
+
+
+def _beside(name: str, output: Any, rows: int) -> Array:
+    if not isinstance(output, np.ndarray) or output.dtype.kind not in "fiu" or output.shape[:1] != (rows,):
+        what = f"{output.dtype}{list(output.shape)}" if isinstance(output, np.ndarray) else f"a {type(output).__name__}"
+        raise ModelError(f"output {name!r} is {what}, not numbers for each of {rows} rows.")
+    values: Array = output.astype(np.float64 if output.dtype.kind == "f" else np.int64)
+    if not np.isfinite(values).all():
+        raise ModelError(f"output {name!r} has numbers that are not finite.")
+    return values
 
 
 def scores(schema: Schema, loaded: Loaded, batch: Mapping[str, Array]) -> Array:

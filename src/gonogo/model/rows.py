@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from gonogo.base.table import Column, Table
 from gonogo.errors import DataError
-from gonogo.model.schema import Feature, Schema
+from gonogo.model.schema import Feature, Schema, Tensor
 
 
 def class_text(value: object) -> str | None:
@@ -58,9 +60,16 @@ def sample_rows(schema: Schema, table: Table, count: int) -> list[dict[str, Any]
 
 
 def request_value(feature: Feature, value: Any) -> Any:
-    """A table's value as a client would send it."""
+    """A table's value as a client would send it. A tensor, nested or flat, comes out nested; one that lacks elements where the model needs
+    them all is missing."""
+    if feature.tensor is not None:
+        return _nested_value(feature, feature.tensor, value)
     if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
         return None
+    return _plain_value(feature, value)
+
+
+def _plain_value(feature: Feature, value: Any) -> Any:
     if feature.type == "string":
         return str(value)
     if feature.type == "bool":
@@ -68,3 +77,30 @@ def request_value(feature: Feature, value: Any) -> Any:
     if feature.type == "int" and float(value).is_integer():
         return int(value)
     return float(value)
+
+
+def _nested_value(feature: Feature, tensor: Tensor, value: Any) -> Any:
+    try:
+        flat = np.array(value, dtype=np.float64)
+    except (ValueError, TypeError):  # ragged, or nothing that is a number: sent as it is, and refused
+        return value
+    if flat.size != prod(tensor.shape) or flat.ndim not in (1, len(tensor.shape)):
+        return flat.tolist() if flat.ndim else None
+    known = np.isfinite(flat.ravel())
+    if not (feature.nullable or known.all()):
+        return None
+    parts: list[Any] = [
+        _plain_value(feature, one) if kept else None for one, kept in zip(flat.ravel().tolist(), known.tolist(), strict=True)
+    ]
+    return nested(parts, tensor.shape[1:])
+
+
+def nested(flat: list[Any], shape: Sequence[int]) -> list[Any]:
+    """Values, row-major, as nested lists: [[1, 2], [3, 4]] of four and the shape (2,).
+
+    >>> nested([1, 2, 3, 4], (2,))
+    [[1, 2], [3, 4]]
+    """
+    for size in reversed(shape):
+        flat = [flat[place : place + size] for place in range(0, len(flat), size)]
+    return flat

@@ -36,7 +36,7 @@ class GraphOutput:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What a model says about itself. A `width` of 0 means that the graph leaves the number of columns open."""
+    """What a model says about itself. A `width` of 0 means that the graph leaves the number of columns open; so does a 0 in a `shape`."""
 
     inputs: tuple[GraphInput, ...]
     outputs: tuple[GraphOutput, ...]
@@ -44,7 +44,9 @@ class Inspection:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "inputs": [{"name": i.name, "dtype": i.dtype, "width": i.width} for i in self.inputs],
+            "inputs": [
+                {"name": i.name, "dtype": i.dtype, "width": i.width} | ({"shape": list(i.shape)} if i.shape else {}) for i in self.inputs
+            ],
             "outputs": [{"name": o.name, "dtype": o.dtype, "shape": list(o.shape)} for o in self.outputs],
             "metadata": dict(self.metadata),
         }
@@ -56,7 +58,10 @@ class Inspection:
         Raises ModelError when it has another shape.
         """
         try:
-            inputs = tuple(GraphInput(_text(i["name"]), _text(i["dtype"]), _count(i["width"])) for i in data["inputs"])
+            inputs = tuple(
+                GraphInput(_text(i["name"]), _text(i["dtype"]), _count(i["width"]), tuple(map(_count, i.get("shape", ()))))
+                for i in data["inputs"]
+            )
             outputs = tuple(
                 GraphOutput(_text(o["name"]), _text(o["dtype"]), tuple(None if d is None else _count(d) for d in o["shape"]))
                 for o in data["outputs"]
@@ -110,6 +115,14 @@ class Runtime(Protocol):
         Raises ModelError when the bytes are not a whole model of this runtime's kind or the options do not fit it, MissingExtraError
         when its library is not installed.
         """
+
+
+def shaped(inputs: Sequence[GraphInput], batch: Mapping[str, Array]) -> Mapping[str, Array]:
+    """A batch of arrays [rows, width] as the graph takes it: [rows, *shape] where an input has a shape; 0 is what is left."""
+    shapes = {item.name: tuple(size or -1 for size in item.shape) for item in inputs if item.shape}
+    if not shapes:
+        return batch
+    return {name: array.reshape(len(array), *shapes.get(name, (-1,))) for name, array in batch.items()}
 
 
 def inspect(loaded: Loaded) -> Inspection:

@@ -32,7 +32,7 @@ from gonogo.model.formats import sniff
 from gonogo.model.parcel import open_plain, read_returned, write_arrays
 from gonogo.model.predict import score_matrix
 from gonogo.model.runtime import Array, Inspection
-from gonogo.model.schema import Schema
+from gonogo.model.schema import GraphInput, Schema
 from gonogo.model.source import ModelSource
 from gonogo.model.weights import Weights
 
@@ -83,18 +83,21 @@ class Sandbox:
         result = self.run("weights", ModelSource(model), None, {})
         return Weights.from_json(result.facts), result.isolation
 
-    def torch_output(self, model: Path, batch: Mapping[str, Array]) -> tuple[Array, str]:
+    def torch_output(self, model: Path, inputs: Sequence[GraphInput], batch: Mapping[str, Array]) -> tuple[Array, str]:
         """What a TorchScript or torch.export file gives for a batch, float64 [rows, columns], and the isolation in force.
 
-        The inputs are handed over in the batch's order. Raises MissingExtraError without PyTorch; else errors as for `run`.
+        It is handed the inputs in their order and shapes. Raises MissingExtraError without PyTorch; else errors as for `run`.
         """
         kind = sniff(model)
         if kind not in ("torchscript", "torch_export"):
             raise ModelError(f"{model} is neither a TorchScript nor a torch.export file.", hint="Save it with torch.jit.save.")
         if importlib.util.find_spec("torch") is None:
             raise MissingExtraError("running a PyTorch file", "torch")
-        inputs = [{"name": name, "dtype": array.dtype.name, "width": array.shape[1]} for name, array in batch.items()]
-        source = ModelSource(model, kind, {"inputs": inputs, "output": "output"})
+        declared = [
+            {"name": item.name, "dtype": item.dtype} | ({"shape": list(item.shape)} if item.shape else {"width": item.width})
+            for item in inputs
+        ]
+        source = ModelSource(model, kind, {"inputs": declared, "output": "output"})
         result = self.run("predict", source, batch, {})
         return result.arrays["output"].astype(np.float64), result.isolation
 

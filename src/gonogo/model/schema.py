@@ -57,6 +57,16 @@ class Tensor:
 
 
 @dataclass(frozen=True)
+class DeclaredTensor:
+    """What a project says of one tensor. `shape` is () where the model or the table tell it; the rest as in `Tensor`."""
+
+    shape: tuple[int, ...] = ()
+    axis: int | None = None
+    channels: tuple[str, ...] = ()
+    summaries: tuple[Summary, ...] = ("mean", "spread")
+
+
+@dataclass(frozen=True)
 class Feature:
     """One feature, in the order of the model. `input` and `column` say where it enters the graph.
 
@@ -70,6 +80,14 @@ class Feature:
     input: str
     column: int
     tensor: Tensor | None = None
+
+    @property
+    def kind(self) -> str:
+        """What its values are, in words: `float`, or `float [105, 11], by channel (open_r, close_r) mean and spread are watched`."""
+        if self.tensor is None:
+            return self.type
+        channels = f"by channel ({', '.join(self.tensor.channels)}) " if self.tensor.channels else ""
+        return f"{self.type} {list(self.tensor.shape)}, {channels}{' and '.join(self.tensor.summaries)} are watched"
 
 
 @dataclass(frozen=True)
@@ -93,7 +111,8 @@ class Schema:
 
     `classes` are the labels in the order of the score columns, as text (the value in the target column, whole numbers without a
     point: "0", "1"). `threshold` turns the score of the last class of a binary task into a label. `score_output` names the graph's
-    output that holds the scores; a single-column score output of a binary task is the probability of the last class.
+    output that holds the scores; a single-column score output of a binary task is the probability of the last class. `also` names outputs
+    that are answered beside the scores, for each row what the graph gives for it: pointers into a window, say.
     """
 
     task: Task
@@ -102,9 +121,12 @@ class Schema:
     classes: tuple[str, ...]
     score_output: str
     threshold: float = 0.5
+    also: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        document = {"format": WITH_TENSORS if self.has_tensors else FORMAT, **asdict(self)}
+        document = {"format": WITH_TENSORS if self.has_tensors or self.also else FORMAT, **asdict(self)}
+        if not self.also:
+            del document["also"]
         for item in document["inputs"]:
             if not item["shape"]:
                 del item["shape"]
@@ -125,6 +147,7 @@ class Schema:
             classes=tuple(data["classes"]),
             score_output=data["score_output"],
             threshold=float(data["threshold"]),
+            also=tuple(data.get("also", ())),
         )
 
     @property
@@ -134,6 +157,11 @@ class Schema:
     @property
     def has_tensors(self) -> bool:
         return any(feature.tensor is not None for feature in self.features)
+
+    @property
+    def width(self) -> int:
+        """The numbers (or texts) of one row: one a feature, and all elements of a tensor."""
+        return sum(item.width for item in self.inputs)
 
     @property
     def measured(self) -> tuple[Measured, ...]:
@@ -152,12 +180,14 @@ class Schema:
         return tuple(found)
 
     def accepts_what(self, other: Schema) -> bool:
-        """True when every request that `other` accepts is accepted here too: same task and classes, no feature more, none stricter."""
+        """True when every request that `other` accepts is accepted here too, and whatever it answers: same task, classes and extra outputs,
+        no feature more, none stricter."""
         mine = {feature.name: feature for feature in self.features}
         theirs = {feature.name: feature for feature in other.features}
         return (
             self.task == other.task
             and self.classes == other.classes
+            and set(self.also) >= set(other.also)
             and mine.keys() == theirs.keys()
             and all(mine[n].type == theirs[n].type and (mine[n].nullable or not theirs[n].nullable) for n in mine)
             and all(_shape(mine[n]) == _shape(theirs[n]) for n in mine)

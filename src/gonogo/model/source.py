@@ -19,8 +19,9 @@ from gonogo.model.runtime import Loaded
 class ModelSource:
     """The file (or folder) of a model, its format, and what the project declares for the runtime.
 
-    `options` has only what was declared: inputs [{name, dtype, width}], output, device (cpu, cuda or auto), trusted (types that a skops
-    file may build), callable ("module:function"). `pipeline` is the file of its pipeline, when it has one.
+    `options` has only what was declared: inputs [{name, dtype, width or shape}], output, also (outputs beside it), device (cpu, cuda or
+    auto), trusted (types that a skops file may build), callable ("module:function"). `pipeline` is the file of its pipeline, when it has
+    one.
     """
 
     path: Path
@@ -62,7 +63,7 @@ def prepare(kind: str) -> None:
 def load_model(kind: str, data: bytes, options: Mapping[str, Any], pipeline: bytes | None = None) -> Loaded:
     """Load a model's bytes with the runtime of its format, behind its pipeline when it has one. Raises ModelError."""
     loaded: Loaded = catalogue.load("runtimes", kind)().load(data, options)
-    return loaded if pipeline is None else PipelinedModel(Pipeline.parse(pipeline), loaded)
+    return loaded if pipeline is None else PipelinedModel(Pipeline.parse(pipeline), loaded, tuple(options.get("also") or ()))
 
 
 def read_pipeline(path: Path) -> bytes:

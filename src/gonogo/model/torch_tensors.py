@@ -10,7 +10,6 @@ from gonogo.errors import ModelError
 from gonogo.model.declared import Declared, library
 from gonogo.model.one_output import OneOutput
 from gonogo.model.runtime import Array, GraphOutput
-from gonogo.model.schema import GraphInput
 
 
 def torch_here() -> Any:
@@ -22,27 +21,46 @@ def torch_here() -> Any:
     return torch
 
 
-def program_inputs(declared: Declared, what: str) -> tuple[GraphInput, ...]:
-    """The declared inputs. Raises ModelError when there are none, or text among them."""
+def check_inputs(declared: Declared, what: str) -> None:
+    """Raises ModelError when no inputs are declared, or text among them."""
     inputs = declared.needed_inputs(what)
     text = [item.name for item in inputs if item.dtype == "string"]
     if text:
         raise ModelError(f"{what} takes numbers, but input {text[0]!r} is declared as text.", hint="Encode the categories first.")
-    return inputs
 
 
-def served_program(torch: Any, program: Callable[..., Any], inputs: tuple[GraphInput, ...], output: str, device: str) -> OneOutput:
-    """A program that takes one tensor for each input, in their order, and gives the scores: alone, first of several, or by name."""
+def served_program(torch: Any, program: Callable[..., Any], declared: Declared, device: str) -> OneOutput:
+    """A program that takes one tensor for each declared input, in their order, and gives the scores: alone, first of several, or by name.
+
+    The outputs that are declared beside the scores come after them, or by name.
+    """
+    inputs, names = declared.inputs, (declared.output, *declared.also)
 
     def compute(batch: Mapping[str, Array]) -> Any:
         with torch.inference_mode():
             given = program(*(_tensor(torch, batch[item.name]).to(device) for item in inputs))
-            if isinstance(given, dict):
-                given = given[output]
-            scores = given[0] if isinstance(given, tuple | list) else given
-            return scores.to(torch.float64 if scores.dtype == torch.float64 else torch.float32).cpu().numpy()
+            scores = _array(torch, _output(given, names, 0))
+            if not declared.also:
+                return scores
+            return {names[0]: scores} | {name: _output(given, names, place).cpu().numpy() for place, name in enumerate(names) if place}
 
-    return OneOutput(inputs, GraphOutput(output, "float32", ()), compute, device=device)
+    also = tuple(GraphOutput(name, "float32", ()) for name in declared.also)
+    return OneOutput(inputs, GraphOutput(declared.output, "float32", ()), compute, device=device, also=also)
+
+
+def _output(given: Any, names: tuple[str, ...], place: int) -> Any:
+    if isinstance(given, dict):
+        return given[names[place]]
+    if not isinstance(given, tuple | list):
+        given = (given,)
+    if place >= len(given):
+        raise ModelError(f"the program gives {len(given)} output(s), so that none is {names[place]!r}.")
+    return given[place]
+
+
+def _array(torch: Any, scores: Any) -> Array:
+    found: Array = scores.to(torch.float64 if scores.dtype == torch.float64 else torch.float32).cpu().numpy()
+    return found
 
 
 def _tensor(torch: Any, array: Array) -> Any:

@@ -42,7 +42,8 @@ def logged_rows(workspace: Workspace, release: str, schema: Schema, now: datetim
         return Table({}, 0)
     names = list(schema.feature_names)
     taken = _joined(segments, labels, names)
-    columns = {name: _column(taken[f"feature_{name}"]) for name in names}
+    tensors = {feature.name for feature in schema.features if feature.tensor is not None}
+    columns = {name: (_matrix if name in tensors else _column)(taken[f"feature_{name}"]) for name in names}
     return Table({**columns, workspace.project.data.target: np.array(taken["label"], dtype=object)}, len(taken["label"]))
 
 
@@ -76,3 +77,9 @@ def _column(values: Any) -> Column:
     if plain.dtype == object:
         return np.array([None if gone else value for value, gone in zip(plain.tolist(), missing.tolist(), strict=True)], dtype=object)
     return np.where(missing, np.nan, plain.astype(np.float64))
+
+
+def _matrix(values: Any) -> Column:
+    """Lists of numbers as a matrix [rows, width], with NaN for a missing one."""
+    rows: list[Column] = [np.ma.filled(one.astype(np.float64), np.nan) for one in np.ma.getdata(values)]
+    return np.stack(rows)

@@ -9,21 +9,24 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import IO, Any
 
 from gonogo.base.table import READERS, TableFiles
 from gonogo.errors import DataError, UnreachableError, UsageError
 from gonogo.model.encode import RowErrors, encode_rows
-from gonogo.model.predict import labels, scores
+from gonogo.model.predict import labels, scored
 from gonogo.model.rows import request_value
-from gonogo.model.schema import Feature, Schema
+from gonogo.model.schema import Feature, Schema, Tensor
 from gonogo.operations.verify import verify_reference
 from gonogo.operations.workspace import Workspace
 from gonogo.service.answering.loading import served_bundle
 
-BATCH = 500  #: rows of one call of the model
-LONGEST_LINE = 1 << 20  #: characters of one JSON line
+BATCH = 500  #: rows of one call of the model; fewer where they are long, …
+BATCH_CHARACTERS = 1 << 18  #: … as JSON lines
+BATCH_NUMBERS = 10_000  #: … or in a table
+LONGEST_LINE = 16 << 20  #: characters of one JSON line
 
 Row = Mapping[str, Any]
 Written = Callable[[Sequence[Mapping[str, Any]]], None]
@@ -71,9 +74,12 @@ def release_predictor(workspace: Workspace, reference: str) -> tuple[Sequence[Fe
     schema = served.schema
 
     def ask(rows: Sequence[Row]) -> list[dict[str, Any]]:
-        values = scores(schema, served.loaded, encode_rows(schema, rows))
-        names = labels(schema, values)
-        return [_answer(schema, name, row) for name, row in zip(names, values.tolist(), strict=True)]
+        values, also = scored(schema, served.loaded, encode_rows(schema, rows))
+        answers = [_answer(schema, name, row) for name, row in zip(labels(schema, values), values.tolist(), strict=True)]
+        if also:
+            for answer, *beside in zip(answers, *(one.tolist() for one in also.values()), strict=True):
+                answer["also"] = dict(zip(also, beside, strict=True))
+        return answers
 
     return schema.features, row_by_row(ask, RowErrors)
 
@@ -81,8 +87,11 @@ def release_predictor(workspace: Workspace, reference: str) -> tuple[Sequence[Fe
 def told_features(info: Mapping[str, Any]) -> Sequence[Feature]:
     """The features that a service names in its `/model_info`. Raises UnreachableError when it names none."""
     try:
-        return [Feature(str(one["name"]), one["type"], bool(one["nullable"]), "", 0) for one in info["features"]]
-    except (KeyError, TypeError) as error:
+        return [
+            Feature(str(one["name"]), one["type"], bool(one["nullable"]), "", 0, Tensor(tuple(one["shape"])) if "shape" in one else None)
+            for one in info["features"]
+        ]
+    except (KeyError, TypeError, ValueError) as error:
         raise UnreachableError("the service does not say which features its model has.", hint="Is this a gonogo service?") from error
 
 
@@ -110,17 +119,18 @@ def row_by_row(ask: Predictor, refusal: type[Exception]) -> Predictor:
 def read_lines(stream: IO[str]) -> Iterator[list[Row | str]]:
     """JSON lines in batches; empty lines are passed over, and a line that is no object is a text that says so."""
     batch: list[Row | str] = []
-    number = 0
+    number = size = 0
     while line := stream.readline(LONGEST_LINE + 1):
         number += 1
         if len(line) > LONGEST_LINE and not line.endswith("\n"):
             raise DataError(f"line {number} is longer than {LONGEST_LINE >> 20} MiB.", hint="One JSON object a line is needed.")
         if not line.strip():
             continue
-        batch.append(_row(line, number))
-        if len(batch) == BATCH:
+        if batch and (len(batch) == BATCH or size + len(line) > BATCH_CHARACTERS):
             yield batch
-            batch = []
+            batch, size = [], 0
+        batch.append(_row(line, number))
+        size += len(line)
     if batch:
         yield batch
 
@@ -132,8 +142,9 @@ def read_file(path: Path, features: Callable[[], Sequence[Feature]]) -> Iterator
             yield from read_lines(stream)
         return
     known = features()
+    width = sum(prod(feature.tensor.shape) if feature.tensor is not None else 1 for feature in known)
     with TableFiles(rows=path) as tables:
-        for part in tables.batches("rows", [feature.name for feature in known], BATCH):
+        for part in tables.batches("rows", [feature.name for feature in known], max(1, min(BATCH, BATCH_NUMBERS // max(1, width)))):
             yield [{feature.name: request_value(feature, value) for feature, value in zip(known, values, strict=True)} for values in part]
 
 

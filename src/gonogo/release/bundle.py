@@ -12,6 +12,7 @@ from __future__ import annotations
 import platform
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,6 +131,7 @@ def sources_digest(project: Project) -> str:
             "files": {name: None if path is None else file_digest(path) for name, path in files.items()},
             "task": model.task,
             "features": None if model.features is None else list(model.features),
+            "tensors": {name: asdict(tensor) for name, tensor in model.tensors.items()},
             "positive": model.positive,
             "threshold": model.threshold,
             "target": data.target,
@@ -170,6 +172,8 @@ def _schema(project: Project, sandbox: Sandbox, model: ModelSource, tables: Mapp
         classes=_classes(inspection, reference.column(project.data.target), project.model.positive),
         threshold=project.model.threshold,
         ignore=project.data.ignore,
+        tensors=project.model.tensors,
+        also=project.model.options.get("also", ()),
     )
 
 

@@ -1,8 +1,9 @@
 """Golden requests: a handful of requests and the scores that they must get, wherever and whenever the bundle is served.
 
 No row of a table is in them. Every value is an aggregate (a quantile between the 1st and the 99th percentile, rounded to float32; a
-category that at least `ENOUGH` rows share), put together to rows that nobody sent. They cover the middle, both ends, one row and many,
-and null wherever the schema allows it. Where the model's pipeline refuses every category that it does not list, the values are listed ones.
+category that at least `ENOUGH` rows share), put together to rows that nobody sent; a tensor has such a quantile at each of its places. They
+cover the middle, both ends, one row and many, and null wherever the schema allows it. Where the model's pipeline refuses every category
+that it does not list, the values are listed ones.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from gonogo.base.table import Column, Table
 from gonogo.errors import ModelError
 from gonogo.model.encode import encode_rows
 from gonogo.model.runtime import Array
-from gonogo.model.schema import Feature, Schema
+from gonogo.model.schema import Feature, Schema, Tensor
 
 FORMAT = "gonogo-golden/1"
 TOLERANCE = 1e-5  #: largest allowed difference of a score: float32 sums may be ordered differently on another processor
 ENOUGH = 5
+MANY = 500  #: rows whose tensors the quantiles are taken of
 Row = dict[str, Any]
 
 
@@ -49,8 +51,11 @@ def make_golden(
 
 def golden_cases(schema: Schema, table: Table, listed: Mapping[str, Sequence[Any]] | None = None) -> list[tuple[str, list[Row]]]:
     """Names and rows of the requests, from a table's quantiles and frequent categories."""
-    features = {
-        feature.name: _Values(feature, table.column(feature.name), (listed or {}).get(feature.name, ())) for feature in schema.features
+    features: dict[str, _Values | _Tensors] = {
+        feature.name: _Values(feature, table.column(feature.name), (listed or {}).get(feature.name, ()))
+        if feature.tensor is None
+        else _Tensors(feature, feature.tensor, table.column(feature.name))
+        for feature in schema.features
     }
 
     def row(share: float, rank: int) -> Row:
@@ -68,8 +73,9 @@ def golden_cases(schema: Schema, table: Table, listed: Mapping[str, Sequence[Any
     ]
     nullable = [feature.name for feature in schema.features if feature.nullable]
     if nullable:
-        alone = [{**middle, name: None} for name in nullable]
-        cases.append(("missing values", alone + [{**middle, **dict.fromkeys(nullable)}] * (len(nullable) > 1)))
+        without = {name: features[name].absent(middle[name]) for name in nullable}
+        alone = [{**middle, name: value} for name, value in without.items()]
+        cases.append(("missing values", alone + [{**middle, **without}] * (len(nullable) > 1)))
     return cases
 
 
@@ -102,6 +108,32 @@ class _Values:
         if self._type == "bool":
             return value >= 0.5
         return round(value) if self._type == "int" else value
+
+    def absent(self, value: Any) -> Any:
+        """What stands for a missing value."""
+        return None
+
+
+class _Tensors:
+    """What the golden values of a feature that is a tensor are drawn from."""
+
+    def __init__(self, feature: Feature, tensor: Tensor, column: Column) -> None:
+        self._feature, self._shape = feature, tensor.shape
+        self._some = column[np.unique(np.linspace(0, len(column) - 1, num=min(len(column), MANY), dtype=np.int64))].astype(np.float64)
+
+    def at(self, share: float, rank: int) -> Any:
+        """At each place of the tensor the quantile of what the rows have there, as nested lists."""
+        known = np.where(np.isfinite(self._some).any(axis=0), self._some, 0.0)
+        values = np.nanquantile(known, share, axis=0).astype(np.float32).astype(np.float64)
+        kind = self._feature.type
+        plain = (values >= 0.5) if kind == "bool" else np.rint(values).astype(np.int64) if kind == "int" else values
+        return plain.reshape(self._shape).tolist()
+
+    def absent(self, value: Any) -> Any:
+        """The tensor without the first of its elements."""
+        if isinstance(value, list):
+            return [self.absent(value[0]), *value[1:]]
+        return None
 
 
 def _spread(cases: list[tuple[str, list[Row]]], scores: Array) -> list[tuple[str, Array]]:

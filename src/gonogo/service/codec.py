@@ -13,6 +13,7 @@ import msgspec
 
 from gonogo.model.encode import MOST_PROBLEMS, RowEncoder, RowErrors
 from gonogo.model.packing import Record
+from gonogo.model.predict import NOTHING, Also
 from gonogo.model.runtime import Array
 from gonogo.service.door.exchange import Exchange
 from gonogo.service.wire import RequestRefused
@@ -35,8 +36,11 @@ class Codec(Protocol):
     def read(self, exchange: Exchange) -> Asked:
         """The request's rows. Raises RequestRefused."""
 
-    def write(self, asked: Asked, prediction_id: str, labels: Sequence[str], scores: Sequence[Sequence[float]]) -> tuple[bytes, bytes]:
-        """Content type and body of the answer: one label and one list of finite scores, a number a class, for each row."""
+    def write(
+        self, asked: Asked, prediction_id: str, labels: Sequence[str], scores: Sequence[Sequence[float]], also: Also = NOTHING
+    ) -> tuple[bytes, bytes]:
+        """Content type and body of the answer: one label and one list of finite scores, a number a class, for each row; and what the
+        schema has beside them."""
 
     def refuse(self, refusal: RequestRefused) -> tuple[int, bytes, bytes]:
         """Status, content type and body for a request that cannot be answered."""

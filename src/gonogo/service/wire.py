@@ -2,6 +2,8 @@
 
 Answer:   `{"release": "sys@1.0.0", "prediction_id": "…", "predictions": [{"label": "1", "score": 0.93, "scores": {"0": …, "1": …}}]}`
 
+Where the schema has outputs beside the scores, a prediction has them by name: `"also": {"start": [0.1, …], …}`.
+
 `scores` has one entry a class; `score` is the score of the last class of a binary task (the one that `threshold` judges), and the
 score of the label otherwise. Numbers are finite always: JSON has no NaN, and a model that says NaN has failed. Errors are RFC 9457
 problem bodies.
@@ -16,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from gonogo.model.predict import NOTHING, Also
 from gonogo.model.schema import Schema
 
 JSON = b"application/json"
@@ -56,13 +59,20 @@ def to_json(value: Any) -> bytes:
         return json.dumps(value).encode()
 
 
-def prediction_writer(schema: Schema, release: str) -> Callable[[str, Sequence[str], Sequence[Sequence[float]]], bytes]:
-    """A function that writes an answer from prediction id, labels and scores (finite floats, rows × classes)."""
+def prediction_writer(schema: Schema, release: str) -> Callable[..., bytes]:
+    """A function that writes an answer from prediction id, labels, scores (finite floats, rows × classes) and what is beside them."""
     classes = schema.classes
     judged = {name: -1 if len(classes) == 2 else index for index, name in enumerate(classes)}
     scores_of = _scores_type(classes)
 
-    def write(prediction_id: str, names: Sequence[str], scores: Sequence[Sequence[float]]) -> bytes:
+    def write(prediction_id: str, names: Sequence[str], scores: Sequence[Sequence[float]], also: Also = NOTHING) -> bytes:
+        if also:
+            beside = [dict(zip(also, values, strict=True)) for values in zip(*(one.tolist() for one in also.values()), strict=True)]
+            told = [
+                _PredictionAndMore(name, row[judged[name]], scores_of(*row), more)
+                for name, row, more in zip(names, scores, beside, strict=True)
+            ]
+            return _encode(_Answer(release, prediction_id, told))
         if len(names) == 1:  # most requests: spared the loop
             name, row = names[0], scores[0]
             return _encode(_Answer(release, prediction_id, [_Prediction(name, row[judged[name]], scores_of(*row))]))
@@ -78,10 +88,14 @@ class _Prediction(msgspec.Struct, gc=False):
     scores: Any  #: by class
 
 
+class _PredictionAndMore(_Prediction, gc=False):
+    also: dict[str, Any]
+
+
 class _Answer(msgspec.Struct, gc=False):
     release: str
     prediction_id: str
-    predictions: list[_Prediction]
+    predictions: Sequence[_Prediction]
 
 
 def _scores_type(classes: Sequence[str]) -> Callable[..., Any]:

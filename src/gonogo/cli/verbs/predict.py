@@ -61,7 +61,7 @@ def _open(stack: ExitStack, target: str, source: Path, project: Path) -> tuple[A
         client = stack.enter_context(Client(target, api_key=os.environ.get("GONOGO_API_KEY")))
 
         def ask(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-            return [{**vars(one)} for one in client.predict(rows)]
+            return [{name: value for name, value in vars(one).items() if name != "also" or value} for one in client.predict(rows)]
 
         predictor = row_by_row(ask, RequestRefusedError)
 

@@ -37,7 +37,7 @@ class ExportParity(Check):
         batch = encode_table(bundle.schema, test)
         if any(array.dtype == object for array in batch.values()):
             raise DataError("the model takes text, which PyTorch programs do not.")
-        raw, isolation = sandbox.torch_output(path, batch)
+        raw, isolation = sandbox.torch_output(path, bundle.schema.inputs, batch)
         columns = raw.shape[1]
         given = score_matrix(bundle.schema, _probabilities(raw) if self.chosen["output"] == "logits" else raw, test.rows)
         facts, worst = compare(scores_test, np.arange(test.rows), scores_test.scores, given, float(self.chosen["margin"]))

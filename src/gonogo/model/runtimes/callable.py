@@ -5,8 +5,10 @@
       callable: scoring:predict
       inputs: [{name: x, dtype: float32, width: 30}]
 
-    def predict(batch):        # {"x": float32 [rows, 30]}
+    def predict(batch):        # {"x": float32 [rows, 30]}, or [rows, *shape] where a shape is declared
         return scores          # floats [rows, classes]; of two classes [rows] will do: the probability of the last one
+
+With outputs declared as `also` the function gives them all by name: `{"probabilities": scores, "start": …}`.
 
 The function's files are unpacked into the child's scratch folder, which is its working directory and first on its import path; what is
 installed beside gonogo can be imported, too. The child has no network, starts no programs and writes nowhere else. Its memory and the time
@@ -61,9 +63,22 @@ class Inside:
         if not callable(function):
             raise ModelError(f"{module} has no function {name!r}.")
 
-        def compute(batch: Mapping[str, Array]) -> Array:
-            scores = np.asarray(function(dict(batch)))
-            # Whole numbers are numbers; what is text, complex or an object is left for the one who checks outputs to refuse.
-            return scores.astype(np.float64) if scores.dtype.kind in "iu" or scores.dtype == np.float16 else scores
+        def compute(batch: Mapping[str, Array]) -> Any:
+            given = function(dict(batch))
+            if not declared.also:
+                return _scores(given)
+            if not isinstance(given, dict):
+                raise ModelError(f"the function gives a {type(given).__name__}, not its outputs by name.")
+            missing = [name for name in (declared.output, *declared.also) if name not in given]
+            if missing:
+                raise ModelError(f"the function gives no {missing[0]!r}.")
+            return {declared.output: _scores(given[declared.output])} | {name: np.asarray(given[name]) for name in declared.also}
 
-        return OneOutput(inputs, GraphOutput(declared.output, "float64", ()), compute)
+        also = tuple(GraphOutput(name, "float64", ()) for name in declared.also)
+        return OneOutput(inputs, GraphOutput(declared.output, "float64", ()), compute, also=also)
+
+
+def _scores(given: Any) -> Array:
+    scores = np.asarray(given)
+    # Whole numbers are numbers; what is text, complex or an object is left for the one who checks outputs to refuse.
+    return scores.astype(np.float64) if scores.dtype.kind in "iu" or scores.dtype == np.float16 else scores

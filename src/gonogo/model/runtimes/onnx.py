@@ -7,12 +7,13 @@ runtime sees them, so that a truncated file is called truncated, and weights out
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from typing import Any, ClassVar
 
 from gonogo.errors import ModelError
 from gonogo.model.declared import Declared, first_line
 from gonogo.model.formats import check_onnx
-from gonogo.model.runtime import NO_OPTIONS, Array, GraphOutput
+from gonogo.model.runtime import NO_OPTIONS, Array, GraphOutput, shaped
 from gonogo.model.schema import GraphInput
 
 _INPUTS = {
@@ -73,6 +74,7 @@ class OnnxModel:
             GraphOutput(item.name, _OUTPUTS.get(item.type, item.type), _dimensions(item.shape)) for item in session.get_outputs()
         )
         self.metadata: Mapping[str, str] = dict(session.get_modelmeta().custom_metadata_map)
+        self._shaped = any(item.shape for item in self.inputs)
         self._names = [output.name for output in self.outputs]
         if not self.inputs:
             raise ModelError("the model's graph has no inputs.")
@@ -81,7 +83,7 @@ class OnnxModel:
         """Compute the named outputs (default: all). Raises ModelError when the graph refuses the batch."""
         names = self._names if outputs is None else outputs
         try:
-            values = self._run(names, batch, self._call)
+            values = self._run(names, shaped(self.inputs, batch) if self._shaped else batch, self._call)
         except Exception as error:  # as above
             raise ModelError(f"the model cannot compute this batch: {first_line(error)}") from error
         return dict(zip(names, values, strict=True))
@@ -99,13 +101,20 @@ def _graph_input(item: Any) -> GraphInput:
             f"input {item.name!r} takes {item.type}.", hint=f"Export it with one of: {', '.join(sorted(set(_INPUTS.values())))}."
         )
     shape = _dimensions(item.shape)
-    if len(shape) != 2 or shape[0] is not None:
-        words = " x ".join("any" if size is None else str(size) for size in shape) or "a scalar"
+    words = " x ".join("any" if size is None else str(size) for size in shape) or "a scalar"
+    if len(shape) < 2 or shape[0] is not None:
         raise ModelError(
-            f"input {item.name!r} has the shape {words}; a matrix of any number of rows is needed.",
-            hint="Export it with a free first dimension and two dimensions, [None, columns].",
+            f"input {item.name!r} has the shape {words}; a matrix, or a tensor, of any number of rows is needed.",
+            hint="Export it with a free first dimension and one or more beside it: [None, columns], [None, steps, channels].",
         )
-    return GraphInput(item.name, dtype, shape[1] or 0)
+    if len(shape) == 2:
+        return GraphInput(item.name, dtype, shape[1] or 0)
+    if dtype == "string" or shape[1:].count(None) > 1:
+        raise ModelError(
+            f"input {item.name!r} has the shape {words} of {dtype}; a tensor of numbers may have one free dimension beside the rows.",
+            hint="Export it with fixed dimensions, [None, steps, channels].",
+        )
+    return GraphInput(item.name, dtype, prod(size or 0 for size in shape[1:]), tuple(size or 0 for size in shape[1:]))
 
 
 def _dimensions(shape: Sequence[Any]) -> tuple[int | None, ...]:

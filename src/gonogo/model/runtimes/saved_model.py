@@ -12,6 +12,7 @@ import itertools
 import os
 from collections.abc import Mapping
 from contextlib import suppress
+from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -52,7 +53,8 @@ class SavedModelRuntime:
             model = _load(tf, files, "/GPU:0" if device == "cuda" else "/CPU:0")
             signature = model.signatures[SIGNATURE]
             inputs = tuple(_input(name, spec) for name, spec in signature.structured_input_signature[1].items())
-            given = {name: spec for name, spec in signature.structured_outputs.items() if spec.dtype.is_floating}
+            every = dict(signature.structured_outputs)
+            given = {name: spec for name, spec in every.items() if spec.dtype.is_floating and name not in declared.also}
         except ModelError:
             raise
         except Exception as error:  # TensorFlow's errors have no common root; here they become one of ours
@@ -64,16 +66,19 @@ class SavedModelRuntime:
             raise ModelError(
                 f"the signature gives {', '.join(sorted(given)) or 'no scores'}.", hint="Name the scores as `model.output` in gonogo.yaml."
             )
-        spec = given[name]
-        shape = tuple(spec.shape.as_list()) if spec.shape.rank is not None else ()
-        output = GraphOutput(name, "float64" if spec.dtype == tf.float64 else "float32", shape)
+        missing = [one for one in declared.also if one not in every]
+        if missing:
+            raise ModelError(f"the signature gives no {missing[0]!r}.", hint=f"It gives {', '.join(sorted(every))}: mend `model.also`.")
 
         def compute(batch: Mapping[str, Array], model: Any = model) -> Any:  # the signature does not keep the model alive
             with tf.device("/GPU:0" if device == "cuda" else "/CPU:0"):
-                scores = signature(**{key: tf.constant(array) for key, array in batch.items()})[name].numpy()
-            return scores if scores.dtype == np.float64 else scores.astype(np.float32, copy=False)
+                found = signature(**{key: tf.constant(array) for key, array in batch.items()})
+            scores = found[name].numpy()
+            scores = scores if scores.dtype == np.float64 else scores.astype(np.float32, copy=False)
+            return {name: scores} | {one: found[one].numpy() for one in declared.also} if declared.also else scores
 
-        return OneOutput(inputs, output, compute, device=device)
+        also = tuple(_output(one, every[one]) for one in declared.also)
+        return OneOutput(inputs, _output(name, given[name]), compute, device=device, also=also)
 
 
 def _one_thread(tf: Any) -> None:
@@ -111,19 +116,31 @@ def _load(tf: Any, files: Mapping[str, bytes], place: str) -> Any:
 
 def _input(name: str, spec: Any) -> GraphInput:
     dtype, shape = _DTYPES.get(spec.dtype.name), spec.shape.as_list() if spec.shape.rank is not None else []
-    if dtype is None or len(shape) != 2 or shape[0] is not None:
+    tensor = len(shape) > 2 and dtype != "string" and shape[1:].count(None) <= 1
+    if dtype is None or shape[:1] != [None] or not (len(shape) == 2 or tensor):
         raise ModelError(
-            f"input {name!r} takes {spec.dtype.name}{shape}.", hint=f"Save a signature that takes [None, columns] of {', '.join(_DTYPES)}."
+            f"input {name!r} takes {spec.dtype.name}{shape}.",
+            hint=f"Save a signature that takes [None, columns] of {', '.join(_DTYPES)}, or a tensor of numbers with fixed sizes.",
         )
-    return GraphInput(name, dtype, shape[1] or 0)
+    sizes = tuple(size or 0 for size in shape[1:])
+    return GraphInput(name, dtype, prod(sizes), sizes if tensor else ())
+
+
+def _output(name: str, spec: Any) -> GraphOutput:
+    dtype = "float64" if spec.dtype.name == "float64" else "float32" if spec.dtype.is_floating else spec.dtype.name
+    return GraphOutput(name, dtype, tuple(spec.shape.as_list()) if spec.shape.rank is not None else ())
 
 
 def _agreed(declared: tuple[GraphInput, ...], found: tuple[GraphInput, ...]) -> tuple[GraphInput, ...]:
     """The declared inputs, in their order. Raises ModelError when the signature has others."""
     own = {item.name: item for item in found}
     if own.keys() != {item.name for item in declared} or any(
-        own[item.name].dtype != item.dtype or own[item.name].width not in (0, item.width) for item in declared
+        own[item.name].dtype != item.dtype
+        or own[item.name].width not in (0, item.width)
+        or len(own[item.name].shape) != len(item.shape)
+        or any(fixed not in (0, size) for fixed, size in zip(own[item.name].shape, item.shape, strict=True))
+        for item in declared
     ):
-        words = ", ".join(f"{item.name} ({item.dtype}, {item.width or 'any'})" for item in found)
+        words = ", ".join(f"{item.name} ({item.dtype}, {list(item.shape) or item.width or 'any'})" for item in found)
         raise ModelError(f"the signature {SIGNATURE} takes {words}, not what is declared.")
     return declared

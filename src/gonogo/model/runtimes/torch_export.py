@@ -19,7 +19,7 @@ from gonogo.model.declared import Declared, first_line
 from gonogo.model.hosted import HostedRuntime
 from gonogo.model.one_output import OneOutput
 from gonogo.model.runtime import NO_OPTIONS
-from gonogo.model.torch_tensors import program_inputs, served_program, torch_here
+from gonogo.model.torch_tensors import check_inputs, served_program, torch_here
 
 
 class TorchExportRuntime(HostedRuntime):
@@ -39,7 +39,7 @@ class Inside:
     def load(self, data: bytes, options: Mapping[str, Any] = NO_OPTIONS) -> OneOutput:
         """Load a program. Raises ModelError when the bytes are no such program, or no inputs are declared."""
         declared = Declared.read(options)
-        inputs = program_inputs(declared, "an exported program")
+        check_inputs(declared, "an exported program")
         declared.settled_device(False, "an isolated child")
         try:
             zipfile.ZipFile(io.BytesIO(data)).close()  # what is cut short need not wait for PyTorch
@@ -53,4 +53,4 @@ class Inside:
             raise ModelError(
                 f"PyTorch cannot load the program: {first_line(error)}", hint="Save it again with torch.export.save."
             ) from error
-        return served_program(torch, program, inputs, declared.output, "cpu")
+        return served_program(torch, program, declared, "cpu")

@@ -16,7 +16,7 @@ from gonogo.errors import ModelError
 from gonogo.model.declared import Declared, first_line
 from gonogo.model.one_output import OneOutput
 from gonogo.model.runtime import NO_OPTIONS
-from gonogo.model.torch_tensors import program_inputs, served_program, torch_here
+from gonogo.model.torch_tensors import check_inputs, served_program, torch_here
 
 _OPENS_FILES = frozenset({"aten::from_file", "aten::save"})
 
@@ -31,7 +31,7 @@ class TorchscriptRuntime:
     def load(self, data: bytes, options: Mapping[str, Any] = NO_OPTIONS) -> OneOutput:
         """Load a model. Raises ModelError when the bytes are no TorchScript, or no inputs are declared."""
         declared = Declared.read(options)
-        inputs = program_inputs(declared, "a TorchScript program")
+        check_inputs(declared, "a TorchScript program")
         torch = torch_here()
         device = declared.settled_device(torch.cuda.is_available(), "PyTorch")
         try:
@@ -46,4 +46,4 @@ class TorchscriptRuntime:
             ) from error
         if operators & _OPENS_FILES:
             raise ModelError(f"the TorchScript program opens files: {', '.join(sorted(operators & _OPENS_FILES))}.")
-        return served_program(torch, program, inputs, declared.output, device)
+        return served_program(torch, program, declared, device)

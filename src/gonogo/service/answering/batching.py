@@ -203,13 +203,18 @@ class Batcher:
         try:
             if isinstance(outcome, Exception):
                 raise outcome
-            names = labels(self._schema, outcome)
-            plain: list[list[float]] = outcome.tolist()
+            values, also = outcome
+            names = labels(self._schema, values)
+            plain: list[list[float]] = values.tolist()
             written: list[tuple[bytes, bytes]] = []
             start = 0
             for ask, part in zip(asks, wanted, strict=True):
                 end = start + part.rows
-                written.append(part.codec.write(part, ask.prediction_id, names[start:end], plain[start:end]))
+                if also:
+                    beside = {name: one[start:end] for name, one in also.items()}
+                    written.append(part.codec.write(part, ask.prediction_id, names[start:end], plain[start:end], beside))
+                else:
+                    written.append(part.codec.write(part, ask.prediction_id, names[start:end], plain[start:end]))
                 start = end
         except Exception as error:  # the boundary: whatever the model does, every request is answered
             if isinstance(error, RowErrors) and (len(asks) == 1 or error.total == len(error.errors)):
@@ -220,7 +225,7 @@ class Batcher:
                 self._fail(asks[0], error)
             return
         try:
-            self._seen(Computed(batch, outcome, [ask.prediction_id for ask in asks], [part.rows for part in wanted]))
+            self._seen(Computed(batch, values, [ask.prediction_id for ask in asks], [part.rows for part in wanted]))
         except Exception as error:  # monitoring must not keep anybody from an answer
             self._on_fault(error)
         for ask, (content_type, body) in zip(asks, written, strict=True):

@@ -18,7 +18,7 @@ import weakref
 from collections.abc import Callable, Mapping
 
 from gonogo.errors import ModelError
-from gonogo.model.predict import scores
+from gonogo.model.predict import Scored, scored
 from gonogo.model.runtime import Array
 from gonogo.service.answering.loading import Served
 
@@ -31,7 +31,7 @@ MOST_ROWS = 4096
 TELLING_ROWS = 16  #: calls of so many rows tell what a row costs
 SLACK = 1e-6  #: float32 sums of probabilities end a little outside [0, 1]
 
-Outcome = Array | Exception
+Outcome = Scored | Exception
 
 
 class OutOfTime(Exception):
@@ -63,12 +63,12 @@ class ModelCalls:
         """A call is under way on the thread."""
         return self._done is not None
 
-    def compute(self, batch: Mapping[str, Array]) -> Array:
-        """Scores, float64 [rows, classes], each a probability up to rounding. Raises ModelError."""
-        values = scores(self._served.schema, self._served.loaded, batch)
-        if not sound(values):
+    def compute(self, batch: Mapping[str, Array]) -> Scored:
+        """Scores, each a probability up to rounding, and what is beside them. Raises ModelError."""
+        found = scored(self._served.schema, self._served.loaded, batch)
+        if not sound(found.scores):
             raise ModelError("the model's scores are no probabilities.")
-        return values
+        return found
 
     def now(self, batch: Mapping[str, Array]) -> Outcome:
         """Compute on the loop."""
@@ -77,15 +77,16 @@ class ModelCalls:
             threading.Thread(target=_watch, args=(weakref.ref(self),), name="gonogo-watch", daemon=True).start()
         self._since = began = time.perf_counter()
         try:
-            values = self.compute(batch)
+            found = self.compute(batch)
         except Exception as error:  # the boundary: whatever a model raises is an outcome
             return error if self.on_loop else OutOfTime()  # the watch has ended it
         finally:
             self._since = 0.0
-        if len(values) >= TELLING_ROWS:  # golden requests are few, and a processor learns them by heart
-            measured = (time.perf_counter() - began - self._served.cost.fixed) / len(values)
+        rows = len(found.scores)
+        if rows >= TELLING_ROWS:  # golden requests are few, and a processor learns them by heart
+            measured = (time.perf_counter() - began - self._served.cost.fixed) / rows
             self._learn(0.9 * self._per_row + 0.1 * measured)
-        return values
+        return found
 
     def later(self, batch: Mapping[str, Array], seconds: float, done: Callable[[Outcome], None]) -> None:
         """Compute on the thread; `done` is called on the loop, once, not before this returns."""

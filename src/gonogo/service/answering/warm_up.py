@@ -11,7 +11,7 @@ import numpy as np
 
 from gonogo.errors import ModelError, VerificationError
 from gonogo.model.encode import RowErrors, encode_rows
-from gonogo.model.predict import scores
+from gonogo.model.predict import scored, scores
 from gonogo.model.runtime import Array, Loaded
 from gonogo.model.schema import Schema
 
@@ -45,7 +45,7 @@ def _golden(release: str, schema: Schema, loaded: Loaded, request: Mapping[str, 
     name = request["name"]
     try:
         batch = encode_rows(schema, request["rows"])
-        given = scores(schema, loaded, batch)
+        given = scored(schema, loaded, batch).scores
     except (RowErrors, ModelError) as error:
         raise VerificationError(f"{release} cannot compute its golden request {name!r}: {error}") from error
     wanted = np.array(request["scores"], dtype=np.float64)

@@ -1,6 +1,7 @@
-"""An Arrow IPC stream as the body: one column for each feature, null where a value is missing.
+"""An Arrow IPC stream as the body: one column for each feature, null where a value is missing; a tensor is nested lists, as in JSON.
 
-The answer is such a stream too, with the columns "label", "score" and one "scores.CLASS" for each class. Needs `gonogo[arrow]`.
+The answer is such a stream too, with the columns "label", "score", one "scores.CLASS" for each class, and lists as "also.OUTPUT" where
+there is something beside the scores. Needs `gonogo[arrow]`.
 Read by pyarrow, whose reader was made to be attacked, and validated whole before a value is looked at; the smaller nanoarrow ends the
 process on some streams of a few hundred bytes (`tests/properties/seeds/*.arrow`). Compressed buffers are refused: they say themselves how
 large they will be. Source: Apache Arrow Columnar Format 1.5, "IPC Streaming Format".
@@ -16,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from gonogo.model.encode import NAME_SHOWN, encoder_for
+from gonogo.model.predict import NOTHING, Also
 from gonogo.model.schema import Schema
 from gonogo.service.codec import Asked, judged
 from gonogo.service.codecs.rows import rows_of
@@ -60,7 +62,12 @@ class ArrowCodec:
         types = arrow.types
         read = (types.is_boolean, types.is_integer, types.is_floating, types.is_string, types.is_large_string, types.is_null)
         for field in schema:
-            if not any(is_read(field.type) for is_read in read):
+            kind = field.type
+            while self._schema.has_tensors and any(
+                is_list(kind) for is_list in (types.is_list, types.is_large_list, types.is_fixed_size_list)
+            ):
+                kind = kind.value_type
+            if not any(is_read(kind) for is_read in read) or (kind != field.type and types.is_float16(kind)):
                 holds = f"Column {str(field.name)[:NAME_SHOWN]!r} holds {str(field.type)[:NAME_SHOWN]}"
                 raise RequestRefused(415, f"{holds}; numbers, booleans and text are read.")
 
@@ -77,7 +84,9 @@ class ArrowCodec:
                 found[name] += (column.cast(arrow.float32()) if arrow.types.is_float16(column.type) else column).to_pylist()
         return found
 
-    def write(self, asked: Asked, prediction_id: str, labels: Sequence[str], scores: Sequence[Sequence[float]]) -> tuple[bytes, bytes]:
+    def write(
+        self, asked: Asked, prediction_id: str, labels: Sequence[str], scores: Sequence[Sequence[float]], also: Also = NOTHING
+    ) -> tuple[bytes, bytes]:
         arrow = _library()
         classes = self._schema.classes
         judged_at = [len(classes) - 1 if len(classes) == 2 else classes.index(label) for label in labels]
@@ -86,6 +95,7 @@ class ArrowCodec:
             "score": arrow.array([row[place] for row, place in zip(scores, judged_at, strict=True)], arrow.float64()),
         }
         columns |= {f"scores.{name}": arrow.array([row[place] for row in scores], arrow.float64()) for place, name in enumerate(classes)}
+        columns |= {f"also.{name}": arrow.array(values.tolist()) for name, values in also.items()}
         table = arrow.record_batch(columns)
         file = io.BytesIO()
         with arrow.ipc.new_stream(file, table.schema) as writer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from gonogo.model.predict import NOTHING, Also
 from gonogo.service.codec import Asked, Codec
 from gonogo.service.door.exchange import Exchange
 from gonogo.service.wire import RequestRefused
@@ -24,8 +25,10 @@ class ByType:
                 return codec.read(exchange)
         return self._usual.read(exchange)
 
-    def write(self, asked: Asked, prediction_id: str, labels: Sequence[str], scores: Sequence[Sequence[float]]) -> tuple[bytes, bytes]:
-        return asked.codec.write(asked, prediction_id, labels, scores)
+    def write(
+        self, asked: Asked, prediction_id: str, labels: Sequence[str], scores: Sequence[Sequence[float]], also: Also = NOTHING
+    ) -> tuple[bytes, bytes]:
+        return asked.codec.write(asked, prediction_id, labels, scores, also)
 
     def refuse(self, refusal: RequestRefused) -> tuple[int, bytes, bytes]:
         return self._usual.refuse(refusal)

@@ -1,7 +1,9 @@
 """A NumPy file (`.npy`) as the body: a matrix of numbers [rows, features] in the features' order, or a record array with their names.
 
+Where the only feature is a tensor the array is [rows, *its shape]; beside other features it is a field of a record array with that shape.
+
 Nothing is unpickled, and nothing is made as large as a header says before as many bytes are there. The answer is a `.npy` file too: the
-scores, float64 [rows, classes]; release and prediction id are in its headers.
+scores, float64 [rows, classes], and nothing beside them; release and prediction id are in its headers.
 Source: NEP 1, versions 1.0 and 2.0 of the format.
 """
 
@@ -16,6 +18,7 @@ import numpy as np
 
 from gonogo.model.encode import encoder_for
 from gonogo.model.packing import Doubt
+from gonogo.model.predict import NOTHING, Also
 from gonogo.model.runtime import Array
 from gonogo.model.schema import Schema
 from gonogo.service.codec import Asked, judged
@@ -24,7 +27,6 @@ from gonogo.service.door.exchange import Exchange
 from gonogo.service.wire import PROBLEM, RequestRefused, to_json
 
 NUMPY = b"application/x-npy"
-_MOST_DIMENSIONS = 2
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
@@ -39,12 +41,16 @@ class NumpyCodec:
         in_order = [(own, place) for place in range(len(schema.features))]
         #: The matrix is the graph's own.
         self._whole = own if [(feature.input, feature.column) for feature in schema.features] == in_order else None
+        tensors = [feature.tensor.shape for feature in schema.features if feature.tensor is not None]
+        #: The shape of a row of an array without names: one number a feature, or the only tensor; None where no such array says all.
+        self._row = (len(schema.features),) if not tensors else tensors[0] if len(schema.features) == 1 else None
+        self._most_dimensions = 1 + max(map(len, tensors), default=1)
 
     def read(self, exchange: Exchange) -> Asked:
-        array = _array(exchange.body)
-        if array.dtype.names is None and array.ndim == 2 and self._whole is not None and 0 < len(array) <= self._most_rows:
+        array = _array(exchange.body, self._most_dimensions)
+        if array.dtype.names is None and array.shape[1:] == self._row and self._whole is not None and 0 < len(array) <= self._most_rows:
             try:
-                return Asked(self, len(array), arrays=self._encoder.packer.pack_matrices({self._whole: array}))
+                return Asked(self, len(array), arrays=self._encoder.packer.pack_matrices({self._whole: array.reshape(len(array), -1)}))
             except Doubt:
                 pass
         try:
@@ -58,10 +64,16 @@ class NumpyCodec:
         if array.dtype.names is not None and array.ndim == 1:
             return {name: array[name].tolist() for name in array.dtype.names}
         features = self._schema.features
-        if array.dtype.names is not None or array.ndim != 2 or array.shape[1] != len(features):
-            raise RequestRefused(422, f"The array must have the shape [rows, {len(features)}]; this one has {list(array.shape)}.")
+        if self._row is None:
+            raise RequestRefused(422, "Beside a tensor there are other features: send a record array with their names.")
+        if array.dtype.names is not None or array.ndim != 1 + len(self._row) or array.shape[1:] != self._row:
+            wanted = ", ".join(map(str, ("rows", *self._row)))
+            raise RequestRefused(422, f"The array must have the shape [{wanted}]; this one has {list(array.shape)}.")
         if len(array) > self._most_rows:
             raise RequestRefused(413, f"A request may have {self._most_rows} rows at most; this one has {len(array)}.")
+        if features[0].tensor is not None:
+            zero_one = features[0].type == "bool" and array.dtype.kind in "fiu" and bool(((array == 0) | (array == 1)).all())
+            return {features[0].name: (array.astype(bool) if zero_one else array).tolist()}
         found = {}
         for feature, values in zip(features, array.T.tolist(), strict=True):
             # One type for all columns has no other way to say true and false.
@@ -69,7 +81,9 @@ class NumpyCodec:
             found[feature.name] = [bool(value) if value in (0, 1) else value for value in values] if zero_one else values
         return found
 
-    def write(self, asked: Asked, prediction_id: str, labels: Sequence[str], scores: Sequence[Sequence[float]]) -> tuple[bytes, bytes]:
+    def write(
+        self, asked: Asked, prediction_id: str, labels: Sequence[str], scores: Sequence[Sequence[float]], also: Also = NOTHING
+    ) -> tuple[bytes, bytes]:
         file = io.BytesIO()
         np.lib.format.write_array(file, np.array(scores, dtype="<f8"), version=(1, 0), allow_pickle=False)
         return NUMPY, file.getvalue()
@@ -78,7 +92,7 @@ class NumpyCodec:
         return refusal.status, PROBLEM, to_json(refusal.members())
 
 
-def _array(body: bytes) -> Array:
+def _array(body: bytes, most_dimensions: int) -> Array:
     file = io.BytesIO(body)
     try:
         version = np.lib.format.read_magic(file)
@@ -87,11 +101,15 @@ def _array(body: bytes) -> Array:
         raise RequestRefused(415, "The NumPy file has a version that is not read; 1.0 and 2.0 are.") from None
     except Exception:  # NumPy reads headers with Python's own parser, which raises what it likes
         raise RequestRefused(400, "The body is no NumPy file: its header is none that can be read.") from None
-    kinds = {dtype[name].kind for name in dtype.names} if dtype.names else {dtype.kind}
-    if dtype.hasobject or not kinds <= set("biufU") or any(dtype[name].shape for name in dtype.names or ()):
+    parts = [dtype[name] for name in dtype.names] if dtype.names else [dtype]
+    if (
+        dtype.hasobject
+        or not {part.base.kind for part in parts} <= set("biufU")
+        or any(len(part.shape) >= most_dimensions for part in parts)
+    ):
         raise RequestRefused(415, f"Values of the type {str(dtype)[:120]} are not read; numbers, booleans and text (U) are.")
-    if len(shape) > _MOST_DIMENSIONS or any(type(size) is not int or size < 0 for size in shape):
-        raise RequestRefused(400, "The NumPy file has no shape: two whole numbers, none of them negative, are the most.")
+    if len(shape) > most_dimensions or any(type(size) is not int or size < 0 for size in shape):
+        raise RequestRefused(400, f"The NumPy file has no shape: {most_dimensions} whole numbers, none of them negative, are the most.")
     data = body[file.tell() :]
     if len(data) != prod(shape) * dtype.itemsize or not data:
         raise RequestRefused(400, f"The NumPy file says that it has the shape {list(shape)}, and has {len(data)} bytes of values.")

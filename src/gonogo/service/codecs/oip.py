@@ -1,8 +1,8 @@
 """Open Inference Protocol v2 over HTTP: `POST /v2/models/{system}[/versions/{version}]/infer`, as JSON or with binary tensor data.
 
-Inputs are the model's features or the inputs of its graph (`tensors.py`). Outputs are "label" (BYTES [rows]) and "scores" (FP64 [rows,
-classes]), those that are asked for, or both. An `id` is echoed; the prediction id is in `parameters`. Errors are `{"error": …}` with the
-members of a problem body beside it.
+Inputs are the model's features or the inputs of its graph (`tensors.py`). Outputs are "label" (BYTES [rows]), "scores" (FP64 [rows,
+classes]) and what the schema has beside them, those that are asked for, or all. An `id` is echoed; the prediction id is in `parameters`.
+Errors are `{"error": …}` with the members of a problem body beside it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ import numpy as np
 
 from gonogo.model.encode import encoder_for
 from gonogo.model.packing import LARGEST, Doubt
+from gonogo.model.predict import NOTHING, Also
+from gonogo.model.runtime import Array
 from gonogo.model.schema import Schema
 from gonogo.service.codec import Asked, judged
 from gonogo.service.codecs.rows import read_json, rows_of
-from gonogo.service.codecs.tensors import Tensor, check_datatypes, columns, matrices, read_tensor
+from gonogo.service.codecs.tensors import Tensor, check_datatypes, columns, matrices, read_tensor, shapes_of
 from gonogo.service.door.exchange import Exchange
 from gonogo.service.wire import JSON, RequestRefused, to_json
 
@@ -35,9 +37,6 @@ class _Wanted(NamedTuple):
     exchange: Exchange
     id: str | None
     outputs: Sequence[tuple[str, bool]]
-
-
-_PLAIN = (("label", False), ("scores", False))
 
 
 class _QuickTensor(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -68,6 +67,10 @@ class OipCodec:
         one = schema.inputs[0]
         quick = len(schema.inputs) == 1 and one.dtype in LARGEST and all(feature.type == "float" for feature in schema.features)
         self._matrix = one if quick else None
+        self._shape = shapes_of(schema)[one.name]
+        self._is_tensor = schema.features[0].tensor is not None
+        self._outputs = (*OUTPUTS, *schema.also)
+        self._plain = tuple((name, False) for name in self._outputs)
 
     def read(self, exchange: Exchange) -> Asked:
         length = exchange.headers.get(HEADER_LENGTH)
@@ -92,13 +95,14 @@ class OipCodec:
             return None
         tensor, width = given.inputs[0], matrix.width
         rows = tensor.shape[0] if tensor.shape else 0
-        if tensor.name != matrix.name or tensor.datatype not in ("FP32", "FP64") or tensor.shape != [rows, width]:
-            return None
         data = tensor.data
-        if not 0 < rows <= self._most_rows or len(data) != rows * width:
+        is_it = tensor.name == matrix.name and tensor.datatype in ("FP32", "FP64") and tensor.shape == [rows, *self._shape]
+        if not is_it or not 0 < rows <= self._most_rows or len(data) != rows * width:
             return None
+        if self._is_tensor:
+            return self._packed({matrix.name: np.array(data).reshape(rows, width)}, _Wanted(exchange, given.id, self._plain))
         records = [data] if rows == 1 else [data[place : place + width] for place in range(0, len(data), width)]
-        return Asked(self, rows, records, state=_Wanted(exchange, given.id, _PLAIN))
+        return Asked(self, rows, records, state=_Wanted(exchange, given.id, self._plain))
 
     def _carefully(self, exchange: Exchange, head: bytes, binary: bytes) -> Asked:
         document = read_json(head)
@@ -106,19 +110,21 @@ class OipCodec:
             raise RequestRefused(400, 'The body must be an inference request: {"inputs": [{"name", "shape", "datatype", "data"}, …]}.')
         wanted, tensors = self._parts(exchange, document, binary)
         own = matrices(self._schema, tensors)
-        if own is not None and len(next(iter(own.values()))) <= self._most_rows:
-            try:
-                arrays = self._encoder.packer.pack_matrices(own)
-            except Doubt:
-                pass
-            else:
-                rows = {len(array) for array in arrays.values()}
-                if len(rows) == 1:
-                    return Asked(self, rows.pop(), arrays=arrays, state=wanted)
+        if own is not None and len(next(iter(own.values()))) <= self._most_rows and (asked := self._packed(own, wanted)) is not None:
+            return asked
         found = rows_of(columns(self._schema, tensors), self._most_rows)
         arrays = judged(self._encoder, found, self._most_rows)
         check_datatypes(tensors)
         return Asked(self, len(found), arrays=arrays, state=wanted)
+
+    def _packed(self, own: dict[str, Array], wanted: _Wanted) -> Asked | None:
+        """Matrices that are the graph's own inputs; None when they need a closer look."""
+        try:
+            arrays = self._encoder.packer.pack_matrices(own)
+        except Doubt:
+            return None
+        rows = {len(array) for array in arrays.values()}
+        return Asked(self, rows.pop(), arrays=arrays, state=wanted) if len(rows) == 1 else None
 
     def _parts(self, exchange: Exchange, document: dict[str, Any], binary: bytes) -> tuple[_Wanted, list[Tensor]]:
         """What is wanted and the tensors. Raises RequestRefused with everything that is wrong about the request's form."""
@@ -126,14 +132,14 @@ class OipCodec:
         problems = [RequestRefused(400, f"An inference request has no member {name[:120]!r}.") for name in unknown]
         wanted = _Wanted(exchange, None, ())
         try:
-            wanted = _wanted(exchange, document)
+            wanted = _wanted(exchange, document, self._outputs)
         except RequestRefused as refusal:
             problems.append(refusal)
         tensors: list[Tensor] = []
         start = 0
         for given in document["inputs"]:
             try:
-                tensor, start = read_tensor(given, binary, start, self._most_rows * len(self._schema.features))
+                tensor, start = read_tensor(given, binary, start, self._most_rows * self._schema.width)
                 tensors.append(tensor)
             except RequestRefused as refusal:
                 problems.append(refusal)
@@ -145,7 +151,9 @@ class OipCodec:
             raise RequestRefused(problems[0].status, " ".join(problem.detail for problem in problems[:MOST_SAID]))
         return wanted, tensors
 
-    def write(self, asked: Asked, prediction_id: str, labels: Sequence[str], scores: Sequence[Sequence[float]]) -> tuple[bytes, bytes]:
+    def write(
+        self, asked: Asked, prediction_id: str, labels: Sequence[str], scores: Sequence[Sequence[float]], also: Also = NOTHING
+    ) -> tuple[bytes, bytes]:
         wanted: _Wanted = asked.state
         outputs: list[dict[str, Any]] = []
         tail: list[bytes] = []
@@ -155,6 +163,8 @@ class OipCodec:
             if name == "label":
                 output = {"name": name, "datatype": "BYTES", "shape": [asked.rows]}
                 data = _texts(labels) if binary else labels
+            elif name in also:
+                output, data = _beside(name, also[name], binary)
             else:
                 output = {"name": name, "datatype": "FP64", "shape": [asked.rows, self._classes]}
                 data = np.array(scores, dtype="<f8").tobytes() if binary else [score for row in scores for score in row]
@@ -181,17 +191,17 @@ def _in_words(refusal: RequestRefused) -> str:
     return f"{refusal.detail} {named}" if named else refusal.detail
 
 
-def _wanted(exchange: Exchange, document: dict[str, Any]) -> _Wanted:
+def _wanted(exchange: Exchange, document: dict[str, Any], known: Sequence[str]) -> _Wanted:
     id_ = document.get("id")
     parameters = _or_empty(document.get("parameters"), {})
-    asked = _or_empty(document.get("outputs"), []) or [{"name": name} for name in OUTPUTS]
+    asked = _or_empty(document.get("outputs"), []) or [{"name": name} for name in known]
     if not (id_ is None or isinstance(id_, str)) or not isinstance(parameters, dict) or not isinstance(asked, list):
         raise RequestRefused(400, '"id" must be text, "parameters" an object and "outputs" a list.')
     outputs: list[tuple[str, bool]] = []
     for one in asked:
-        name = one.get("name") if isinstance(one, dict) else None
-        if name not in OUTPUTS or name in (known for known, _ in outputs):
-            raise RequestRefused(400, f"The model has each of these outputs once: {', '.join(OUTPUTS)}; not {str(name)[:120]!r}.")
+        name: Any = one.get("name") if isinstance(one, dict) else None
+        if name not in known or name in dict(outputs):
+            raise RequestRefused(400, f"The model has each of these outputs once: {', '.join(known)}; not {str(name)[:120]!r}.")
         own = _or_empty(one.get("parameters"), {})
         if not isinstance(own, dict):
             raise RequestRefused(400, f"The parameters of output {name!r} must be an object.")
@@ -202,6 +212,14 @@ def _wanted(exchange: Exchange, document: dict[str, Any]) -> _Wanted:
 def _or_empty(value: Any, empty: Any) -> Any:
     """Clients write null for what they leave out."""
     return empty if value is None else value
+
+
+def _beside(name: str, values: Array, binary: bool) -> tuple[dict[str, Any], Any]:
+    """What is beside the scores, as a tensor and its data."""
+    datatype, dtype = ("FP64", "<f8") if values.dtype.kind == "f" else ("INT64", "<i8")
+    output = {"name": name, "datatype": datatype, "shape": list(values.shape)}
+    plain = np.ascontiguousarray(values, dtype=dtype)
+    return output, plain.tobytes() if binary else plain.ravel().tolist()
 
 
 def _texts(texts: Sequence[str]) -> bytes:

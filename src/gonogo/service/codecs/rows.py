@@ -16,6 +16,7 @@ import numpy as np
 from gonogo.base.canonical import parse_json
 from gonogo.model.encode import MOST_PROBLEMS, encoder_for
 from gonogo.model.packing import record_of
+from gonogo.model.predict import NOTHING, Also
 from gonogo.model.schema import Schema
 from gonogo.service.codec import Asked, judged
 from gonogo.service.door.exchange import Exchange
@@ -70,8 +71,10 @@ class RowsCodec:
         rows = _rows(read_json(body), self._most_rows)
         return Asked(self, len(rows), arrays=judged(self._encoder, rows, self._most_rows))
 
-    def write(self, asked: Asked, prediction_id: str, labels: Sequence[str], scores: Sequence[Sequence[float]]) -> tuple[bytes, bytes]:
-        return JSON, self._write(prediction_id, labels, scores)
+    def write(
+        self, asked: Asked, prediction_id: str, labels: Sequence[str], scores: Sequence[Sequence[float]], also: Also = NOTHING
+    ) -> tuple[bytes, bytes]:
+        return JSON, self._write(prediction_id, labels, scores, also)
 
     def refuse(self, refusal: RequestRefused) -> tuple[int, bytes, bytes]:
         return refusal.status, PROBLEM, to_json(refusal.members())

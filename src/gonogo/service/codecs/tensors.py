@@ -1,7 +1,8 @@
 """Tensors of the Open Inference Protocol: what a request's inputs hold, as columns of values that a JSON row would have.
 
 Source: Open Inference Protocol v2, "Tensor Data" and the binary tensor data extension (KServe, Triton). A tensor is one feature, of shape
-[rows] or [rows, 1], or one input of the model's graph, of shape [rows, width]. In a graph's own numbers a boolean is 0 or 1.
+[rows] or [rows, 1], or one input of the model's graph, of shape [rows, width]. A feature that is a tensor itself is an input of the graph,
+of shape [rows, *its own]. In a graph's own numbers a boolean is 0 or 1.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from typing import Any
 import numpy as np
 
 from gonogo.model.encode import NAME_SHOWN
+from gonogo.model.rows import nested
 from gonogo.model.runtime import Array
-from gonogo.model.schema import Schema
+from gonogo.model.schema import Feature, Schema
+from gonogo.service.answering.loading import Beside
 from gonogo.service.wire import RequestRefused
 
 DTYPES: dict[str, str] = {
@@ -38,14 +41,24 @@ class Tensor:
     values: Array | list[Any]
 
 
-def describe(schema: Schema) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def describe(schema: Schema, also: Mapping[str, Beside]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Inputs and outputs as the metadata of the protocol has them: name, datatype, shape with -1 for any number of rows."""
-    inputs = [{"name": one.name, "datatype": DATATYPES[one.dtype], "shape": [-1, one.width]} for one in schema.inputs]
-    outputs = [
+    shapes = shapes_of(schema)
+    inputs: list[dict[str, Any]] = [
+        {"name": one.name, "datatype": DATATYPES[one.dtype], "shape": [-1, *shapes[one.name]]} for one in schema.inputs
+    ]
+    outputs: list[dict[str, Any]] = [
         {"name": "label", "datatype": "BYTES", "shape": [-1]},
         {"name": "scores", "datatype": "FP64", "shape": [-1, len(schema.classes)]},
+        *({"name": name, "datatype": "INT64" if one.whole else "FP64", "shape": [-1, *one.shape]} for name, one in also.items()),
     ]
     return inputs, outputs
+
+
+def shapes_of(schema: Schema) -> dict[str, tuple[int, ...]]:
+    """The shape of one row of every graph input, as clients write it."""
+    tensors = {feature.input: feature.tensor.shape for feature in schema.features if feature.tensor is not None}
+    return {one.name: tensors.get(one.name, (one.width,)) for one in schema.inputs}
 
 
 def read_tensor(given: Any, binary: bytes, start: int, most_values: int) -> tuple[Tensor, int]:
@@ -85,13 +98,14 @@ def read_tensor(given: Any, binary: bytes, start: int, most_values: int) -> tupl
 
 
 def matrices(schema: Schema, tensors: Sequence[Tensor]) -> dict[str, Array] | None:
-    """Binary tensors that are the graph's own inputs, as they are; None for anything else."""
+    """Binary tensors that are the graph's own inputs, as matrices [rows, width]; None for anything else."""
+    shapes = shapes_of(schema)
     found = {}
     for tensor in tensors:
-        if not isinstance(tensor.values, np.ndarray) or len(tensor.shape) != 2:
+        if not isinstance(tensor.values, np.ndarray) or tensor.shape[1:] != shapes.get(tensor.name):
             return None
-        found[tensor.name] = tensor.values.reshape(tensor.shape)
-    return found if found.keys() == {one.name for one in schema.inputs} else None
+        found[tensor.name] = tensor.values.reshape(tensor.shape[0], prod(tensor.shape[1:]))
+    return found if found.keys() == shapes.keys() else None
 
 
 def columns(schema: Schema, tensors: Sequence[Tensor]) -> dict[str, list[Any]]:
@@ -102,11 +116,15 @@ def columns(schema: Schema, tensors: Sequence[Tensor]) -> dict[str, list[Any]]:
         raise RequestRefused(400, "An input is there twice.")
     own = {one.name: one for one in schema.inputs}
     by_graph = own.keys() == set(names)
+    whole = {feature.name: feature for feature in schema.features if feature.tensor is not None}
     rows = {tensor.shape[0] for tensor in tensors}
     if len(rows) > 1:
         raise RequestRefused(400, f"The inputs have different numbers of rows: {', '.join(map(str, sorted(rows)))}.")
     for tensor in tensors:
         values = tensor.values.tolist() if isinstance(tensor.values, np.ndarray) else tensor.values
+        if tensor.name in whole:
+            found[tensor.name] = _whole(whole[tensor.name], tensor, values)
+            continue
         width = own[tensor.name].width if by_graph else 1
         if tensor.shape[1:] != (width,) and not (width == 1 and len(tensor.shape) == 1):
             raise RequestRefused(400, f"Input {tensor.name[:NAME_SHOWN]!r} has the shape {list(tensor.shape)}, not [rows, {width}].")
@@ -115,10 +133,19 @@ def columns(schema: Schema, tensors: Sequence[Tensor]) -> dict[str, list[Any]]:
             continue
         for feature in (feature for feature in schema.features if feature.input == tensor.name):
             column = values[feature.column :: width]
-            if feature.type == "bool":
-                column = [bool(value) if type(value) in (int, float) and value in (0, 1) else value for value in column]
-            found[feature.name] = column
+            found[feature.name] = _truths(column) if feature.type == "bool" else column
     return found
+
+
+def _whole(feature: Feature, tensor: Tensor, values: list[Any]) -> list[Any]:
+    """The rows of a feature that is a tensor, as nested lists of the shape that the request says, which is judged as that of JSON rows."""
+    if 0 in tensor.shape:
+        raise RequestRefused(400, f"Input {tensor.name[:NAME_SHOWN]!r} has the shape {list(tensor.shape)}: there is nothing in it.")
+    return nested(_truths(values) if feature.type == "bool" else values, tensor.shape[1:])
+
+
+def _truths(values: list[Any]) -> list[Any]:
+    return [bool(value) if type(value) in (int, float) and value in (0, 1) else value for value in values]
 
 
 def _flat(what: str, data: Any, depth: int) -> list[Any]:

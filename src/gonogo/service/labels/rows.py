@@ -30,7 +30,7 @@ def slices_of(frame: Mapping[str, Any], slices: Slices) -> tuple[list[str], Arra
     names: list[str] = []
     columns: list[Array] = []
     for feature, _, graph_input, column in frame["features"]:
-        for value in slices.get(feature, ()):
+        for value in slices.get(feature, ()) if column is not None else ():
             names.append(slice_name(feature, value))
             columns.append(members(read_array(frame["inputs"][graph_input])[:, column], value))
     rows = sum(frame["rows"])

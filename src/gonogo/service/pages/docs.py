@@ -32,6 +32,18 @@ request = urllib.request.Request("{origin}/predict", body, {{"content-type": "ap
 with urllib.request.urlopen(request) as response:
     print(json.load(response)["predictions"])
 """
+#: Where a row is too long to be read: the example is asked for.
+LONG = """\
+import json
+import urllib.request
+
+with urllib.request.urlopen("{origin}/model_info") as response:
+    row = {{one["name"]: one["example"] for one in json.load(response)["features"]}}
+body = json.dumps({{"features": row}}).encode()
+request = urllib.request.Request("{origin}/predict", body, {{"content-type": "application/json"}})
+with urllib.request.urlopen(request) as response:
+    print(json.load(response)["predictions"])
+"""
 
 
 class DocsPage:
@@ -69,8 +81,10 @@ class DocsPage:
                 features=features,
                 explains=self._explains,
                 origin=origin,
-                curl=_curl(origin, row),
-                python=PYTHON.format(origin=origin, row=pprint.pformat(row, sort_dicts=False, width=100)),
+                curl=_curl(origin, row, served.schema.has_tensors),
+                python=(LONG if served.schema.has_tensors else PYTHON).format(
+                    origin=origin, row=pprint.pformat(row, sort_dicts=False, width=100)
+                ),
                 routes=self._listed,
                 about=_about(features),
                 style=style,
@@ -79,7 +93,15 @@ class DocsPage:
         )
 
 
-def _curl(origin: str, row: dict[str, Any]) -> str:
+def _curl(origin: str, row: dict[str, Any], is_long: bool) -> str:
+    if is_long:
+        program = (
+            'import json, sys; print(json.dumps({"features": {one["name"]: one["example"] for one in json.load(sys.stdin)["features"]}}))'
+        )
+        return (
+            f"curl --silent {origin}/model_info \\\n  | python3 -c {shlex.quote(program)} \\\n"
+            f"  | curl --fail-with-body {origin}/predict --header 'content-type: application/json' --data @-"
+        )
     body = shlex.quote(json.dumps({"features": row}, ensure_ascii=False))
     return f"curl --fail-with-body {origin}/predict \\\n  --header 'content-type: application/json' \\\n  --data {body}"
 
@@ -88,7 +110,10 @@ def _about(features: Sequence[Told]) -> Any:
     """What the script knows of the features: JSON that cannot end the element it stands in."""
     from markupsafe import Markup
 
-    told = [{"name": one.name, "type": one.feature.type, "nullable": one.nullable, "example": one.example} for one in features]
+    told = [
+        {"name": one.name, "type": one.feature.type, "nullable": one.nullable, "example": one.example, "tensor": bool(one.shape)}
+        for one in features
+    ]
     return Markup(json.dumps({"features": told}).replace("<", "\\u003c"))  # noqa: S704 - no "<" is left in it
 
 

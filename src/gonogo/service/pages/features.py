@@ -6,7 +6,7 @@ categories. It says what the model knows, not what it accepts: other values are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,19 +37,30 @@ class Told:
     def name(self) -> str:
         return self.feature.name
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a tensor; () of a single value."""
+        return self.feature.tensor.shape if self.feature.tensor is not None else ()
+
     def to_json_schema(self) -> dict[str, Any]:
         """The JSON Schema (2020-12) of exactly those values that are accepted."""
         kind = TYPES[self.feature.type]
-        schema: dict[str, Any] = {"type": [kind, "null"] if self.nullable else kind, "description": self.words()}
+        schema: dict[str, Any] = {"type": [kind, "null"] if self.nullable else kind}
         if self.feature.type in ("float", "int"):
             schema |= self._limits()
+        if self.feature.tensor is not None:
+            return {**nested_array(schema, self.shape), "description": self.words()}
+        schema["description"] = self.words()
         schema |= {f"x-{name}": value for name, value in self.typical().items()}
         if self.example is not None or self.nullable:
             schema["examples"] = [self.example]
         return schema
 
     def typical(self) -> dict[str, Any]:
-        """The typical range of numbers or the known categories of text, when the release tells them."""
+        """The typical range of numbers or the known categories of text, when the release tells them; of a tensor how it is made."""
+        if self.feature.tensor is not None:
+            channels = self.feature.tensor.channels
+            return {"shape": list(self.shape), **({"channels": list(channels)} if channels else {})}
         if self.low is not None:
             return {"typical": {"from": self.low, "to": self.high}}
         return {"categories": list(self.categories)} if self.categories else {}
@@ -57,6 +68,10 @@ class Told:
     def words(self) -> str:
         """One sentence or two for people."""
         kind = WORDS[self.feature.type] + (", or null when it is missing" if self.nullable else "")
+        if self.feature.tensor is not None:
+            channels = self.feature.tensor.channels
+            along = f" Along axis {self.feature.tensor.axis}: {', '.join(channels)}." if channels else ""
+            return f"Nested lists of the shape {list(self.shape)}, each element {kind}.{along}"
         if self.low is not None:
             return f"{kind[0].upper()}{kind[1:]}. Typical: {self.low:g} to {self.high:g}; other values are accepted."
         if self.categories:
@@ -68,6 +83,13 @@ class Told:
             return {"minimum": INT64.start, "maximum": INT64.stop - 1}
         largest = EXACT[self.dtype] if self.feature.type == "int" else LARGEST[self.dtype]
         return {"minimum": -largest, "maximum": largest}
+
+
+def nested_array(element: dict[str, Any], shape: Sequence[int]) -> dict[str, Any]:
+    """The JSON Schema of nested lists of exactly this shape."""
+    for size in reversed(shape):
+        element = {"type": "array", "items": element, "minItems": size, "maxItems": size}
+    return element
 
 
 def told_features(served: Served) -> tuple[Told, ...]:
@@ -83,14 +105,16 @@ def typical_row(served: Served) -> dict[str, Any] | None:
 
 
 def _short(value: Any, dtype: str) -> Any:
-    """The shortest number that is the same one where it enters."""
+    """The shortest number that is the same one where it enters; of nested lists likewise."""
+    if isinstance(value, list):
+        return [_short(part, dtype) for part in value]
     return float(str(np.float32(value))) if dtype == "float32" and isinstance(value, float) else value
 
 
 def _told(
     served: Served, feature: Feature, dtype: str, low: Mapping[str, Any], typical: Mapping[str, Any], high: Mapping[str, Any]
 ) -> Told:
-    number = feature.type in ("float", "int")
+    number = feature.type in ("float", "int") and feature.tensor is None
     bins = served.baseline.get("features", {}).get(feature.name, {}).get("bins", {})
     return Told(
         feature,

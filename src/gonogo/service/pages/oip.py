@@ -123,7 +123,7 @@ class OipPages:
     def _metadata(self, versions: list[str]) -> dict[str, Any]:
         served = self._host.served
         platform = str(served.info.get("model_format", ""))
-        inputs, outputs = describe(served.schema)
+        inputs, outputs = describe(served.schema, served.also)
         return {
             "name": self._system,
             "versions": versions,

@@ -47,10 +47,10 @@ def openapi(host: Host, forms: Iterable[Form], routes: Iterable[Route]) -> Docum
         paths.setdefault(route.path, {})[route.method.lower()] = _reading(route)
     components = {
         **schemas.asked(features, host.rules.most_rows),
-        **schemas.answered(served.schema),
+        **schemas.answered(served.schema, served.also),
         **schemas.problems(),
         **schemas.pages(),
-        **schemas.oip(served.schema, host.rules.most_rows),
+        **schemas.oip(served.schema, served.also, host.rules.most_rows),
     }
     return {
         "openapi": "3.1.0",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gonogo.base.names import SYSTEM
+from gonogo.model.parts import parts
 from gonogo.model.schema import Schema
+from gonogo.service.answering.loading import Beside
 from gonogo.service.codecs.tensors import DTYPES, describe
 from gonogo.service.labels.store import MOST_LABELS
-from gonogo.service.pages.features import Told
+from gonogo.service.pages.features import Told, nested_array
 
 Document = dict[str, Any]
 _PART = "(0|[1-9][0-9]{0,8})"
@@ -48,11 +50,13 @@ def asked(features: Sequence[Told], most_rows: int) -> dict[str, Document]:
     }
 
 
-def answered(schema: Schema) -> dict[str, Document]:
+def answered(schema: Schema, also: Mapping[str, Beside]) -> dict[str, Document]:
     """What predictions look like."""
     share = {"type": "number"}
     scores = record(dict.fromkeys(schema.classes, share), description="the score of each class")
-    prediction = record({"label": {"enum": list(schema.classes)}, "score": {**share, "description": _score(schema)}, "scores": scores})
+    beside = {name: nested_array({"type": "integer" if one.whole else "number"}, one.shape) for name, one in also.items()}
+    told = {"label": {"enum": list(schema.classes)}, "score": {**share, "description": _score(schema)}, "scores": scores}
+    prediction = record(told | ({"also": record(beside, description="what the model gives beside the scores")} if beside else {}))
     answer = {
         "release": {**TEXT, "description": "the release that answered"},
         "prediction_id": {**TEXT, "description": "quote it when the true label comes in"},
@@ -68,7 +72,9 @@ def answered(schema: Schema) -> dict[str, Document]:
                 "of": {"enum": list(schema.classes), "description": "the class whose score is explained"},
                 "score": share,
                 "base": {**share, "description": "the score of the row that is compared with"},
-                "contributions": record(dict.fromkeys(schema.feature_names, share), description="they and `base` add up to `score`"),
+                "contributions": record(
+                    dict.fromkeys((part.name for part in parts(schema)), share), description="they and `base` add up to `score`"
+                ),
             }
         ),
         "Explainer": record(
@@ -89,7 +95,7 @@ def problems() -> dict[str, Document]:
         {
             "row": {**COUNT, "description": "from 0"},
             "feature": {**TEXT, "description": "empty when the whole row is meant"},
-            "problem": {"enum": ["missing", "unknown", "type", "null", "not finite", "range", "text", "length"]},
+            "problem": {"enum": ["missing", "unknown", "type", "null", "not finite", "range", "text", "length", "shape"]},
             "message": TEXT,
         }
     )
@@ -106,7 +112,8 @@ def pages() -> dict[str, Document]:
     maybe = {"type": ["string", "null"]}
     typical = {"typical": record({"from": {"type": "number"}, "to": {"type": "number"}}), "categories": names, "example": {}}
     plain = {"name": TEXT, "type": {"enum": ["float", "int", "bool", "string"]}, "nullable": {"type": "boolean"}}
-    named = record({**plain, **typical}, tuple(typical))
+    sizes = {"shape": {"type": "array", "items": COUNT}, "channels": names}
+    named = record({**plain, **typical, **sizes}, (*typical, *sizes))
     info = dict.fromkeys(("release", "digest", "system", "version", "stable", "task", "device", "python", "gonogo"), TEXT)
     info |= dict.fromkeys(("model_format", "model_digest"), TEXT) | dict.fromkeys(("explainer", "trained", "framework"), maybe)
     info |= {"versions": names, "classes": names, "threshold": {"type": "number"}, "most_rows": COUNT}
@@ -144,16 +151,16 @@ def pages() -> dict[str, Document]:
     }
 
 
-def oip(schema: Schema, most_rows: int) -> dict[str, Document]:
+def oip(schema: Schema, also: Mapping[str, Beside], most_rows: int) -> dict[str, Document]:
     """The Open Inference Protocol's objects (kserve/open-inference-protocol, inference_rest.md), as this model has them."""
     sizes = {"type": "array", "items": {"type": "integer"}}
-    inputs, outputs = describe(schema)
+    inputs, outputs = describe(schema, also)
     parameters = {"type": ["object", "null"]}
     names = dict.fromkeys([*(one["name"] for one in inputs), *schema.feature_names])
     given = record(
         {
             "name": {"enum": list(names), "description": "an input of the model's graph, or a feature"},
-            "shape": {**sizes, "minItems": 1, "description": f"[rows, width]; {most_rows} rows at most"},
+            "shape": {**sizes, "minItems": 1, "description": f"[rows, width] or [rows, *shape]; {most_rows} rows at most"},
             "datatype": {"enum": [*DTYPES, "BYTES"]},
             "data": {"type": "array", "description": "in row-major order, flat or nested"},
             "parameters": parameters,

@@ -3,7 +3,8 @@
     4 bytes length · 4 bytes CRC-32 · a MessagePack map        (both numbers big-endian, of the map's bytes)
 
 Predictions: `{"kind": "predictions", "time", "release", "classes", "features": [[name, type, input, column]], "ids", "rows",
-"inputs": {name: [dtype, rows, width, bytes | texts]}, "scores": bytes of float64 [rows, classes]}`. `rows` counts the rows of each id.
+"inputs": {name: [dtype, rows, width, bytes | texts]}, "scores": bytes of float64 [rows, classes]}`. `rows` counts the rows of each id; the
+column of a feature that is a tensor, and so the whole input, is null.
 The writer answers each frame with the number of its rows (4 bytes, big-endian), once it has them.
 Exposures: `{"kind": "exposures", "seen": [[time, key digest, epoch, release]]}`.
 
@@ -41,7 +42,10 @@ def prediction_frame(schema: Schema, release: str, computed: Computed, time: flo
             "time": time,
             "release": release,
             "classes": schema.classes,
-            "features": [(feature.name, feature.type, feature.input, feature.column) for feature in schema.features],
+            "features": [
+                (feature.name, feature.type, feature.input, feature.column if feature.tensor is None else None)
+                for feature in schema.features
+            ],
             "ids": computed.ids,
             "rows": computed.rows,
             "inputs": {name: _array(values) for name, values in computed.batch.items()},

@@ -1,7 +1,7 @@
 """From a spool of frames to Parquet: one segment for each release, and one for exposures.
 
     predictions/<system>@<version>/<time>-<number>.parquet
-        time, prediction_id, row, release, one column for each feature, label scores as `score_<class>`
+        time, prediction_id, row, release, one column for each feature (flat lists for a tensor), label scores as `score_<class>`
     exposures/<time>-<number>.parquet
         time, key_digest, epoch, release
 
@@ -78,7 +78,7 @@ def _prediction_columns(frame: Mapping[str, Any], redact: Mapping[str, str], sec
     }
     inputs = {name: read_array(form) for name, form in frame["inputs"].items()}
     for name, _, graph_input, column in frame["features"]:
-        values = inputs[graph_input][:, column]
+        values = inputs[graph_input] if column is None else inputs[graph_input][:, column]
         columns[f"feature_{name}"] = _redacted(values, redact[name], secret) if name in redact else values
     for position, label in enumerate(classes):
         columns[f"score_{label}"] = scores[:, position]
@@ -109,7 +109,7 @@ def _write(columns: Columns, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             with duckdb.connect(config={"threads": 1, "memory_limit": "512MB"}) as connection:
-                table = {f"c{number}": np.ascontiguousarray(values) for number, values in enumerate(columns.values())}
+                table = {f"c{number}": _registered(values) for number, values in enumerate(columns.values())}
                 connection.register("segment", table)
                 named = ", ".join(_typed(f"c{number}", values, name) for number, (name, values) in enumerate(columns.items()))
                 select = f"SELECT {named} FROM segment"  # noqa: S608 - names are quoted
@@ -128,8 +128,21 @@ def _write(columns: Columns, path: Path) -> None:
             beside.unlink(missing_ok=True)
 
 
+def _registered(values: Array) -> Array:
+    """A column as DuckDB takes it: of a matrix one list a row."""
+    if values.ndim == 1:
+        return np.ascontiguousarray(values)
+    lists = np.empty(len(values), dtype=object)
+    lists[:] = list(values)
+    return lists
+
+
 def _typed(column: str, values: Array, name: str) -> str:
     """A column as SQL: text stays text also when all of it is null, and a missing number is null."""
+    if values.ndim > 1:
+        missing = values.dtype.kind == "f" and bool(np.isnan(values).any())
+        lists = f"list_transform({column}, lambda x: CASE WHEN isnan(x) THEN NULL ELSE x END)" if missing else column
+        return f"{lists} AS {quoted(name)}"
     if values.dtype == object:
         return f"CAST({column} AS VARCHAR) AS {quoted(name)}"
     value = f"CASE WHEN isnan({column}) THEN NULL ELSE {column} END" if values.dtype.kind == "f" else column

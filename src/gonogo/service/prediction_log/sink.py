@@ -20,9 +20,10 @@ import numpy as np
 
 from gonogo.model.schema import Schema
 from gonogo.service.answering.batching import Computed
-from gonogo.service.prediction_log.frames import ACK, exposure_frame, prediction_frame
+from gonogo.service.prediction_log.frames import ACK, LONGEST, exposure_frame, prediction_frame
 
-MOST_ROWS = 100_000  #: rows in hand before what is new is dropped
+MOST_ROWS = 100_000  #: rows in hand before what is new is dropped; fewer where they are tensors, …
+MOST_NUMBERS = 16 << 20  #: … of which so many numbers are the most
 MOST_EXPOSED = 100_000  #: exposures in hand
 CONNECT_AGAIN_SECONDS = 1.0
 
@@ -38,6 +39,7 @@ class PredictionSink:
         self._schema = schema
         self._release = release
         self._sample = sample
+        self._most_rows = min(MOST_ROWS, max(1, MOST_NUMBERS // max(1, schema.width)))
         self._taken: deque[tuple[float, Computed]] = deque()
         self._rows = 0
         self._exposures: list[tuple[float, str, int, str]] = []
@@ -55,7 +57,7 @@ class PredictionSink:
         rows = len(computed.scores)
         if self._sample <= 0.0:
             return
-        if self._rows + rows > MOST_ROWS:
+        if self._rows and self._rows + rows > self._most_rows:
             self.dropped += rows
             return
         self._rows += rows
@@ -86,10 +88,14 @@ class PredictionSink:
                 continue
             rows += len(chosen.scores)
             try:
-                self._unsent = prediction_frame(self._schema, self._release, chosen, at)
+                frame = prediction_frame(self._schema, self._release, chosen, at)
             except Exception:
                 self.dropped += len(chosen.scores)
                 raise
+            if len(frame) > LONGEST:  # the writer would take it for damage
+                self.dropped += len(chosen.scores)
+                continue
+            self._unsent = frame
             self._unsent_rows = len(chosen.scores)
             if not self._send():
                 return False

@@ -11,6 +11,7 @@ const field = (index) => form.elements[`f${index}`];
 
 /* The JSON text of one value; undefined when nothing was filled in, so that the service says that it is missing. */
 function written(feature, text) {
+  if (feature.tensor) return text.trim() === "" ? undefined : text;
   if (text === "") return feature.nullable ? "null" : feature.type === "string" ? '""' : undefined;
   if (feature.type === "string") return JSON.stringify(text);
   if (feature.type === "bool") return text;
@@ -25,7 +26,8 @@ function body() {
 
 function fill() {
   about.features.forEach((feature, index) => {
-    field(index).value = feature.example === null || feature.example === undefined ? "" : String(feature.example);
+    const shown = feature.tensor ? JSON.stringify(feature.example) : String(feature.example);
+    field(index).value = feature.example === null || feature.example === undefined ? "" : shown;
   });
   judge([]);
 }
