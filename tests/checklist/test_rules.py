@@ -77,7 +77,7 @@ def test_a_project_adds_changes_and_leaves_out_rules_and_all_of_it_is_visible(wr
     assert (drift.above, drift.clear, drift.times, drift.window_seconds, drift.runbook) == (0.3, 0.1, 2, 3600.0, "drift")
     assert found.overrides == {
         "latency-p95": ("left out: nobody waits for it",),
-        "drift": ("above 0.3 instead of 0.2", "times 2 instead of 0", "window_seconds 3600 instead of None"),
+        "drift": ("above 0.3 instead of 0.2", "times 2 instead of 0", "window 1 h instead of none"),
         "mine": ("added",),
     }
 

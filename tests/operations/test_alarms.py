@@ -135,6 +135,15 @@ def test_whoever_acknowledges_is_named_and_the_ladder_is_climbed_no_further(desk
     assert not any("team lead" in line for line in desk.told)
 
 
+def test_what_was_said_of_an_alarm_is_not_said_twice_in_the_log(desk: Desk) -> None:
+    desk.look(11)
+    first = alarms.acknowledge(desk.workspace, "gone", note="on the train")
+    assert alarms.acknowledge(desk.workspace, "gone") == first
+    assert [event["note"] for event in desk.events("acknowledgement")] == ["on the train"]
+    alarms.acknowledge(desk.workspace, "gone", note="at the desk")
+    assert [event["note"] for event in desk.events("acknowledgement")] == ["on the train", "at the desk"]
+
+
 def test_only_what_rings_can_be_acknowledged(desk: Desk) -> None:
     with pytest.raises(NotFoundError, match="no alarm 'gone' rings"):
         alarms.acknowledge(desk.workspace, "gone")
@@ -189,6 +198,13 @@ def test_the_list_says_what_rings_and_what_is_silent_and_exits_1_while_something
     assert [silence["rule"] for silence in document["silences"]] == ["drift"]
     assert run(desk, "unsilence", document["silences"][0]["id"]) == (0, "drift is heard again\n")
     assert json.loads(run(desk, "--json")[1])["silences"] == []
+
+
+def test_a_mistake_in_the_rules_is_told_by_the_list_too(desk: Desk) -> None:
+    file = desk.folder / "gonogo.yaml"
+    file.write_text(file.read_text().replace("name: drift, above: 0.3", "name: drift, above: 0.3, clear: 0.4"))
+    code, said = run(desk)
+    assert (code, "clear (0.4) must not lie above 0.3" in said) == (2, True)
 
 
 def test_a_wrong_word_is_refused_with_what_to_write(desk: Desk) -> None:

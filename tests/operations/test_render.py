@@ -15,6 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -28,6 +29,7 @@ import sample
 from gonogo import __version__
 from gonogo.errors import UsageError
 from gonogo.operations.render import render, schedule_files, write_rendered
+from gonogo.operations.render_tools import Places, render_tool
 from gonogo.operations.workspace import Workspace
 from supervised import OLD, serving
 
@@ -294,3 +296,18 @@ def test_predictions_come_through_nginx_while_the_traffic_moves(
                 asked("/predict", b'{"features": {}}')
             assert refused.value.code == 422
             refused.value.close()
+
+
+@pytest.mark.parametrize(
+    ("places", "said"),
+    [
+        (Places(prometheus="prometheus:9090"), "no address of Prometheus"),
+        (Places(prometheus="file:///etc/passwd"), "no address of Prometheus"),
+        (Places(prometheus="http://"), "no address of Prometheus"),
+        (Places(alertmanager="http://127.0.0.1:9093"), "no host and port"),
+        (Places(alertmanager="localhost"), "no host and port"),
+    ],
+)
+def test_what_is_no_address_goes_into_no_file(workspace: Workspace, tmp_path: Path, places: Places, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        render_tool(workspace, "grafana", replace(places, folder=tmp_path))

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from gonogo.base import catalogue
 from gonogo.base.clock import FakeClock
 from gonogo.base.names import Ref
+from gonogo.cli import main
 from gonogo.errors import NotFoundError, RefusedError, VerificationError
 from gonogo.monitor.signal import Sight
 from gonogo.monitor.windows import Window
@@ -253,3 +255,11 @@ def test_that_a_review_is_overdue_or_not_well_is_a_signal(live: Team) -> None:
     review(live.workspace(), "hour")
     found = readings(live.workspace())
     assert (found["review_overdue", "hour"], found["review_findings", "hour"]) == (0.0, 1.0)
+
+
+def test_a_wrong_word_is_told_with_the_right_one_and_no_folder_is_made(live: Team, tmp_path: Path) -> None:
+    said = CliRunner().invoke(main, ["review", "huor", "--project", str(live.folder)])
+    assert (said.exit_code, "Did you mean 'hour'?" in said.output) == (2, True)
+    page = tmp_path / "not" / "there" / "day.html"
+    said = CliRunner().invoke(main, ["review", "show", "day", "--html", str(page), "--project", str(live.folder)])
+    assert (said.exit_code, "there is no folder" in said.output, page.parent.exists()) == (2, True, False)

@@ -144,7 +144,11 @@ def differences(old: MonitorPolicy, new: MonitorPolicy, reasons: Mapping[str, st
             found[name] = ("added",)
         elif before[name] != after[name]:
             was, is_ = asdict(before[name]), asdict(after[name])
-            found[name] = tuple(f"{key} {_shown(is_[key])} instead of {_shown(was[key])}" for key in was if was[key] != is_[key])
+            found[name] = tuple(
+                f"{key.removesuffix('_seconds')} {_shown(key, is_[key])} instead of {_shown(key, was[key])}"
+                for key in was
+                if was[key] != is_[key]
+            )
     return found
 
 
@@ -198,7 +202,11 @@ def _escalation(source: YamlSource, at: Path_, steps: Sequence[Mapping[str, Any]
     return found
 
 
-def _shown(value: Any) -> str:
+def _shown(key: str, value: Any) -> str:
+    if value is None:
+        return "none"
+    if key.endswith("_seconds"):
+        return next(f"{value / size:g} {unit}" for unit, size in (("h", 3600), ("min", 60), ("s", 1)) if value % size == 0 or size == 1)
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {one if isinstance(one, str) else ' '.join(one)}" for key, one in value.items()) or "nothing"
     return f"{value:g}" if isinstance(value, float) else str(value)

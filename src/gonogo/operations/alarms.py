@@ -96,6 +96,10 @@ def acknowledge(workspace: Workspace, name: str, *, note: str = "") -> list[Ackn
         ringing = sorted({alarm.rule for alarm in known if alarm.ringing})
         raise NotFoundError(f"no alarm {name!r} rings.", hint=did_you_mean(name, ringing) if ringing else "None does.")
     now, actor = stamp(workspace.clock.now()), settings.actor()
+    said = read_answers(workspace.store(), system)[1].acknowledgements
+    already = [one for one in said if one.by == actor and (one.note == note or not note) and any(one.holds(alarm) for alarm in found)]
+    if len(already) == len(found):
+        return already  # said before: it is not said twice in the log
     made = [Acknowledgement(alarm.key, alarm.episode, now, actor, note) for alarm in found]
 
     def with_them(answers: Answers) -> Answers:
@@ -104,6 +108,11 @@ def acknowledge(workspace: Workspace, name: str, *, note: str = "") -> list[Ackn
 
     _say(workspace, with_them, "acknowledgement", {"alarms": [one.key for one in made], "note": note})
     return made
+
+
+def rules_in_force(workspace: Workspace) -> tuple[RuleDeclaration, ...]:
+    """Raises ProjectFileError for a mistake in the rules of the project."""
+    return tuple(_policy(workspace).rules)
 
 
 def explain_alarm(workspace: Workspace, name: str) -> Explained:

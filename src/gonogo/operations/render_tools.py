@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from gonogo.errors import UsageError
 from gonogo.operations.workspace import Workspace
@@ -23,7 +25,13 @@ class Places:
 
 
 def render_tool(workspace: Workspace, kind: str, places: Places) -> dict[str, str]:
-    """Text by path within the folder. Raises UsageError without a folder for a kind of several files."""
+    """Text by path within the folder. Raises UsageError without a folder for a kind of several files, and for what is no address."""
+    at = urlsplit(places.prometheus)
+    if at.scheme not in ("http", "https") or not at.hostname or places.prometheus != places.prometheus.strip():
+        raise UsageError(f"{places.prometheus!r} is no address of Prometheus.", hint="For example: --prometheus http://127.0.0.1:9090")
+    if not re.fullmatch(r"[A-Za-z0-9.\-\[\]:]+:\d{1,5}", places.alertmanager):
+        message = f"{places.alertmanager!r} is no host and port of Alertmanager."
+        raise UsageError(message, hint="For example: --alertmanager 127.0.0.1:9093")
     files = TOOLS[kind](workspace, places)
     if len(files) > 1 and places.folder is None:
         raise UsageError(f"for {kind} there are several files: {', '.join(files)}.", hint="Say where to: --out FOLDER.")

@@ -37,7 +37,7 @@ from gonogo.operations.labels import label_quality
 from gonogo.operations.live import Live, LiveService
 from gonogo.operations.log_digest import log_digest
 from gonogo.operations.logged import logged_rows
-from gonogo.operations.retrain import retraining
+from gonogo.operations.trainings import retraining
 from gonogo.operations.verify import verify_reference
 from gonogo.operations.watch import baseline_of, last_watch
 from gonogo.operations.workspace import Workspace
@@ -246,7 +246,7 @@ class ReviewInputs(ProjectInputs):
             "alarms": seen["alarms"],
             "channels": record.get("channels", []),
             "given_up": record.get("given_up", []),
-            "fired": [f"{body.get('rule')} ({body.get('level')}): {body.get('text', '')}" for body in fired],
+            "fired": [": ".join(filter(None, (f"{body.get('rule')} ({body.get('level')})", body.get("text", "")))) for body in fired],
         }
 
     def _events(self, *kinds: str) -> list[Any]:

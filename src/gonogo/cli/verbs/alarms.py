@@ -26,12 +26,13 @@ def command(context: click.Context, project: Path, as_json: bool) -> None:
     """List the alarms, and the silences that hold. Exit code 1 when one is ringing, or when nobody watches."""
     if context.invoked_subcommand:
         return
-    from gonogo.operations.alarms import silences
+    from gonogo.operations.alarms import rules_in_force, silences
     from gonogo.operations.status import status
     from gonogo.operations.workspace import Workspace
     from gonogo.reports.status import WIDTH, render_alarms_text, unwatched_text
 
     workspace = Workspace.open(project)
+    rules_in_force(workspace)  # a mistake in them is told here, not only when the service starts
     seen, quiet = status(workspace), silences(workspace)
     alarms, unwatched = seen["alarms"], unwatched_text(seen)
     if as_json:

@@ -22,6 +22,10 @@ class Periods(click.Group):
     """`gonogo review day` is `gonogo review run day`."""
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in (*PERIODS, *self.commands):
+            from gonogo.checklist.demands import did_you_mean
+
+            raise click.UsageError(f"there is no review {args[0]!r}. {did_you_mean(args[0], [*PERIODS, *self.commands])}", ctx)
         return super().resolve_command(ctx, ["run", *args] if args and args[0] in PERIODS else args)
 
 
@@ -93,10 +97,13 @@ def sign(period: str, role: str, note: str, reject: str | None, key: Path | None
 def show(name: str, html: Path | None, project: Path, as_json: bool) -> None:
     """Print a filed review as Markdown, by its id or, for the last one, by its period; with --html also as a page."""
     from gonogo.base.files import write_atomic
+    from gonogo.errors import UsageError
     from gonogo.operations.review import filed_page
     from gonogo.operations.workspace import Workspace
 
     workspace = Workspace.open(project)
+    if html is not None and not html.resolve().parent.is_dir():
+        raise UsageError(f"there is no folder {html.parent}.", hint="Make it first, or write the page elsewhere.")
     if html is not None:
         write_atomic(html.resolve(), filed_page(workspace, name, "html").encode())
     click.echo(filed_page(workspace, name, "json" if as_json else "md"), nl=False)

@@ -23,11 +23,13 @@ def command(context: click.Context, once: bool, every: float, project: Path, as_
     """Show the signals and alarms of the running service as they change. The service itself watches all the time."""
     if context.invoked_subcommand:
         return
+    from gonogo.operations.alarms import rules_in_force
     from gonogo.operations.status import status
     from gonogo.operations.workspace import Workspace
     from gonogo.reports.status import WIDTH, render_signals_text
 
     workspace = Workspace.open(project)
+    rules_in_force(workspace)
     while True:
         document = status(workspace)
         if as_json:
