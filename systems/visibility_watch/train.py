@@ -27,11 +27,11 @@ from pathlib import Path
 import duckdb
 import lightgbm
 import numpy as np
-from features import AHEAD, CANDIDATES, FEATURES, LIMIT, LOOK_BACK, TARGET
+from gonogo import record_run, write_pipeline
 from sklearn.metrics import accuracy_score, roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from gonogo import record_run, write_pipeline
+from features import AHEAD, CANDIDATES, FEATURES, LIMIT, LOOK_BACK, TARGET
 
 SCHEMA_VERSION = "1.0"  # another list of features is 2.0
 TREES = 120
@@ -123,7 +123,8 @@ def main() -> None:
         version=sources(),
         started=started,
     )
-    print(json.dumps({"model": str(out / "model.txt"), "seed": arguments.seed, **{name: round(value, 4) for name, value in metrics.items()}}))
+    said = {name: round(value, 4) for name, value in metrics.items()}
+    print(json.dumps({"model": str(out / "model.txt"), "seed": arguments.seed, **said}))
 
 
 def schema() -> dict[str, object]:
