@@ -20,7 +20,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,11 +59,13 @@ class Finished:
 class _Kept:
     """The first and last bytes of a stream."""
 
-    def __init__(self) -> None:
+    def __init__(self, said: Callable[[bytes], object]) -> None:
         self._head = bytearray()
         self._tail = bytearray()
+        self._said = said
 
     def add(self, data: bytes) -> None:
+        self._said(data)
         room = OUTPUT // 2 - len(self._head)
         if room > 0:
             self._head += data[:room]
@@ -74,11 +76,20 @@ class _Kept:
         return (bytes(self._head) + bytes(self._tail)).decode("utf-8", "replace")
 
 
-def run_command(command: Sequence[str], *, folder: Path, seconds: float, environment: Mapping[str, str] | None = None) -> Finished:
-    """Run a command to its end. Raises ChildError: rule 5."""
+def run_command(
+    command: Sequence[str],
+    *,
+    folder: Path,
+    seconds: float,
+    environment: Mapping[str, str] | None = None,
+    mark: str | None = None,
+    said: Callable[[bytes], object] = lambda data: None,
+) -> Finished:
+    """Run a command to its end. Raises ChildError: rule 5. With a `mark` of the caller's, whoever comes after this process was killed can
+    end what it left (`end_marked`). `said` is given every piece of output as it comes."""
     if not command:
         raise ChildError("the command is empty.")
-    mark = secrets.token_hex(16)
+    mark = mark or secrets.token_hex(16)
     started = time.monotonic()
     try:
         process = subprocess.Popen(
@@ -94,7 +105,7 @@ def run_command(command: Sequence[str], *, folder: Path, seconds: float, environ
         raise ChildError(
             f"{command[0]} cannot be started: {error}.", hint="Is it installed in the environment you run gonogo in?"
         ) from error
-    kept = (_Kept(), _Kept())
+    kept = (_Kept(said), _Kept(said))
     try:
         _limit_memory(process.pid)
         in_time = _follow(process, kept, started + seconds)
@@ -163,6 +174,11 @@ def _read(selector: selectors.BaseSelector, wait: float) -> bool:
 def _end(process: subprocess.Popen[bytes], mark: str) -> None:
     _kill_group(process.pid)
     process.wait()
+    end_marked(mark)
+
+
+def end_marked(mark: str) -> None:
+    """Kill every process that carries the mark. Only where there is a /proc; elsewhere a daemon that left its group stays."""
     # One that starts others faster than it is killed is killed again; whoever is left after that many looks cannot be killed by us.
     for _ in range(LOOKS):
         left = _marked(mark)
@@ -182,7 +198,7 @@ def _kill_group(leader: int) -> None:
 
 
 def _marked(mark: str) -> list[int]:
-    """Processes that carry the mark. Only where there is a /proc; elsewhere a daemon that left its group stays."""
+    """Processes that carry the mark."""
     wanted = f"{MARK}={mark}".encode()
     found = []
     for entry in Path("/proc").glob("[0-9]*/environ"):

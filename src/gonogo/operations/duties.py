@@ -24,8 +24,8 @@ from typing import Any
 
 from gonogo import settings
 from gonogo.errors import GonogoError
-from gonogo.operations.retrain import asked_for, trainings
 from gonogo.operations.review import schedule
+from gonogo.operations.trainings import asked_for, trainings, was_cut_off
 from gonogo.operations.workspace import Workspace
 from gonogo.service.logs import facts
 
@@ -93,11 +93,14 @@ class Duties:
 
 
 def due(workspace: Workspace) -> list[tuple[str, ...]]:
-    """What is to be done now, as words for the command line: reviews that the project has the service make, then a training."""
+    """What is to be done now, as words for the command line: reviews that the project has the service make, then a training, or
+    the rest of one that was cut off."""
     now = workspace.clock.now()
     made = [one.review.period for one in schedule(workspace) if one.plan is not None and one.plan.is_due(now)]
     duties: list[tuple[str, ...]] = [("review", "run", period) for period in made if period in workspace.project.monitor.reviews]
-    if found := asked_for(workspace, now):
+    if was_cut_off(workspace):
+        duties.append(("retrain", "--resume"))
+    elif found := asked_for(workspace, now):
         duties.append(("retrain", "--reason", "; ".join(f"{one.cause}: {one.words}" for one in found)[:500]))
     return duties
 

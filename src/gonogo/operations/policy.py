@@ -26,6 +26,7 @@ from gonogo.trust.keys import PublicKey
 from gonogo.verdict.policy import People, Policy, changes, demands, lacking, policy_roles, read_policy
 
 SKEW = timedelta(minutes=5)  #: so far may the clocks of the machines that write one log differ
+AUTHORISED = "retrain then"  #: the setting that lets a retrained model go further than `staging`
 MOST_CHANGES = 8  #: so many are named in a note
 
 
@@ -152,6 +153,8 @@ def _declared(workspace: Workspace, pack: Pack) -> tuple[Policy, list[str]]:
         answers={item: override.applies for item, override in project.items.items() if override.applies is not None},
         settings={
             "isolation": project.isolation,
+            **({AUTHORISED: project.retrain.then} if project.retrain.then != "staging" else {}),
+            **({"retrain accept": project.retrain.accept} if project.retrain.accept != "better" else {}),
             "test_uses": project.policy.test_uses,
             **{f"alarm {rule.name}": rule.words for rule in pack.monitor.rules},
             **{f"review of the {period}": _made(review, project) for period, review in pack.reviews.items()},

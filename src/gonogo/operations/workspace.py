@@ -14,7 +14,7 @@ store/
   alarms.jsonl              what the file channel was told
   history.db                what was counted, by minute, hour and day
   reviews/                  every review: report, page and Markdown
-  retrain/                  what trainings printed
+  retrain/<id>/             of each training: what it printed, what lay there before, what each step wrote, what was set aside
 """
 
 from __future__ import annotations

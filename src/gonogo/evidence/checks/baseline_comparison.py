@@ -59,7 +59,7 @@ class BaselineComparison(Check):
         theirs = Scores(usable.y, rivals[best], usable.classes, "", 0.5)
         mine_right, their_right = usable.predicted == usable.y, theirs.predicted == usable.y
         gain = paired_gain(int((mine_right & ~their_right).sum()), int((their_right & ~mine_right).sum()), len(usable.y), level)
-        area = _gain(usable, rivals[best], level)
+        area = area_gain(usable, rivals[best], level)
         mine = overall_roc_auc(usable.y, usable.scores)
         bars = [("the model", mine), *sorted(areas.items(), key=lambda pair: -pair[1])]
         return Measurement(
@@ -80,7 +80,8 @@ class BaselineComparison(Check):
         )
 
 
-def _gain(usable: Scores, other: Numbers, level: float) -> tuple[float, float, float]:
+def area_gain(usable: Scores, other: Numbers, level: float) -> tuple[float, float, float]:
+    """(ROC-AUC of the scores minus that of other ones of the same rows, low, high)."""
     if len(usable.classes) == 2:
         return roc_auc_gain(usable.y, usable.scores[:, 1], other[:, 1], level)
 
