@@ -17,11 +17,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from gonogo.base.canonical import canonical_bytes, parse_json
 from gonogo.base.clock import parse_stamp, stamp
 from gonogo.base.files import write_atomic
+from gonogo.base.numbers import is_finite_number
 from gonogo.candidate.ledger import append_run
 from gonogo.errors import DataError, UsageError
 from gonogo.model.formats import shipped_digest
@@ -31,7 +32,11 @@ LEDGER = "runs.jsonl"
 TEXTS = ("notes", "framework", "version", "python", "started", "finished")
 MAPS = ("params", "metrics", "data", "packages")
 KEYS = frozenset({"format", "seed", "features", *TEXTS, *MAPS})
-LATER = frozenset({"hardware"})  #: keys that came to the format later: records without them stay readable
+STATUSES = ("CANDIDATE", "IN_PROGRESS", "REJECTED")
+#: Keys that came to the format later: records without them stay readable.
+LATER_TEXTS = ("hardware", "name", "family", "status", "reason")
+LATER_NUMBERS = ("epochs", "seconds", "examples")
+LATER = frozenset({*LATER_TEXTS, *LATER_NUMBERS})
 
 
 def record_run(
@@ -46,13 +51,25 @@ def record_run(
     framework: str | None = None,
     version: str | None = None,
     started: datetime | None = None,
+    name: str | None = None,
+    family: str | None = None,
+    status: Literal["CANDIDATE", "IN_PROGRESS", "REJECTED"] | None = None,
+    reason: str | None = None,
+    epochs: int | None = None,
+    seconds: float | None = None,
+    examples: int | None = None,
 ) -> dict[str, Any]:
     """Write the record of a run to `path` and a line to `runs.jsonl` beside it, and give the record back.
 
     `data` names files (tables, and the model itself): each is entered with its digest and its path relative to the record. A model that is
     a folder has the digest of the file that it is packed to. `version` is the training code's (a commit, say).
 
-    Raises DataError when a file is not there, ModelError for a folder that is no model, UsageError when a value is no JSON (NaN, say).
+    What `gonogo candidates` tells runs apart by: `name`, `family` (the kind of model), `status` and its `reason`, `epochs` and `seconds` of
+    the training, `examples` that the metrics were measured on. `data["predictions"]` is a table of what the run said of each of them:
+    columns `label`, `predicted`, and `row` to compare two runs on the same ones.
+
+    Raises DataError when a file is not there, ModelError for a folder that is no model, UsageError when a value is no JSON (NaN, say) or
+    not what its key takes.
     """
     place = Path(path)
     record: dict[str, Any] = {
@@ -71,8 +88,11 @@ def record_run(
         "started": "" if started is None else stamp(started),
         "finished": stamp(datetime.now(UTC)),
     }
+    later = {"name": name, "family": family, "status": status, "reason": reason, "epochs": epochs, "seconds": seconds, "examples": examples}
+    record |= {key: value for key, value in later.items() if value is not None}
     try:
         text = canonical_bytes(record)
+        _check_later(record)
     except ValueError as error:
         raise UsageError(f"the run cannot be recorded: {error}.", hint="Give plain numbers and texts; leave out what is NaN.") from error
     write_atomic(place, text + b"\n")
@@ -101,16 +121,26 @@ def check_run(record: Any) -> None:
         raise ValueError(f"not a {FORMAT} document")
     if record.keys() - LATER != KEYS:
         raise ValueError(f"unexpected or missing keys: {', '.join(sorted(record.keys() - LATER ^ KEYS))}")
-    texts = (*TEXTS, *(LATER & record.keys()))
-    wrong = [key for key in MAPS if not isinstance(record[key], dict)] + [key for key in texts if not isinstance(record[key], str)]
+    wrong = [key for key in MAPS if not isinstance(record[key], dict)] + [key for key in TEXTS if not isinstance(record[key], str)]
     if wrong:
         raise ValueError(f"wrong type: {', '.join(wrong)}")
+    _check_later(record)
     for name, entry in record["data"].items():
         if not isinstance(entry, dict) or entry.keys() != {"path", "digest"} or not all(isinstance(text, str) for text in entry.values()):
             raise ValueError(f"data.{name} needs a path and a digest")
     if record["features"] is not None and not all(isinstance(name, str) for name in record["features"]):
         raise ValueError("features must be a list of names")
     parse_stamp(record["finished"])
+
+
+def _check_later(record: Mapping[str, Any]) -> None:
+    wrong = [key for key in LATER_TEXTS if key in record and not isinstance(record[key], str)]
+    wrong += [key for key in LATER_NUMBERS if key in record and not (is_finite_number(record[key]) and record[key] >= 0)]
+    wrong += [key for key in ("epochs", "examples") if key in record and not isinstance(record[key], int)]
+    if wrong:
+        raise ValueError(f"wrong type: {', '.join(wrong)}")
+    if record.get("status", STATUSES[0]) not in STATUSES:
+        raise ValueError(f"the status is none of {', '.join(STATUSES)}")
 
 
 def _file(file: Path, place: Path, name: str) -> dict[str, str]:

@@ -21,6 +21,8 @@ VERBS: dict[str, str] = {
     "policy": "show whose word counts, and what changed since it was signed",
     "loadtest": "1,000 requests, 100 at a time: percentiles and errors",
     "retrain": "train again, step by step; compare, judge, and stage what is better",
+    "candidates": "compare the runs of the ledger: metrics with intervals, best of each kind",
+    "select": "choose the candidate that goes to the gate, and write down why",
     "certify": "train again and again, measure, and sign the certificate of the model",
     "release": "seal what got a GO into a signed release",
     "verify": "verify a release with a public key alone",

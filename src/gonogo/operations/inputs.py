@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from gonogo.base.canonical import digest
 from gonogo.base.table import Table, read_table
-from gonogo.candidate.ledger import read_ledger
-from gonogo.candidate.run_record import LEDGER, read_run
+from gonogo.candidate.run_record import read_run
 from gonogo.checklist.load import load_pack
 from gonogo.checklist.project import Author
 from gonogo.checklist.rules import RuleDeclaration
@@ -34,6 +33,7 @@ from gonogo.model.source import ModelSource
 from gonogo.operations.certificates import Standing, standing
 from gonogo.operations.loadtest import Load, kept_load_test, load_test_bundle
 from gonogo.operations.negative_control import kept_negative_control
+from gonogo.operations.runs import read_runs
 from gonogo.operations.table_uses import TableUses
 from gonogo.operations.workspace import Workspace
 from gonogo.release.bundle import Bundle, build_bundle, find_bundle
@@ -184,16 +184,14 @@ class ProjectInputs:
         assert self.project.run_record is not None
         return read_run(self.project.run_record)
 
-    def _ledger(self) -> Path:
-        self._digest_run_record()
-        assert self.project.run_record is not None
-        return self.project.run_record.with_name(LEDGER)
-
     def _digest_ledger(self) -> str:
-        return self._file_digest(self._ledger(), "the ledger of runs")
+        return digest([line.digest for line in read_runs(self.workspace)])
 
     def _get_ledger(self) -> Sequence[Mapping[str, Any]]:
-        return [line.run for line in read_ledger(self._ledger())]
+        found = [line.run for line in read_runs(self.workspace)]
+        if not found:
+            raise DataError("the ledger of runs is not there, or holds no run.", hint="gonogo.record_run writes it beside the run record.")
+        return found
 
     def _digest_certificate(self) -> str:
         return self._get_certificate().digest

@@ -6,6 +6,7 @@ The data of a picture (see `Measurement.pictures`) is a JSON object with a `kind
     reliability        bins [{mean_score, share, n}]: what was said, what came true, how often; optionally `before`, the same of other rows
     roc                points [[false positive rate, true positive rate]], auc
     bars               title, items [{name, value}], optionally unit
+    intervals          title, items [{name, value}, optionally low and high]
     histogram          title, labels [n] or edges [n + 1], series {name: [n]}
     latency            quantiles [{p, ms}]
     percentiles        series {name: [[share, ms]]}, shares rising from 0 to 1
@@ -194,6 +195,31 @@ def _bars(title: str, items: Sequence[tuple[str, float, str]]) -> Drawn:
     return Drawn(title, svg.drawing(12 + step * len(drawn), title, shapes), words)
 
 
+def intervals(title: str, data: Data) -> Drawn:
+    """Values as dots with their intervals as lines; a dot without a line is one of which nobody knows how sure it is."""
+    items = [
+        (str(i["name"]), number(i["value"]), number(i.get("low", i["value"])), number(i.get("high", i["value"]))) for i in data["items"]
+    ]
+    drawn = items[:MOST_BARS]
+    if not drawn:
+        raise ValueError("nothing to show")
+    least, most = min(low for _, _, low, _ in drawn), max(high for *_, high in drawn)
+    left, right, step = 124, WIDTH - 64, 20
+    scale = (right - left) / ((most - least) or 1.0)
+    shapes = [svg.line(left, 8 + step * len(drawn), right, 8 + step * len(drawn))]
+    for position, (name, value, low, high) in enumerate(drawn):
+        y = 8 + step * position + step / 2
+        x = [left + (one - least) * scale for one in (low, value, high)]
+        shapes += [svg.text(left - 8, y + 4, svg.clipped(name, 17), "end"), svg.line(x[0], y, x[2], y, "curve")]
+        shapes += [svg.circle(x[1], y, 3.5, f"{name}: {value:.4g}"), svg.text(right + 8, y + 4, f"{value:.3g}", "start", "soft")]
+    foot = 22 + step * len(drawn)
+    shapes += [svg.text(left, foot, f"{least:.3g}", "middle", "soft"), svg.text(right, foot, f"{most:.3g}", "middle", "soft")]
+    words = (
+        "; ".join(f"{name} {value:.4g}" + (f" ({low:.4g} to {high:.4g})" if low < high else "") for name, value, low, high in items) + "."
+    )
+    return Drawn(title, svg.drawing(foot + 6, title, shapes), words)
+
+
 def histogram(title: str, data: Data) -> Drawn:
     series = {str(name): [number(value) for value in values] for name, values in data["series"].items()}
     labels = _bin_labels(data)
@@ -275,6 +301,7 @@ DRAWERS: dict[str, Callable[[str, Data], Drawn]] = {
     "reliability": reliability,
     "roc": roc,
     "bars": bars,
+    "intervals": intervals,
     "histogram": histogram,
     "latency": latency,
     "percentiles": percentiles,

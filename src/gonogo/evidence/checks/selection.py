@@ -9,15 +9,17 @@ from typing import Any, ClassVar
 from gonogo.base.canonical import digest
 from gonogo.base.numbers import is_finite_number
 from gonogo.errors import DataError
+from gonogo.evidence.accepted_risk import accepted_by
 from gonogo.evidence.check import Check
 from gonogo.evidence.declared import declared_file, read_structured
+from gonogo.evidence.inputs import PersonView
 from gonogo.evidence.record import Fact, Measurement
 
 STATUSES = ("CANDIDATE", "IN_PROGRESS", "REJECTED")
 RISKS = ("LOW", "MEDIUM", "HIGH")
 METRICS = ("f1_macro", "accuracy", "precision", "recall", "minority_recall", "train_loss", "validation_loss")
 KEYS = frozenset({"candidates", "recommended", "reason", "risk", "fallback"})
-HINT = "The file has candidates (name, status, run, reason), recommended, reason, risk and fallback; a run is a digest of the ledger."
+HINT = "`gonogo select` writes it: candidates (name, status, run, reason), recommended, reason, risk and fallback."
 
 
 class Selection(Check):
@@ -38,12 +40,19 @@ class Selection(Check):
         "recommended_is_this": "whether its run is the run record of the model that would ship",
         "reason_words": "words of the reason for the choice",
         "risk": "the written risk: LOW, MEDIUM, HIGH, or nothing",
+        "second_approver": "whether the risk is not HIGH, or a second person has accepted it: a signature over this very decision",
         "fallback_ready": "whether the fallback is another candidate of the ledger that is neither in progress nor rejected",
         "metrics_missing": "metrics that a rule may ask for and the recommended run does not have",
         **{name: f"{name} of the recommended run, as its training recorded it" for name in METRICS},
     }
 
-    def measure(self, files: Mapping[str, Path], ledger: Sequence[Mapping[str, Any]], run_record: Mapping[str, Any]) -> Measurement:
+    def measure(
+        self,
+        files: Mapping[str, Path],
+        ledger: Sequence[Mapping[str, Any]],
+        run_record: Mapping[str, Any],
+        people: Mapping[str, Sequence[PersonView]] | None = None,
+    ) -> Measurement:
         record = _read(declared_file(files, "decision"))
         runs = {digest(dict(run)): run for run in ledger}
         candidates = {str(entry["name"]): entry for entry in record["candidates"]}
@@ -64,9 +73,10 @@ class Selection(Check):
             "rejected_without_reason": Fact(len(silent)),
             "alternatives": Fact(sum(1 for name, entry in candidates.items() if name != chosen and _text(entry.get("reason")))),
             "recommended_ready": Fact(chosen in ready),
-            "recommended_is_this": Fact(of_chosen == digest(dict(run_record))),
+            "recommended_is_this": Fact(_same(of_chosen, runs.get(of_chosen, {}), run_record)),
             "reason_words": Fact(len(_text(record["reason"]).split())),
             "risk": Fact(record["risk"] if record["risk"] in RISKS else ""),
+            "second_approver": Fact(record["risk"] in RISKS and (record["risk"] != "HIGH" or bool(accepted_by(record, people or {})))),
             "fallback_ready": Fact(fallback != chosen and fallback in ready),
             "metrics_missing": Fact(len(METRICS) - len(measured)),
             **measured,
@@ -88,6 +98,12 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(candidates, list) or not candidates or not all(isinstance(one, dict) and one.get("name") for one in candidates):
         raise DataError(f"the decision {path.name} names no candidates.", hint=HINT)
     return dict(data)
+
+
+def _same(name: str, run: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
+    """Whether a run of the ledger is the run record, or (a ledger of another tool) its model is, byte for byte."""
+    models = [one.get("data", {}).get("model", {}).get("digest") for one in (run, record)]
+    return name == digest(dict(record)) or (run.get("format") == "mlflow" and None not in models and models[0] == models[1])
 
 
 def _text(value: Any) -> str:

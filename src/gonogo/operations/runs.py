@@ -1,0 +1,38 @@
+"""The runs on record: a ledger in JSON lines, or the tracking database of MLflow, whichever the project has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gonogo.candidate.ledger import LedgerLine, read_ledger
+from gonogo.candidate.mlflow import read_mlflow
+from gonogo.candidate.run_record import LEDGER
+from gonogo.errors import DataError
+from gonogo.operations.workspace import Workspace
+
+MLFLOW = "sqlite:///"
+
+
+def read_runs(workspace: Workspace) -> list[LedgerLine]:
+    """The lines of the project's ledger, oldest first; none when there is no file. Raises DataError naming a line that is damaged or
+    stands twice, NotFoundError for a database or an experiment that is not there."""
+    declared = workspace.project.candidates
+    if declared.ledger.startswith(MLFLOW):
+        return read_mlflow(workspace.project.root / declared.ledger.removeprefix(MLFLOW), declared.experiment)
+    file = ledger_file(workspace)
+    lines = read_ledger(file)
+    seen: dict[str, int] = {}
+    for number, line in enumerate(lines, 1):
+        if line.digest in seen:
+            message = f"{workspace.project.shown(file)}: the run of line {number} stands in line {seen[line.digest]} already."
+            raise DataError(message, hint="A run is one line; remove the copy.")
+        seen[line.digest] = number
+    return lines
+
+
+def ledger_file(workspace: Workspace) -> Path:
+    """The ledger in JSON lines: where it is declared, else beside the run record, else beside the model."""
+    project = workspace.project
+    if project.candidates.ledger:
+        return project.root / project.candidates.ledger
+    return (project.run_record or project.model.path).with_name(LEDGER)
