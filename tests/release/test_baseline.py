@@ -115,7 +115,7 @@ def test_a_baseline_of_the_format_before_is_read_and_has_no_table(version: str) 
 @pytest.mark.parametrize(
     "change",
     [
-        {"format": "gonogo-baseline/3"},
+        {"format": "gonogo-baseline/4"},
         {"format": None},
         {"score": None},
         {"score": {"table": {"format": "gonogo-score-table/1", "bins": {"3": [1, 0, 0, 0]}}}},

@@ -6,10 +6,11 @@ from math import factorial
 import numpy as np
 import pytest
 
+from gonogo.model.parts import Part
 from gonogo.model.schema import Feature
 from gonogo.stats.shapley import contributions
 
-FEATURES = tuple(Feature(f"f{n}", "float", False, "x", n) for n in range(4))
+FEATURES = tuple(Part(f"f{n}", Feature(f"f{n}", "float", False, "x", n), np.array([n])) for n in range(4))
 ROWS = np.array([[1.0, 2.0, -1.0, 3.0], [0.5, 0.0, 2.0, 1.0]])
 BACKGROUND = np.array([[0.2, 0.1, 0.4, 0.3]])
 

@@ -117,6 +117,7 @@ def kept() -> dict[str, Any]:
         "reliability_before": [],
         "confusion": [[5, 1], [2, 9]],
         "classes": ["0", HOSTILE],
+        "by_class": [{"class": HOSTILE, "figures": figures, "before": dict.fromkeys(quality.FIGURES)}],
         "slices": {HOSTILE: part},
     }
     return {"kept": True, "mature_after_seconds": 3600.0, "least_coverage": 0.5, "releases": {OLD: mine}}
@@ -165,7 +166,7 @@ def views(status, counted, drifted, kept) -> dict[str, dict[str, Any]]:
         "now": now.view(status, live, counted, silences, [HOSTILE]),
         "traffic": traffic.view(status, counted, ("1h", "24h")),
         "drift": drift.view(drifted, status),
-        "quality": quality.view(kept, OLD, status, [{"name": HOSTILE, "signal": "auc_drop", "above": 0.05}]),
+        "quality": quality.view(kept, OLD, status, [{"name": HOSTILE, "signal": "auc_drop", "labels": {}, "above": 0.05}]),
         "alarms": alarms.view(status, [rule], {HOSTILE: f"# Title\n\n{HOSTILE} [a](javascript:alert(1)) ![b](http://x/y)"}, silences, over),
         "releases": releases.view(status, moves, changes, HOSTILE, (HOSTILE, "1.0.0")),
         "checklist": checklist.view(OLD, None),
@@ -367,7 +368,10 @@ def test_of_very_many_features_all_are_told_and_those_that_moved_most_are_drawn(
 
 
 def test_what_was_sealed_stands_beside_what_came_true_with_the_figure_that_rings(kept, status):
-    rules = [{"name": "auc-fell", "signal": "auc_drop", "above": 0.05}, {"name": "calibration", "signal": "ece", "above": 0.1}]
+    rules = [
+        {"name": "auc-fell", "signal": "auc_drop", "labels": {}, "above": 0.05},
+        {"name": "calibration", "signal": "ece", "labels": {}, "above": 0.1},
+    ]
     said = Page(render_part("quality", quality.view(kept, OLD, status, rules), frame())).said
     assert (
         "ROC-AUC in service: 0.9000 0.8500 – 0.9500, n = 400 sealed: 0.9000 0.8500 – 0.9500, n = 400 rings below 0.850 (auc-fell)" in said

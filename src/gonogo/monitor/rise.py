@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gonogo.monitor.counts import Counts
-from gonogo.monitor.signal import Reading, Sight, Signal
+from gonogo.monitor.signal import Reading, Sight, Signal, part_of
 from gonogo.stats.intervals import normal_tail, wilson
 
 MISSING, OTHER = -1, -2  #: places of the bins, counted from the end
@@ -31,8 +31,9 @@ def rises(signal: Signal, sight: Sight, rows: Rows) -> list[Reading]:
             comparable = n and m and len(live.features[feature]) == len(document["counts"])
             found = rows(document, live if comparable else _none(feature, len(document["counts"])), feature)
             if found is not None:
-                labels = {"release": release, "feature": feature}
-                readings.append(_rise(signal, labels, *found, n, m) if comparable else Reading(signal.name, labels, None, 0, signal.unit))
+                labels, of = {"release": release, "feature": feature}, part_of(document)
+                none = Reading(signal.name, labels, None, 0, signal.unit, details=of)
+                readings.append(_rise(signal, labels, *found, n, m, of) if comparable else none)
     return readings
 
 
@@ -51,12 +52,12 @@ def _none(feature: str, bins: int) -> Counts:
     return Counts(features={feature: (0,) * bins})
 
 
-def _rise(signal: Signal, labels: Mapping[str, str], k: int, k_before: int, n: int, m: int) -> Reading:
+def _rise(signal: Signal, labels: Mapping[str, str], k: int, k_before: int, n: int, m: int, of: Mapping[str, str]) -> Reading:
     before, pooled = k_before / m, (k + k_before) / (n + m)
     low, high = wilson(k, n)
     spread = math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
     surprise = (k / n - before) / spread if spread else 0.0
     return Reading(
         signal.name, labels, max(0.0, k / n - before), n, signal.unit, low - before, high - before,
-        p_value=normal_tail(surprise), details={"share": k / n, "baseline": before},
+        p_value=normal_tail(surprise), details={"share": k / n, "baseline": before, **of},
     )  # fmt: skip

@@ -151,5 +151,10 @@ def share(signal: Signal, labels: Mapping[str, str], k: int, n: int, details: Ma
     return Reading(signal.name, labels, k / n, n, signal.unit, low, high, details=details or {})
 
 
+def part_of(document: Mapping[str, Any]) -> dict[str, str]:
+    """For the details of a reading about what a baseline counts: the tensor that it is a summary of (`of`), where it is one."""
+    return {"of": document["of"]} if "of" in document else {}
+
+
 def _finite(value: Any) -> float | None:
     return float(value) if value is not None and math.isfinite(value) else None

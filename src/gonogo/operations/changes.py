@@ -43,7 +43,7 @@ def _model(release: VerifiedRelease) -> dict[str, str]:
 
 
 def _features(release: VerifiedRelease) -> dict[str, str]:
-    return {feature.name: feature.type for feature in release.bundle.schema.features}
+    return {feature.name: feature.kind for feature in release.bundle.schema.features}
 
 
 def _run(release: VerifiedRelease) -> dict[str, str]:

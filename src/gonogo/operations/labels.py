@@ -15,7 +15,8 @@ from gonogo.operations.feedback import label_reader
 from gonogo.operations.workspace import Workspace
 
 if TYPE_CHECKING:
-    from gonogo.monitor.labels import LabelReader
+    from gonogo.monitor.labels import LabelReader, Mature
+    from gonogo.monitor.quality import Sealed
     from gonogo.stats.intervals import Estimate
     from gonogo.stats.score_table import ScoreTable
 
@@ -30,7 +31,8 @@ def label_quality(
 
     `kept` false: this store keeps no predictions. Else, by release (default: all that predicted): `rows`, `labelled`, `coverage`, `since`
     and `until` of the mature cohorts; `figures` {ece, roc_auc, pr_auc, precision, recall, f1, accuracy: {value, low, high, n} or None};
-    `before`, the same of the held-out data; `reliability`, `reliability_before` [{n, score, share}]; `confusion` with `classes`; `slices`
+    `before`, the same of the held-out data; `reliability`, `reliability_before` [{n, score, share}]; `confusion` with `classes`; `by_class`
+    of more than two classes [{class, figures, before}], whose means `precision`, `recall` and `f1` are then; `slices`
     {name: {rows, labelled, coverage, figures, before}}; `by_day` [{day, rows, labelled, coverage, mature}], the oldest first, those not
     mature too; `why`, what keeps it from being judged, else "". Raises StorageError when the labels cannot be read.
     """
@@ -59,29 +61,43 @@ def _of(workspace: Workspace, reader: LabelReader, release: str, now: datetime, 
 
     found = mature(reader, release, now, seconds)
     baseline, why = _baseline(workspace, release)
-    before, threshold = sealed(baseline)
-    table = found.counts.table if found.counts is not None and found.counts.labelled else None
+    before = sealed(baseline)
+    live = _live(found, before)
     if not why and not found.enough:
-        why = "no prediction that is old enough has a label" if table is None else "too few of the predictions have a label"
+        why = "no prediction that is old enough has a label" if live.table is None else "too few of the predictions have a label"
     slices = {}
     for part in reader.slices(release):
         of_part = mature(reader, release, now, seconds, part)
-        live = of_part.counts.table if of_part.counts is not None and of_part.counts.labelled else None
-        slices[part] = {**of_part.details, "figures": _figures(live, threshold), "before": _figures(sealed(baseline, part)[0], threshold)}
+        of_live, of_before = _live(of_part, before), sealed(baseline, part)
+        slices[part] = {**of_part.details, "figures": _figures(of_live), "before": _figures(of_before)}
+    classes = [] if found.counts is None else list(found.counts.classes)
     return {
         **found.details,
         "labelled": found.counts.labelled if found.counts is not None else 0,
-        "figures": _figures(table, threshold),
-        "before": _figures(before, threshold),
-        "reliability": _reliability(table),
-        "reliability_before": _reliability(before),
-        "threshold": threshold,
+        "figures": _figures(live),
+        "before": _figures(before),
+        "reliability": _reliability(live.table),
+        "reliability_before": _reliability(before.table),
+        "threshold": before.threshold,
         "confusion": None if found.counts is None else found.counts.confusion.tolist(),
-        "classes": [] if found.counts is None else list(found.counts.classes),
+        "classes": classes,
+        "by_class": [
+            {"class": name, "figures": _of_class(live, place), "before": _of_class(before, place)}
+            for place, name in enumerate(classes if len(classes) > 2 else ())
+        ],
         "slices": slices,
         "by_day": _by_day(reader, release, now, seconds),
         "why": why,
     }
+
+
+def _live(found: Mature, before: Sealed) -> Sealed:
+    """What was seen, in the shape of what is sealed."""
+    from gonogo.monitor.quality import Sealed
+
+    if found.counts is None or not found.counts.labelled:
+        return Sealed(None, before.threshold)
+    return Sealed(found.counts.table, before.threshold, found.counts.confusion)
 
 
 def _baseline(workspace: Workspace, release: str) -> tuple[Mapping[str, Any], str]:
@@ -94,22 +110,31 @@ def _baseline(workspace: Workspace, release: str) -> tuple[Mapping[str, Any], st
         return {}, f"the baseline of {release} cannot be read: {error}"
 
 
-def _figures(table: ScoreTable | None, threshold: float | None) -> dict[str, Any]:
+def _figures(of: Sealed) -> dict[str, Any]:
+    from gonogo.stats.confusion import FIGURES, macro
     from gonogo.stats.intervals import share
     from gonogo.stats.score_calibration import ece
     from gonogo.stats.score_decisions import decisions
     from gonogo.stats.score_ranking import pr_auc, roc_auc
 
     figures: dict[str, Any] = dict.fromkeys(("ece", "roc_auc", "pr_auc", "precision", "recall", "f1", "accuracy"))
+    table = of.table
     if table is None or not table.rows:
         return figures
     figures["ece"] = _shown(ece(table))
     if 0 < table.positives < table.rows:
         figures |= {"roc_auc": _shown(roc_auc(table)), "pr_auc": _shown(pr_auc(table))}
-    if threshold is None:
-        return figures | {"accuracy": _shown(share(table.positives, table.rows))}
-    four = decisions(table, threshold)
+    if of.threshold is None:
+        means = {} if of.confusion is None else {name: _shown(macro(of.confusion, name)) for name in FIGURES}
+        return figures | {"accuracy": _shown(share(table.positives, table.rows))} | means
+    four = decisions(table, of.threshold)
     return figures | {name: _shown(getattr(four, name)()) for name in ("precision", "recall", "f1", "accuracy")}
+
+
+def _of_class(of: Sealed, place: int) -> dict[str, Any]:
+    from gonogo.stats.confusion import FIGURES, of_class
+
+    return {name: None if of.confusion is None else _shown(of_class(of.confusion, place, name)) for name in FIGURES}
 
 
 def _shown(figure: Estimate) -> dict[str, Any] | None:

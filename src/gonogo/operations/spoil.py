@@ -1,9 +1,9 @@
 """Spoiled copies of a candidate: what a gate must refuse. Nothing of the project itself is touched; copies lie in a folder of their own.
 
     shuffled-labels   the labels of the test and validation tables stand beside other rows
-    permuted-feature  the values of the feature that matters most stand beside other rows
+    permuted-feature  the values (windows, images) of the feature that matters most stand beside other rows
     corrupted-weights half of the model's weights have the other sign
-    leaked-target     that feature tells the label, in every table
+    leaked-target     that feature tells the label, in every table; a tensor in all of its elements
 
 A column is permuted by a fixed seed, so the same candidate is spoiled in the same way again.
 """
@@ -66,8 +66,22 @@ def _leaked(project: Project, feature: str, into: Path) -> Project:
     data = project.data
     name, target, kind = quoted(feature), quoted(data.target), _type(data.test, feature)
     tables = {"train": data.train, "test": data.test, "validation": data.validation}
-    told = f"CAST(dense_rank() OVER (ORDER BY {target}) AS {kind})"
-    return _with_tables(project, tables, lambda table: f"SELECT * REPLACE ({told} AS {name}) FROM {table}", into)  # noqa: S608 - quoted
+    rank = "SELECT *, dense_rank() OVER (ORDER BY {target}) AS gonogo_rank FROM {table}"
+    told = _filled(f"CAST(gonogo_rank AS {kind.partition('[')[0]})", name, kind.count("["))
+
+    def query(table: str) -> str:
+        ranked = rank.format(target=target, table=table)
+        return f"SELECT * EXCLUDE (gonogo_rank) REPLACE ({told} AS {name}) FROM ({ranked})"  # noqa: S608 - quoted
+
+    return _with_tables(project, tables, query, into)
+
+
+def _filled(value: str, tensor: str, depth: int) -> str:
+    """SQL for a list of the same lengths as the tensor, nested so deep, with the value in every place; at depth 0 the value."""
+    if depth == 0:
+        return value
+    inner = f"inner_{depth}"
+    return f"list_transform({tensor}, lambda {inner}: {_filled(value, inner, depth - 1)})"
 
 
 def _with_tables(project: Project, tables: Mapping[str, Path | None], query: Callable[[str], str], into: Path) -> Project:

@@ -55,7 +55,7 @@ def _interface(schema: Schema) -> list[str]:
         "| feature | type | may be missing |",
         "|---|---|---|",
     ]
-    return lines + [f"| {_plain(f.name)} | {f.type} | {'yes' if f.nullable else 'no'} |" for f in schema.features]
+    return lines + [f"| {_plain(f.name)} | {_plain(f.kind)} | {'yes' if f.nullable else 'no'} |" for f in schema.features]
 
 
 def _facts(result: ItemResult, evidence: Mapping[str, Evidence]) -> list[str]:

@@ -80,16 +80,36 @@ def unwatched_text(status: Record) -> str:
 
 
 def by_release(signals: Sequence[Record]) -> list[tuple[str, list[Record]]]:
-    """The signals of each release; those that are judged by a rule first, the nearest to its limit first of its kind."""
+    """The signals of each release; those that are judged by a rule first, the nearest to its limit first of its kind. Of the many summaries
+    of a tensor only the worst stands there, with their number (`stands_for`)."""
     groups: dict[str, list[Record]] = {}
     for signal in signals:
         groups.setdefault(str(signal["labels"].get("release", "")), []).append(signal)
-    return [(release, sorted(group, key=lambda signal: (signal["signal"], -part_of_limit(signal)))) for release, group in groups.items()]
+    ranked = ((release, sorted(group, key=lambda signal: (signal["signal"], -part_of_limit(signal)))) for release, group in groups.items())
+    return [(release, _worst_of_tensors(group)) for release, group in ranked]
+
+
+def _worst_of_tensors(signals: Sequence[Record]) -> list[Record]:
+    """Those that are no summaries of a tensor, and the worst of each tensor's: beyond its limit, else one that nobody knows, else the
+    highest."""
+    groups: dict[Any, list[Record]] = {}
+    for place, one in enumerate(signals):
+        of = (one.get("details") or {}).get("of")
+        groups.setdefault(place if of is None else (one["signal"], one.get("window_seconds"), of), []).append(one)
+    worst: list[Record] = [max(group, key=_bad) for group in groups.values()]
+    return [{**one, "stands_for": len(group)} for one, group in zip(worst, groups.values(), strict=True)]
+
+
+def _bad(signal: Record) -> tuple[bool, bool, float, float]:
+    part, value = part_of_limit(signal), signal["value"]
+    return part >= 1, value is None, part, value or 0.0
 
 
 def signal_name(signal: Record) -> str:
     """The signal and what it is of, less the release."""
-    return printable(" ".join([str(signal["signal"]), *(str(label) for name, label in signal["labels"].items() if name != "release")]))
+    of = [str(label) for name, label in signal["labels"].items() if name != "release"]
+    many = [f"(worst of {signal['stands_for']})"] if signal.get("stands_for", 1) > 1 else []
+    return printable(" ".join([str(signal["signal"]), *of, *many]))
 
 
 def value_text(value: float | None, unit: str) -> str:

@@ -1,9 +1,9 @@
 """Live values counted into the frozen bins of the release's own baseline, off the request's path.
 
-`to_json()`: `rows`; `features` {name: counts, the last of missing values}; `outside` {name: rows beyond the baseline's range}; `score`:
-counts in the baseline's bins; `scores`: {`bins`: counts in 1024 equal bins and of missing ones, `sum` and `squares` in units of 2^-30,
-`low`: rows below 0.05, `high`: above 0.95, `unsure`: rows whose most likely class has less than 0.6}. All are whole numbers, so that they
-add exactly.
+`to_json()`: `rows`; `features` {name in `Schema.measured`: counts, the last of missing values}; `outside` {name: rows beyond the baseline's
+range}; `score`: counts in the baseline's bins; `scores`: {`bins`: counts in 1024 equal bins and of missing ones, `sum` and `squares` in
+units of 2^-30, `low`: rows below 0.05, `high`: above 0.95, `unsure`: rows whose most likely class has less than 0.6}. All are whole
+numbers, so that they add exactly.
 
 Only counts are kept, never a value: the counter holds nothing personal and is a few kilobytes at any traffic.
 """
@@ -17,6 +17,7 @@ import numpy as np
 
 from gonogo.model.runtime import Array
 from gonogo.model.schema import Schema
+from gonogo.model.summaries import measured_batch, measured_places
 from gonogo.stats.bins import BinEdges
 from gonogo.stats.counters import FeatureCounter
 from gonogo.stats.score_table import BINS, count_scores, fixed_point
@@ -26,19 +27,20 @@ SURE = 0.6  #: from here on the most likely class is taken for likely
 
 
 class DriftCounter:
-    """Counts of every feature and of the score in the baseline's bins. The score is that of the last class of a binary task, else
-    the highest of the row, as in the baseline. Raises ValueError when the baseline lacks a feature or its bins are malformed."""
+    """Counts of every feature, of a tensor's summaries, and of the score in the baseline's bins. The score is that of the last class of a
+    binary task, else the highest of the row, as in the baseline. Raises ValueError when the baseline lacks one or its bins are malformed.
+    """
 
     def __init__(self, schema: Schema, baseline: Mapping[str, Any]) -> None:
         try:
-            bins = {feature.name: BinEdges.from_json(baseline["features"][feature.name]["bins"]) for feature in schema.features}
+            places = measured_places(schema)
+            bins = {name: BinEdges.from_json(baseline["features"][name]["bins"]) for name in places}
             ranges = {name: document["range"] for name, document in baseline["features"].items() if "range" in document}
             inside = {name: _range(float(item["low"]), float(item["high"])) for name, item in ranges.items() if name in bins}
             self._score_edges = BinEdges.from_json(baseline["score"]["bins"])
         except (KeyError, TypeError) as error:
             raise ValueError(f"the baseline does not cover the schema: {error!r}") from error
-        self._inputs = [item.name for item in schema.inputs]
-        places = {feature.name: (feature.input, feature.column) for feature in schema.features}
+        self._schema, self._tensors = schema, schema.has_tensors
         self._features = FeatureCounter(bins, places)
         self._ranges = FeatureCounter(inside, {name: places[name] for name in inside})
         self._score = np.zeros(self._score_edges.size, dtype=np.int64)
@@ -51,7 +53,8 @@ class DriftCounter:
         if not batches:
             return
         scores = np.concatenate([values for _, values in batches])
-        rows = {name: np.concatenate([batch[name] for batch, _ in batches]) for name in self._inputs}
+        inputs = {item.name: np.concatenate([batch[item.name] for batch, _ in batches]) for item in self._schema.inputs}
+        rows = measured_batch(self._schema, inputs) if self._tensors else inputs
         self._features.add(rows)
         self._ranges.add(rows)
         score = scores[:, -1] if self._binary else scores.max(axis=1)

@@ -18,7 +18,7 @@ import numpy as np
 
 from gonogo.stats.bins import Array
 from gonogo.stats.classification import area_interval
-from gonogo.stats.intervals import Estimate
+from gonogo.stats.intervals import Estimate, z_of
 from gonogo.stats.score_table import BINS, MIDDLES, ScoreTable, score_bin
 
 
@@ -96,6 +96,19 @@ def expected_auc(chance: Array, histogram: Any, level: float = 0.95) -> Estimate
     influence = (chance * below + (1 - chance) * above - area * (chance * q + (1 - chance) * p)) / (p * q)
     variance = float((share * influence**2).sum()) / n
     return Estimate(area, *area_interval(area, variance, max(1, int(n * min(p, q))), level), int(n))
+
+
+def expected_accuracy(chance: Array, histogram: Any, level: float = 0.95) -> Estimate:
+    """The share of outcome 1 that is expected of a histogram of scores: of more than two classes the accuracy, for there the score is the
+    highest one and the outcome whether it was right. The interval is that of the histogram alone, normal, within 0 and 1. Raises ValueError
+    for other bins, and for a histogram without rows."""
+    rows = _rows(chance, histogram)
+    n = float(rows.sum())
+    if not n:
+        raise ValueError("there are no rows")
+    mean = float((rows * chance).sum()) / n
+    half = z_of(level) * math.sqrt(float((rows * (chance - mean) ** 2).sum()) / n / n)
+    return Estimate(mean, max(0.0, mean - half), min(1.0, mean + half), int(n))
 
 
 def _rows(chance: Array, histogram: Any) -> Array:

@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gonogo.model.schema import Feature
+from gonogo.model.parts import Part
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Batch = Mapping[str, Array]
 
 
 class Contributions(NamedTuple):
-    """Of some rows: `values` float64 [rows, features], `base` [rows] (the mean score of a row's backgrounds), `score` [rows] (what is
+    """Of some rows: `values` float64 [rows, parts], `base` [rows] (the mean score of a row's backgrounds), `score` [rows] (what is
     explained), `of` [rows] (the class whose score that is, as its index). `values.sum(axis=1) + base` is `score` up to rounding."""
 
     values: Array
@@ -31,7 +31,7 @@ class Contributions(NamedTuple):
 
 def contributions(
     score: Callable[[dict[str, Array]], Array],
-    features: Sequence[Feature],
+    parts: Sequence[Part],
     batch: Batch,
     rows: Array,
     background: Batch,
@@ -42,18 +42,19 @@ def contributions(
 ) -> Iterator[Contributions]:
     """The contributions of the given `rows` (indices) of `batch`, as many rows at a time as `cells` values can be scored for together.
 
-    `score` computes float64 [rows, classes] from a batch; `background` holds the rows that are compared with, one drawn for each order.
-    Where features are very many, there are fewer orders than asked for, and always one. Raises ValueError when a score is not finite.
+    `score` computes float64 [rows, classes] from a batch; `parts` are what is credited: features, and the channels of tensors; `background`
+    holds the rows that are compared with, one drawn for each order. Where a row is very wide, there are fewer orders than asked for, and
+    always one. Raises ValueError when a score is not finite.
     """
-    d = len(features)
-    orders = max(1, min(orders, cells // (d * (d + 1))))
-    at_once = max(1, cells // (orders * (d + 1) * d))
+    d, width = len(parts), sum(array.shape[1] for array in batch.values())
+    orders = max(1, min(orders, cells // (width * (d + 1))))
+    at_once = max(1, cells // (orders * (d + 1) * width))
     others = len(next(iter(background.values())))
     for start in range(0, len(rows), at_once):
         own = np.repeat(rows[start : start + at_once], orders)
         drawn = generator.integers(0, others, size=len(own))
         ranks = generator.permuted(np.tile(np.arange(d), (len(own), 1)), axis=1)
-        scores = score(_turned(features, batch, own, background, drawn, ranks))
+        scores = score(_turned(parts, batch, own, background, drawn, ranks))
         if not np.isfinite(scores).all():
             raise ValueError("the model gives scores that are NaN or infinite")
         path, of = _explained(scores.reshape(len(own), d + 1, -1))
@@ -66,14 +67,14 @@ def contributions(
         )
 
 
-def _turned(features: Sequence[Feature], batch: Batch, own: Array, background: Batch, drawn: Array, ranks: Array) -> dict[str, Array]:
-    """For each row d + 1 rows: the background's, then with the row's own features coming in one after another by rank."""
-    steps = np.arange(len(features) + 1)
+def _turned(parts: Sequence[Part], batch: Batch, own: Array, background: Batch, drawn: Array, ranks: Array) -> dict[str, Array]:
+    """For each row d + 1 rows: the background's, then with the row's own parts coming in one after another by rank."""
+    steps = np.arange(len(parts) + 1)
     turned = {name: np.repeat(array[drawn], len(steps), axis=0) for name, array in background.items()}
-    for position, feature in enumerate(features):
-        come = (ranks[:, position, None] < steps[None, :]).ravel()
-        column = np.repeat(batch[feature.input][own, feature.column], len(steps))
-        turned[feature.input][come, feature.column] = column[come]
+    source = np.repeat(own, len(steps))
+    for position, part in enumerate(parts):
+        come = np.flatnonzero(ranks[:, position, None] < steps[None, :])
+        part.put(turned[part.feature.input], come, part.of(batch[part.feature.input], source[come]))
     return turned
 
 

@@ -1,8 +1,12 @@
-"""The page of drift: every feature beside its baseline, by size, by chance, by bin and hour by hour."""
+"""The page of drift: every feature beside its baseline, by size, by chance, by bin and hour by hour.
+
+A tensor (a window, an image) is many summaries: in the table of all it is one line, that of its worst summary, and has a table of its own,
+channels by summaries.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +35,12 @@ class Row:
     limits: tuple[Limit, ...]
 
     @property
+    def of(self) -> str | None:
+        """The tensor that it is a summary of."""
+        found = self.record.get("of")
+        return None if found is None else str(found)
+
+    @property
     def value(self) -> float:
         """The PSI, to rank by; what is not known comes last."""
         return float(self.now["value"]) if self.now and self.now["value"] is not None else -1.0
@@ -48,13 +58,27 @@ class Row:
         return self.tone in ("bad", "open") or self.part > 0.5 or self.name == SCORE
 
 
+@dataclass(frozen=True)
+class Tensor:
+    """The summaries of a tensor: `channels` are (name, a row for each of `summaries`); `worst` stands for all of them."""
+
+    name: str
+    summaries: tuple[str, ...]
+    channels: tuple[tuple[str, tuple[Row | None, ...]], ...]
+    worst: Row
+    size: int
+
+
 def view(drift: Record, status: Record) -> dict[str, Any]:
     """The score first, then the features, those that moved most first. `unsure` are those of which nobody can say."""
     status = with_known_numbers(status)
     rows = sorted((_row(one, drift, status) for one in drift["features"]), key=lambda row: (row.name != SCORE, -row.value))
+    tensors = _tensors(rows)
+    worst = {tensor.worst.name: tensor for tensor in tensors}
     return {
         "drift": drift,
-        "rows": rows,
+        "rows": [(row, worst.get(row.name)) for row in rows if row.of is None or row.name in worst],
+        "tensors": tensors,
         "features": [(row, _pictures(row, drift)) for row in rows[:MOST_DRAWN]],
         "drawn": {row.name for row in rows[:MOST_DRAWN]},
         "moved": sum(row.tone == "bad" for row in rows),
@@ -62,6 +86,26 @@ def view(drift: Record, status: Record) -> dict[str, Any]:
         "judged": any(row.tone == "good" for row in rows),
         "last_seen": last_seen(status),
     }
+
+
+def _tensors(rows: Sequence[Row]) -> list[Tensor]:
+    """The tensors, in the order of their worst summaries; a breach is worse than what nobody can say, and that worse than any value."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.of is not None:
+            groups.setdefault(row.of, []).append(row)
+    return [_tensor(name, group) for name, group in groups.items()]
+
+
+def _tensor(name: str, rows: Sequence[Row]) -> Tensor:
+    cells: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        channel, _, summary = row.name.removeprefix(name).removeprefix(".").rpartition(".")
+        cells.setdefault(channel or name, {})[summary] = row
+    summaries = tuple(dict.fromkeys(summary for found in cells.values() for summary in sorted(found)))
+    channels = tuple((channel, tuple(found.get(one) for one in summaries)) for channel, found in sorted(cells.items()))
+    worst = max(rows, key=lambda row: (row.tone == "bad", row.tone == "open", row.value))
+    return Tensor(name, summaries, channels, worst, len(rows))
 
 
 def _row(one: Record, drift: Record, status: Record) -> Row:

@@ -20,6 +20,7 @@ FIGURES = {
     "accuracy": ("accuracy", "accuracy_drop"),
     "ece": ("calibration error (ECE)", "ece"),
 }
+OF_CLASS = ("precision", "recall", "f1")
 ESTIMATES = ("cbpe_drop", "cbpe_gap", "ece_trend")
 
 
@@ -42,6 +43,8 @@ def view(quality: Record, release: str, status: Record, rules: Sequence[Record])
         "quality": quality,
         "mine": mine,
         "rows": [_row(name, mine["figures"], mine["before"], status, rules, release) for name in FIGURES] if mine else [],
+        "by_class": mine["by_class"] if mine else [],
+        "of_class": [(name, FIGURES[name][0]) for name in OF_CLASS],
         "slices": [(name, part, _slice_rows(part)) for name, part in mine["slices"].items()] if mine else [],
         "reliability": _reliability(mine) if mine else None,
         "picture_of_days": _coverage(mine) if mine else None,
@@ -52,11 +55,14 @@ def view(quality: Record, release: str, status: Record, rules: Sequence[Record])
 
 def _row(name: str, live: Record, before: Record, status: Record, rules: Sequence[Record], release: str) -> Row:
     title, signal = FIGURES[name]
-    of_rules = [rule for rule in rules if rule["signal"] == signal]
+    of_rules = [rule for rule in rules if rule["signal"] == signal and "class" not in rule["labels"]]
     sealed = before.get(name)
     limits = [_limit(rule, signal, sealed) for rule in of_rules]
     bad = any(
-        alarm["signal"] == signal and alarm["labels"].get("release") == release and alarm["condition"] == "BREACH"
+        alarm["signal"] == signal
+        and alarm["labels"].get("release") == release
+        and "class" not in alarm["labels"]
+        and alarm["condition"] == "BREACH"
         for alarm in status["alarms"]
     )
     return Row(title, live.get(name), sealed, ", ".join(limits), bad)

@@ -13,10 +13,12 @@ from gonogo.evidence.check import Check
 from gonogo.evidence.inputs import BundleView
 from gonogo.evidence.record import Fact, Measurement
 from gonogo.evidence.rows import same_kinds
+from gonogo.model.summaries import measured_table
 from gonogo.stats.bins import fit_categorical, fit_numeric
 from gonogo.stats.drift import psi, psi_interval, psi_p_value
 
 ROWS = 200_000  #: of each table; larger ones are measured on about that many
+MOST_CELLS = 100_000_000  #: values of each table that are read: of windows, fewer rows
 LEVEL = 0.95
 
 
@@ -24,7 +26,8 @@ class DriftBetween(Check):
     """Are the features of the validation and the test table distributed alike?
 
     For each feature the population stability index over ten bins of the validation table (twenty categories), missing values in a bin of
-    their own. A p-value says whether tables of these sizes would differ as much by chance; it is multiplied by the number of features.
+    their own; of a tensor for each summary of its channels (`window.close.mean`). A p-value says whether tables of these sizes would differ
+    as much by chance; it is multiplied by the number of features.
     """
 
     name = "drift_between"
@@ -37,12 +40,13 @@ class DriftBetween(Check):
     }
 
     def measure(self, bundle: BundleView, validation_file: Path, test_file: Path) -> Measurement:
-        names = bundle.schema.feature_names
+        own, names = bundle.schema.feature_names, [item.name for item in bundle.schema.measured]
         if not names:
             raise DataError("the model has no features, so nothing can drift.")
+        rows = min(ROWS, MOST_CELLS // sum(graph_input.width for graph_input in bundle.schema.inputs))
         with TableFiles(validation=validation_file, test=test_file) as tables:
-            same_kinds(tables, names)
-            validation, test = (tables.sample(title, names, ROWS) for title in ("validation", "test"))
+            same_kinds(tables, own)
+            validation, test = (measured_table(bundle.schema, tables.sample(title, own, rows)) for title in ("validation", "test"))
         found = {name: _drift(validation.column(name), test.column(name)) for name in names}
         worst = max(names, key=lambda name: found[name][0])
         value, low, high, _ = found[worst]

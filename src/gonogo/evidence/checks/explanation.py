@@ -16,6 +16,7 @@ from gonogo.evidence.declared import declared_file, read_structured
 from gonogo.evidence.inputs import BundleView, Numbers, SandboxPort
 from gonogo.evidence.record import Fact, Measurement
 from gonogo.model.encode import encode_table
+from gonogo.model.parts import parts
 from gonogo.stats.shapley import contributions
 
 MOST_CELLS = 20_000_000  #: values sent to the child at once
@@ -26,23 +27,23 @@ class Explanation(Check):
     """Is there an explanation of the model: what each feature contributes overall, and to single answers?
 
     It is made here: Shapley values of rows of the test table by sampling orders of the features (see `gonogo.stats.shapley`), each row
-    against other rows drawn as background, seeded. They are computed from the scores of the bundle's own bytes; for each row they add up
-    to its score minus the mean score of its background. With `file` an explanation that was made elsewhere
-    is read instead: JSON with `method`, `global` {feature: value} and `local` [{feature: value}, …].
+    against other rows drawn as background, seeded; of a tensor channel by channel (`window.close`). They are computed from the scores of
+    the bundle's own bytes; for each row they add up to its score minus the mean score of its background. With `file` an explanation that
+    was made elsewhere is read instead: JSON with `method`, `global` {feature: value} and `local` [{feature: value}, …].
     """
 
     name = "explanation"
     facts: ClassVar = {
         "method": "how the values were made",
-        "global_values": "features with a finite value for the whole model",
-        "local_values": "answers that have a finite value for every feature",
-        "features": "features of the model",
+        "global_values": "features (channels of a tensor) with a finite value for the whole model",
+        "local_values": "answers that have a finite value for every one of them",
+        "features": "features of the model, a tensor counted by its channels",
         "additivity_gap": "largest distance of the values' sum from what they explain; not there for an explanation from a file",
     }
     options: ClassVar = {"file": "", "rows": 20, "orders": 40, "seed": 0}
 
     def measure(self, bundle: BundleView, test: Table, sandbox: SandboxPort, files: Mapping[str, Path] | None = None) -> Measurement:
-        names = bundle.schema.feature_names
+        names = tuple(part.name for part in parts(bundle.schema))
         if self.chosen["file"]:
             return _read(declared_file(files or {}, self.chosen["file"]), names)
         if test.rows < 2 or self.chosen["rows"] < 1 or self.chosen["orders"] < 1:
@@ -87,10 +88,10 @@ class Explanation(Check):
 
         generator = np.random.default_rng(self.chosen["seed"])
         orders = int(self.chosen["orders"])
-        parts = contributions(score, schema.features, batch, taken, batch, orders=orders, generator=generator, cells=MOST_CELLS)
+        found = contributions(score, parts(schema), batch, taken, batch, orders=orders, generator=generator, cells=MOST_CELLS)
         values, gap = [], 0.0
         try:
-            for part in parts:
+            for part in found:
                 values.append(part.values)
                 gap = max(gap, float(np.abs(part.values.sum(axis=1) + part.base - part.score).max()))
         except ValueError as error:
@@ -100,8 +101,8 @@ class Explanation(Check):
 
 def _read(path: Path, names: tuple[str, ...]) -> Measurement:
     document: Any = read_structured(path)
-    parts = document if isinstance(document, Mapping) else {}
-    overall, local, method = parts.get("global"), parts.get("local"), parts.get("method")
+    said = document if isinstance(document, Mapping) else {}
+    overall, local, method = said.get("global"), said.get("local"), said.get("method")
     if not isinstance(overall, Mapping) or not isinstance(local, list) or not isinstance(method, str) or not method:
         raise DataError(f"{path.name} is no explanation.", hint="Write JSON with `method`, `global` {feature: value} and `local` [{…}].")
     return Measurement(

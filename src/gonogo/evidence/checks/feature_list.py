@@ -12,6 +12,7 @@ from gonogo.evidence.check import Check
 from gonogo.evidence.declared import declared_file, read_structured
 from gonogo.evidence.inputs import BundleView
 from gonogo.evidence.record import Fact, Measurement
+from gonogo.model.parts import nearest_list
 
 NAMES = ("name", "feature", "column")  #: what the column or key with a feature's name is called
 DROPPED = "drop"  #: the `action` of a column that is listed and not given to the model
@@ -22,7 +23,8 @@ class FeatureList(Check):
 
     `file` is its name under `files:` in gonogo.yaml. A CSV file has a column called name, feature or column (else the first one). A JSON or
     YAML file has the features under `key`: names, or objects with such a key, or an object whose keys they are. Where an entry has an
-    `action`, what it says to drop is no feature.
+    `action`, what it says to drop is no feature. A tensor stands in the list by its name (`window`) or by its channels (`window.close`, or
+    `close` alone), in the whole list alike.
     """
 
     name = "feature_list"
@@ -36,7 +38,7 @@ class FeatureList(Check):
 
     def measure(self, bundle: BundleView, files: Mapping[str, Path]) -> Measurement:
         listed, version = _listed(declared_file(files, self.chosen["file"]), self.chosen["key"])
-        wanted = list(bundle.schema.feature_names)
+        wanted = list(nearest_list(bundle.schema, listed))
         twice = sorted({feature for feature in listed if listed.count(feature) > 1})
         findings = [f"{feature!r} is a feature of the model and not listed" for feature in wanted if feature not in listed]
         findings += [f"{feature!r} is listed and no feature of the model" for feature in dict.fromkeys(listed) if feature not in wanted]

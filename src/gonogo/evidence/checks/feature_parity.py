@@ -24,9 +24,9 @@ class FeatureParity(Check):
     """Are the features that the sealed pipeline computes from raw held-out rows those that the training computed for the same rows?
 
     The file that `file` names under `files` in gonogo.yaml is a table that the training wrote: a column `row` (position in the test table,
-    from 0), and one column for each that enters the model, named as in the pipeline's `inputs`. A bundle without a pipeline is compared
-    by its raw features. A number differs when it is further off than `tolerance`, counted from 1 or, for larger numbers, from their size;
-    a value that is missing on one side only differs, too.
+    from 0), and one column for each that enters the model, named as in the pipeline's `inputs`. A bundle without a pipeline is compared by
+    its raw features; a tensor differs where one of its elements does. A number differs when it is further off than `tolerance`, counted
+    from 1 or, for larger numbers, from their size; a value that is missing on one side only differs, too.
     """
 
     name = "feature_parity"
@@ -68,7 +68,7 @@ class FeatureParity(Check):
 
 
 def served_features(bundle: BundleView, table: Table) -> dict[str, Numbers]:
-    """What enters the model in service, by name, for the rows of a table: float64 or object [rows].
+    """What enters the model in service, by name, for the rows of a table: float64 or object [rows], and of a tensor [rows, width].
 
     Raises DataError for values that the pipeline refuses.
     """
@@ -78,7 +78,10 @@ def served_features(bundle: BundleView, table: Table) -> dict[str, Numbers]:
         pipeline = Pipeline.parse(read_pipeline(bundle.model.pipeline))
         if pipeline.inputs:
             return pipeline.entering(batch)
-    return {feature.name: batch[feature.input][:, feature.column] for feature in schema.features}
+    return {
+        feature.name: batch[feature.input] if feature.tensor is not None else batch[feature.input][:, feature.column]
+        for feature in schema.features
+    }
 
 
 def _compare(training: Numbers, served: Numbers, tolerance: float) -> tuple[Numbers, float]:
@@ -89,7 +92,14 @@ def _compare(training: Numbers, served: Numbers, tolerance: float) -> tuple[Numb
     if training.dtype == object:
         raise DataError("a column of the training's table holds text where the service computes numbers.")
     theirs, ours = np.asarray(training, dtype=np.float64), np.asarray(served, dtype=np.float64)
+    if theirs.shape != ours.shape:
+        raise DataError(f"the training's table holds {_wide(theirs)} a row where the service computes {_wide(ours)}.")
     lacking = np.isnan(theirs) != np.isnan(ours)
     distance = np.nan_to_num(np.abs(theirs - ours))
     apart = lacking | (distance > tolerance * np.maximum(1.0, np.nan_to_num(np.abs(theirs))))
-    return apart, np.inf if lacking.any() else float(distance.max())
+    rows = apart if apart.ndim == 1 else apart.any(axis=1)
+    return rows, np.inf if lacking.any() else float(distance.max())
+
+
+def _wide(values: Numbers) -> str:
+    return "one number" if values.ndim == 1 else f"{values.shape[1]} numbers"

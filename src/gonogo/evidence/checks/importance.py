@@ -13,8 +13,8 @@ from gonogo.evidence.check import Check
 from gonogo.evidence.inputs import BundleView, Numbers, ProjectView, SandboxPort
 from gonogo.evidence.record import Fact, Measurement
 from gonogo.model.encode import encode_table
+from gonogo.model.parts import Part, parts
 from gonogo.model.rows import class_indices
-from gonogo.model.schema import Feature
 from gonogo.stats.classification import overall_roc_auc
 
 MOST_CELLS = 20_000_000  #: values sent to the child at once
@@ -24,13 +24,14 @@ Batch = dict[str, Numbers]
 class Importance(Check):
     """Which features carry the model's quality, and does one of them carry it alone?
 
-    Permutation importance (Breiman 2001): how much ROC-AUC falls when a feature's values are shuffled among rows of the test table. The
-    shuffles are seeded, so the same bundle and table give the same figures.
+    Permutation importance (Breiman 2001): how much ROC-AUC falls when a feature's values are shuffled among rows of the test table; of a
+    tensor one channel at a time (`window.close`), each row's as a whole. The shuffles are seeded, so the same bundle and table give the
+    same figures.
     """
 
     name = "importance"
     facts: ClassVar = {
-        "features_ranked": "features that were shuffled, one at a time",
+        "features_ranked": "features (channels of a tensor) that were shuffled, one at a time",
         "top_feature": "the feature whose shuffling hurts most",
         "top_drop": "how much ROC-AUC falls then",
         "top_share": "its share of all that falls; 1 when the model rests on one feature alone, 0 when nothing falls",
@@ -91,16 +92,18 @@ class Drops(NamedTuple):
 
 
 def permutation_drops(bundle: BundleView, table: Table, target: str, sandbox: SandboxPort, *, repeats: int, seed: int) -> Drops:
-    """Shuffle one feature after the other among the rows of the table. Raises DataError for rows without a score or a label."""
+    """Shuffle one feature, or channel of a tensor, after the other among the rows of the table. Raises DataError for rows without a score
+    or a label."""
     y = class_indices(bundle.schema, table.column(target))
     batch = encode_table(bundle.schema, table)
     base, isolation = sandbox.scores(bundle.schema, bundle.model, batch)
     if not np.isfinite(base).all():
         raise DataError("the model gives scores that are NaN or infinite.")
     before = overall_roc_auc(y, base)
-    drops = dict.fromkeys(bundle.schema.feature_names, 0.0)
-    unused = set(bundle.schema.feature_names)
-    for names, shuffled in _groups(batch, bundle.schema.features, table.rows, repeats, seed):
+    each = parts(bundle.schema)
+    drops = {part.name: 0.0 for part in each}
+    unused = set(drops)
+    for names, shuffled in _groups(batch, each, table.rows, repeats, seed):
         scores, _ = sandbox.scores(bundle.schema, bundle.model, shuffled)
         for position, name in enumerate(names):
             part = scores[position * table.rows : (position + 1) * table.rows]
@@ -110,20 +113,22 @@ def permutation_drops(bundle: BundleView, table: Table, target: str, sandbox: Sa
     return Drops(drops, unused, before, isolation)
 
 
-def _groups(batch: Batch, features: tuple[Feature, ...], rows: int, repeats: int, seed: int) -> Iterator[tuple[list[str], Batch]]:
-    """Copies of the batch with one feature shuffled in each, as many at once as may be sent to the child together."""
+def _groups(batch: Batch, each: tuple[Part, ...], rows: int, repeats: int, seed: int) -> Iterator[tuple[list[str], Batch]]:
+    """Copies of the batch with one part shuffled in each, as many at once as may be sent to the child together."""
     generator = np.random.default_rng(seed)
-    work = [feature for feature in features for _ in range(repeats)]
-    at_once = max(1, MOST_CELLS // max(1, rows * len(features)))
+    work = [part for part in each for _ in range(repeats)]
+    at_once = max(1, MOST_CELLS // max(1, rows * sum(array.shape[1] for array in batch.values())))
     for start in range(0, len(work), at_once):
-        copies = [_shuffled(batch, feature, generator) for feature in work[start : start + at_once]]
+        copies = [_shuffled(batch, part, generator) for part in work[start : start + at_once]]
         yield (
-            [feature.name for feature in work[start : start + at_once]],
+            [part.name for part in work[start : start + at_once]],
             {name: np.concatenate([copy[name] for copy in copies]) for name in batch},
         )
 
 
-def _shuffled(batch: Batch, feature: Feature, generator: np.random.Generator) -> Batch:
-    changed: np.ndarray[Any, Any] = batch[feature.input].copy()
-    changed[:, feature.column] = changed[generator.permutation(len(changed)), feature.column]
-    return {**batch, feature.input: changed}
+def _shuffled(batch: Batch, part: Part, generator: np.random.Generator) -> Batch:
+    name = part.feature.input
+    changed: np.ndarray[Any, Any] = batch[name].copy()
+    order = generator.permutation(len(changed))
+    part.put(changed, np.arange(len(changed)), part.of(batch[name], order))
+    return {**batch, name: changed}

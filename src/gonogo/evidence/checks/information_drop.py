@@ -12,6 +12,8 @@ from gonogo.errors import DataError
 from gonogo.evidence.check import Check
 from gonogo.evidence.inputs import BundleView, Numbers, ProjectView
 from gonogo.evidence.record import Fact, Measurement
+from gonogo.model.schema import Feature, Schema, Tensor
+from gonogo.model.summaries import summary_columns
 
 BINS = 10
 REPEATS = 5
@@ -22,8 +24,9 @@ class InformationDrop(Check):
     """Did the selection of features throw information away?
 
     Decision U04: the sum over columns of the mutual information with the target (nats, ten quantile bins, Miller and Madow's correction
-    of the bias), of all columns of the training table against those that the model uses; the median of five seeded samples. Columns
-    that could never be a feature (an outcome, a row number) are named by the option `exclude`.
+    of the bias), of all columns of the training table against those that the model uses; the median of five seeded samples. Of a tensor the
+    summaries of its channels are columns; of one that the model does not use, mean and spread. Columns that could never be a feature (an
+    outcome, a row number) are named by the option `exclude`.
     """
 
     name = "information_drop"
@@ -39,11 +42,17 @@ class InformationDrop(Check):
     def measure(self, train: Table, project: ProjectView, bundle: BundleView) -> Measurement:
         data = project.data
         never = {data.target, data.time, getattr(data, "group", None), *self.chosen["exclude"]}
-        kept = set(bundle.schema.feature_names)
-        columns = [name for name in train.columns if name not in never]
+        kept = {item.name for item in bundle.schema.measured}
+        columns = {
+            name: column
+            for own, values in train.columns.items()
+            if own not in never
+            for name, column in _as_measured(own, values, bundle.schema).items()
+        }
         if train.rows < 2 * BINS:
             raise DataError(f"the training table has {train.rows} rows.", hint=f"At least {2 * BINS} are needed to measure information.")
-        said = {name: _information(train, name, data.target) for name in columns}
+        target = _codes(train.column(data.target))
+        said = {name: _information(column, target) for name, column in columns.items()}
         everything = math.fsum(said.values())
         if everything <= 0:
             raise DataError("no column says anything about the target.", hint="Is `data.target` the right column?")
@@ -69,12 +78,21 @@ class InformationDrop(Check):
         )
 
 
-def _information(train: Table, name: str, target: str) -> float:
+def _as_measured(name: str, column: Numbers, schema: Schema) -> dict[str, Numbers]:
+    """A column of the table, or the summaries of one of tensors."""
+    if column.ndim == 1:
+        return {name: column}
+    known = [feature for feature in schema.features if feature.name == name]
+    feature = known[0] if known else Feature(name, "float", True, name, 0, Tensor((column.shape[1],)))
+    return summary_columns(feature, column)
+
+
+def _information(column: Numbers, y: Numbers) -> float:
     """Median over seeded samples of the corrected mutual information, nats; never negative."""
-    x, y = _codes(train.column(name)), _codes(train.column(target))
+    x = _codes(column)
     found = []
     for seed in range(REPEATS):
-        rows = np.random.default_rng(seed).permutation(train.rows)[: min(train.rows, SAMPLE)]
+        rows = np.random.default_rng(seed).permutation(len(y))[: min(len(y), SAMPLE)]
         found.append(_mutual(x[rows], y[rows]))
     return max(0.0, float(np.median(found)))
 

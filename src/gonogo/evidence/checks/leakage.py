@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,10 +15,14 @@ from gonogo.evidence.inputs import BundleView, ProjectView
 from gonogo.evidence.record import Fact, Measurement
 from gonogo.evidence.rows import missing
 from gonogo.model.rows import class_indices
+from gonogo.model.schema import Feature
+from gonogo.model.summaries import summary_columns
 from gonogo.stats.classification import roc_auc, roc_auc_delong
 
 Truth = np.ndarray[Any, np.dtype[np.bool_]]
 LEVEL = 0.95
+MOST_CELLS, LEAST_ROWS = 20_000_000, 5_000  #: of tables with tensors so many values are read, and so many rows at least
+MOST_ELEMENTS = 2_000  #: of a tensor
 
 
 class Leakage(Check):
@@ -25,7 +30,8 @@ class Leakage(Check):
 
     For each feature: the ROC-AUC of its values, in whichever direction is better, and that of whether it is missing; against each class
     in turn. Text is replaced by the share of the class among the even rows with that text, and measured on the odd rows, so that an
-    identifier that never repeats predicts nothing.
+    identifier that never repeats predicts nothing. Of a tensor each summary of a channel and each element (`window[104].close`) stands for
+    itself; of more than 2,000 elements so many, evenly spread.
 
     Tables of more than `max_rows` rows are measured on about that many, as many of each class as there are or as fit: n is their number,
     and the interval (DeLong) says how far their figure may lie from that of all rows.
@@ -37,14 +43,16 @@ class Leakage(Check):
 
     def measure(self, project: ProjectView, bundle: BundleView, train_file: Path) -> Measurement:
         names, target = bundle.schema.feature_names, project.data.target
+        most = min(self.chosen["max_rows"], max(LEAST_ROWS, MOST_CELLS // sum(graph_input.width for graph_input in bundle.schema.inputs)))
         with TableFiles(train=train_file) as tables:
-            taken = tables.sample("train", [*names, target], self.chosen["max_rows"], by=target)
+            taken = tables.sample("train", [*names, target], most, by=target)
         y = class_indices(bundle.schema, taken.column(target))
         classes = np.unique(y)
         if len(classes) < 2:
             raise DataError("the training rows are all of one class.")
         classes = classes[1:] if len(classes) == 2 else classes
-        found = {name: max((_best(taken.column(name), y == one) for one in classes), key=lambda one: one[0]) for name in names}
+        columns = (pair for feature in bundle.schema.features for pair in _columns(feature, taken.column(feature.name)))
+        found = {name: max((_best(column, y == one) for one in classes), key=lambda one: one[0]) for name, column in columns}
         best = max(found, key=lambda name: found[name][0])
         _, truth, scores = found[best]
         area, low, high = roc_auc_delong(truth.astype(np.int64), scores, LEVEL) if len(scores) else (0.5, 0.5, 0.5)
@@ -54,6 +62,19 @@ class Leakage(Check):
             (f"{best!r} alone has a ROC-AUC of {area:.4f}",) if area > 0.5 else (),
             pictures={"single_auc": {"kind": "bars", "title": "ROC-AUC alone", "items": [{"name": n, "value": v} for n, v in top]}},
         )
+
+
+def _columns(feature: Feature, column: Column) -> Iterator[tuple[str, Column]]:
+    """What may tell the target alone, by name: the feature, or of a tensor its summaries and its elements."""
+    if feature.tensor is None:
+        yield feature.name, column
+        return
+    yield from summary_columns(feature, column).items()
+    tensor = feature.tensor
+    for at in range(0, column.shape[1], 1 + (column.shape[1] - 1) // MOST_ELEMENTS):
+        place = [int(index) for index in np.unravel_index(at, tensor.shape)]
+        channel = "" if tensor.axis is None else f".{tensor.channels[place.pop(tensor.axis)]}"
+        yield f"{feature.name}{place}{channel}", column[:, at].astype(np.float64)
 
 
 def _best(column: Column, y: Truth) -> tuple[float, Truth, Column]:

@@ -15,7 +15,8 @@ FIGURES = ("roc_auc", "pr_auc", "precision", "recall", "f1", "accuracy", "ece")
 class LiveQuality(Check):
     """How good did the predictions of the release in production turn out to be, as far as labels have come?
 
-    Of cohorts that are mature. A figure is missing when nothing can be said of it; which share has labels always stands beside.
+    Of cohorts that are mature. A figure is missing when nothing can be said of it; which share has labels always stands beside. Of more
+    than two classes precision, recall and F1 are means over the classes, and the worst class is named.
     """
 
     name = "live_quality"
@@ -25,11 +26,13 @@ class LiveQuality(Check):
         "enough": "whether so many have a label that they are judged",
         "roc_auc": "area under the ROC curve",
         "pr_auc": "area under the precision-recall curve",
-        "precision": "precision at the release's threshold",
-        "recall": "recall at the release's threshold",
-        "f1": "F1 at the release's threshold",
+        "precision": "precision at the release's threshold, or its mean over more than two classes",
+        "recall": "recall at the release's threshold, or its mean",
+        "f1": "F1 at the release's threshold, or its mean",
         "accuracy": "share of right labels",
         "ece": "expected calibration error over ten bins",
+        "worst_class_f1": "lowest F1 of a class; only of more than two classes",
+        "worst_class": "that class",
     }
 
     def measure(self, label_quality: Mapping[str, Any]) -> Measurement:
@@ -45,6 +48,10 @@ class LiveQuality(Check):
             if now is not None:
                 facts[name] = Fact(now["value"], n=now["n"], low=now["low"], high=now["high"], level=0.95)
                 findings.append(f"{name} {now['value']:.4g}, of the held-out data {_said(before)}")
+        by_class = [(one["figures"]["f1"], one["class"]) for one in found["by_class"] if one["figures"]["f1"] is not None]
+        if by_class:
+            worst, name = min(by_class, key=lambda pair: pair[0]["value"])
+            facts |= {"worst_class_f1": Fact(worst["value"], n=worst["n"]), "worst_class": Fact(name)}
         return Measurement(facts, tuple(findings), _pictures(found))
 
 

@@ -14,6 +14,7 @@ from gonogo.errors import DataError
 from gonogo.evidence.check import Check
 from gonogo.evidence.inputs import BundleView
 from gonogo.evidence.record import Fact, Measurement
+from gonogo.model.parts import nearest_list
 
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
@@ -22,13 +23,14 @@ class Metadata(Check):
     """Does the run record name features, versions, seed and data, and are they those of the model and the files?
 
     The record is a claim of the training side; what can be compared with bytes is compared. A configuration belongs to the run when it was
-    recorded as `data={"config": …}`; it is compared with the declared file `config`.
+    recorded as `data={"config": …}`; it is compared with the declared file `config`. So is every declared file that the record names under
+    the same name: a checkpoint, a log, a second export.
     """
 
     name = "metadata"
     facts: ClassVar = {
         "has_feature_names": "whether the record names the features",
-        "features_match": "whether they are the model's, in its order",
+        "features_match": "whether they are the model's, in its order; a tensor by its name or by its channels",
         "has_version": "whether the record names the version of the training code",
         "packages": "packages of which the record keeps the version",
         "has_seed": "whether the record keeps the seed",
@@ -39,6 +41,7 @@ class Metadata(Check):
         "has_config": "whether the record keeps the digest of a configuration file",
         "config_digest": "that digest, when there is one",
         "config_digest_match": "whether it is the digest of the declared file `config`; only when one is declared",
+        "files_changed": "declared files that the record names and that are not, or no longer, those of the run",
         "has_environment": "whether the record keeps the versions of Python and of the packages",
         "has_hardware": "whether the record says on what machine the training ran",
         "hardware": "that machine, when the record says it",
@@ -59,14 +62,16 @@ class Metadata(Check):
             raise DataError("the run record is malformed.", hint="Write it with gonogo.record_run.")
         features = run_record.get("features")
         names = list(features) if isinstance(features, list | tuple) else []
+        wanted = nearest_list(bundle.schema, [name for name in names if isinstance(name, str)])
         train, model = _digest(run_record, "train"), _digest(run_record, "model")
         packages = run_record.get("packages")
         count = len(packages) if isinstance(packages, Mapping) else 0
         seed = run_record.get("seed")
         has_seed = isinstance(seed, int) and not isinstance(seed, bool)
+        changed = _changed(run_record, files or {})
         facts = {
             "has_feature_names": Fact(bool(names)),
-            "features_match": Fact(names == list(bundle.schema.feature_names)),
+            "features_match": Fact(names == list(wanted)),
             "has_version": Fact(bool(run_record.get("version"))),
             "packages": Fact(count),
             "has_seed": Fact(has_seed),
@@ -76,10 +81,12 @@ class Metadata(Check):
             "has_environment": Fact(count > 0 and bool(run_record.get("python"))),
             **({"seed": Fact(int(str(seed)))} if has_seed else {}),
             **_config(run_record, files or {}),
+            "files_changed": Fact(len(changed)),
             **_origin(run_record),
             **_times(run_record),
         }
-        return Measurement(facts, tuple(_findings(facts, names, bundle.schema.feature_names)))
+        altered = [f"the file {name} is not the one that the run was recorded with" for name in changed]
+        return Measurement(facts, (*_findings(facts, names, wanted), *altered))
 
 
 def _config(record: Mapping[str, Any], files: Mapping[str, Path]) -> dict[str, Fact]:
@@ -89,6 +96,12 @@ def _config(record: Mapping[str, Any], files: Mapping[str, Path]) -> dict[str, F
         there = files["config"].is_file()
         facts["config_digest_match"] = Fact(there and recorded == file_digest(files["config"]))
     return facts
+
+
+def _changed(record: Mapping[str, Any], files: Mapping[str, Path]) -> list[str]:
+    """The declared files that the record names with other bytes than they have now."""
+    recorded = {name: _digest(record, name) for name in files}
+    return [name for name, path in files.items() if recorded[name] and not (path.is_file() and file_digest(path) == recorded[name])]
 
 
 def _origin(record: Mapping[str, Any]) -> dict[str, Fact]:

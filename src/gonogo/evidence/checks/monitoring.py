@@ -22,16 +22,17 @@ FEWEST_WORDS = 10  #: a section with fewer tells nobody what to do
 class Monitoring(Check):
     """Does the bundle carry a baseline for every feature, are there rules and somebody to tell, and does everyone know what to do?
 
-    A rule that names a feature which the model does not have is an error: it would never ring. `signals` must each have a rule. With
-    `document`, that document must speak of every rule that comes without a runbook: in a section whose heading has the rule's name, or in a
-    row of a table with a column for the action; there it must give the rule's threshold (as a share, in per cent, in ms or in s) and say
-    what to do. It says where the dashboard is when it names one and has a link, or links to /stats.
+    A rule that names a feature or a class which the model does not have is an error: it would never ring. Of a tensor a rule names a
+    summary of a channel (`window.close.mean`). `signals` must each have a rule. With `document`, that document must speak of every rule
+    that comes without a runbook: in a section whose heading has the rule's name, or in a row of a table with a column for the action; there
+    it must give the rule's threshold (as a share, in per cent, in ms or in s) and say what to do. It says where the dashboard is when it
+    names one and has a link, or links to /stats.
     """
 
     name = "monitoring"
     facts: ClassVar = {
-        "features": "features of the model",
-        "baseline_features": "features that the baseline has counts of",
+        "features": "what is measured of the inputs: features, and of a tensor the summaries of its channels",
+        "baseline_features": "those of them that the baseline has counts of",
         "baseline_scores": "whether the baseline has counts of the scores",
         "baseline_rows": "rows that the baseline was made from",
         "rules": "rules in force",
@@ -45,17 +46,19 @@ class Monitoring(Check):
     options: ClassVar = {"document": "", "signals": []}
 
     def measure(self, monitor: MonitorView, bundle: BundleView, documents: Mapping[str, Path] | None = None) -> Measurement:
-        _check_features(monitor.rules, [*bundle.schema.feature_names, SCORE])
+        measured = [item.name for item in bundle.schema.measured]
+        _check_names(monitor.rules, "feature", [*measured, SCORE])
+        _check_names(monitor.rules, "class", list(bundle.schema.classes) if len(bundle.schema.classes) > 2 else [])
         features = bundle.baseline.get("features")
         known = features if isinstance(features, Mapping) else {}
-        covered = [name for name in bundle.schema.feature_names if _has_counts(known.get(name))]
-        lacking = [name for name in bundle.schema.feature_names if name not in covered]
+        covered = [name for name in measured if _has_counts(known.get(name))]
+        lacking = [name for name in measured if name not in covered]
         rows = bundle.baseline.get("rows", 0)
         watched = {rule.signal for rule in monitor.rules}
         unwatched = [signal for signal in self.chosen["signals"] if signal not in watched]
         findings = [f"no baseline for {name!r}" for name in lacking] + [f"no rule watches {signal}" for signal in unwatched]
         facts = {
-            "features": Fact(len(bundle.schema.features)),
+            "features": Fact(len(measured)),
             "baseline_features": Fact(len(covered)),
             "baseline_scores": Fact(_has_counts(bundle.baseline.get("score"))),
             "baseline_rows": Fact(rows if isinstance(rows, int) else 0),
@@ -78,14 +81,14 @@ class Monitoring(Check):
         return Measurement(facts, tuple(findings))
 
 
-def _check_features(rules: Sequence[RuleView], known: list[str]) -> None:
-    """Raises DataError for a rule that names what the model does not have."""
+def _check_names(rules: Sequence[RuleView], label: str, known: list[str]) -> None:
+    """Raises DataError for a rule that names by a label what the model does not have."""
     for rule in rules:
-        named = [*([rule.labels["feature"]] if "feature" in rule.labels else ()), *rule.excepted.get("feature", ())]
-        for feature in named:
-            if feature not in known:
-                message = f"the rule {rule.name!r} names the feature {feature!r}, which the model does not have."
-                raise DataError(message, hint=f"{did_you_mean(feature, known)} Mend the rule in `monitor.rules`.")
+        named = [*([rule.labels[label]] if label in rule.labels else ()), *rule.excepted.get(label, ())]
+        for name in named:
+            if name not in known:
+                message = f"the rule {rule.name!r} names the {label} {name!r}, which the model does not have."
+                raise DataError(message, hint=f"{did_you_mean(name, known)} Mend the rule in `monitor.rules`.")
 
 
 def _gives_threshold(document: MarkdownDocument, rule: RuleView) -> bool:

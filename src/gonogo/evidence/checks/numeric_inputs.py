@@ -13,7 +13,8 @@ from gonogo.evidence.check import Check
 from gonogo.evidence.inputs import BundleView, Numbers, SandboxPort
 from gonogo.evidence.record import Fact, Measurement
 from gonogo.model.encode import encode_table
-from gonogo.model.schema import Feature, Schema
+from gonogo.model.parts import Part, parts
+from gonogo.model.schema import Schema
 
 #: In this order.
 REMEDIES = ("look at the preprocessing first, then reload the weights from a backup, then go back one version",)
@@ -33,10 +34,10 @@ NO_NUMBER = {"NaN": np.nan, "infinite": np.inf, "minus infinite": -np.inf}
 class NumericInputs(Check):
     """Does the model stay a model on extreme and missing values, and are its own weights numbers?
 
-    Rows of the test table are taken, one feature at a time is set to an extreme value in all of them, or made missing where the schema
-    allows it; each of these rows must get finite scores. Of very many features 500, evenly spread, are tried, on fewer rows. With NaN or
-    infinity in a feature that must be there, a model that answers with a finite score is only counted. Weights are all tensors and
-    numbers that the model's graph holds; they can be read from ONNX and PyTorch files.
+    Rows of the test table are taken, one feature at a time (of a tensor one channel, in all of its places) is set to an extreme value in
+    all of them, or made missing where the schema allows it; each of these rows must get finite scores. Of very many features 500, evenly
+    spread, are tried, on fewer rows. With NaN or infinity in a feature that must be there, a model that answers with a finite score is only
+    counted. Weights are all tensors and numbers that the model's graph holds; they can be read from ONNX and PyTorch files.
     """
 
     name = "numeric_inputs"
@@ -110,8 +111,8 @@ def _answers(
 
 def hard_rows_base(schema: Schema, test: Table, most: int) -> Batch:
     """At most `most` rows of the table, evenly spread, as the model takes them: fewer when all that is made from them would be too much."""
-    width = len(schema.features)
-    copies = 1 + (len(EXTREME) + len(NO_NUMBER)) * min(width, MOST_FEATURES)
+    width = sum(graph_input.width for graph_input in schema.inputs)
+    copies = 1 + (len(EXTREME) + len(NO_NUMBER)) * min(len(parts(schema)), MOST_FEATURES)
     most = min(most, max(1, MOST_CELLS // (copies * width)))
     return encode_table(schema, test.take(np.unique(np.linspace(0, test.rows - 1, num=min(test.rows, most), dtype=np.int64))))
 
@@ -119,14 +120,14 @@ def hard_rows_base(schema: Schema, test: Table, most: int) -> Batch:
 def changed_batches(schema: Schema, batch: Batch) -> Iterator[tuple[str, bool, Batch]]:
     """(what was done, whether scores must be finite, the rows): for each kind of value a copy of the rows for every feature it suits."""
     dtypes = {graph_input.name: graph_input.dtype for graph_input in schema.inputs}
-    floats = [feature for feature in schema.features if dtypes[feature.input].startswith("float")]
+    floats = [part for part in parts(schema) if dtypes[part.feature.input].startswith("float")]
     floats = floats[:: 1 + (len(floats) - 1) // MOST_FEATURES]
 
-    def with_value(value: float, features: list[Feature]) -> Batch:
-        return _stacked(batch, features, lambda array: np.asarray(value, dtype=array.dtype))
+    def with_value(value: float, each: list[Part]) -> Batch:
+        return _stacked(batch, each, lambda array: np.asarray(value, dtype=array.dtype))
 
-    needed = [feature for feature in floats if not feature.nullable]
-    nullable = [feature for feature in floats if feature.nullable]
+    needed = [part for part in floats if not part.feature.nullable]
+    nullable = [part for part in floats if part.feature.nullable]
     if floats:
         for kind, value in EXTREME.items():
             yield kind, True, with_value(value, floats)
@@ -137,13 +138,13 @@ def changed_batches(schema: Schema, batch: Batch) -> Iterator[tuple[str, bool, B
             yield kind, False, with_value(value, needed)
 
 
-def _stacked(batch: Batch, features: list[Feature], value: Callable[[Numbers], Numbers]) -> Batch:
-    """The rows once for each feature, that feature changed in them."""
+def _stacked(batch: Batch, each: list[Part], value: Callable[[Numbers], Numbers]) -> Batch:
+    """The rows once for each part, that part changed in them."""
     copies = []
-    for feature in features:
-        changed = batch[feature.input].copy()
-        changed[:, feature.column] = value(changed)
-        copies.append({**batch, feature.input: changed})
+    for part in each:
+        changed = batch[part.feature.input].copy()
+        changed[:, part.columns] = value(changed)
+        copies.append({**batch, part.feature.input: changed})
     return {name: np.concatenate([copy[name] for copy in copies]) for name in batch}
 
 

@@ -22,8 +22,9 @@ class Slices(Check):
     """How good is the model on its worst slice of the test table?
 
     A slice is all rows with one value of a column, or with a value in one quarter of a column of many numbers, or without a value. The
-    columns are those named, by default every feature of the model. The interval of the worst slice holds for all slices together
-    (Bonferroni), because the worst one was picked. Slices of fewer than `min_rows` rows are counted and not measured.
+    columns are those named, by default every feature of the model that is a single value (no window, no image). The interval of the worst
+    slice holds for all slices together (Bonferroni), because the worst one was picked. Slices of fewer than `min_rows` rows are counted and
+    not measured.
     """
 
     name = "slices"
@@ -43,7 +44,13 @@ class Slices(Check):
         usable, least, level = scores_test.usable(), int(self.chosen["min_rows"]), float(self.chosen["level"])
         if least < 2 or not 0.5 <= level < 1 or test.rows != len(usable.y):
             raise DataError("slices need at least two rows, a level of confidence like 0.95, and a score for every row.")
-        columns = list(self.chosen["columns"]) or list(bundle.schema.feature_names)
+        columns = list(self.chosen["columns"]) or [feature.name for feature in bundle.schema.features if feature.tensor is None]
+        if tensors := [name for name in columns if test.column(name).ndim > 1]:
+            raise DataError(
+                f"{', '.join(tensors)} holds tensors, and slices are of single values.", hint="Name other columns in `columns`."
+            )
+        if not columns:
+            raise DataError("every feature of the model is a tensor, and slices are of single values.", hint="Name columns in `columns`.")
         found = [(name, rows) for column in columns for name, rows in _slices(column, test.column(column))]
         measured = [(name, rows) for name, rows in found if rows.sum() >= least]
         if not measured:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from gonogo.monitor.quality import measured
+from gonogo.monitor.quality import Sealed, measured
 from gonogo.monitor.signal import Reading, Sight
 from gonogo.service.labels.counts import LabelCounts
 from gonogo.stats.score_calibration import calibration_p_value, ece, ece_by_chance
-from gonogo.stats.score_table import ScoreTable
 
 
 class Ece:
@@ -24,8 +23,8 @@ class Ece:
         return measured(self, sight, _measure)
 
 
-def _measure(counts: LabelCounts, before: ScoreTable | None, threshold: float | None) -> Mapping[str, Any]:
+def _measure(counts: LabelCounts, before: Sealed) -> Mapping[str, Any]:
     now = ece(counts.table)
-    details = {"by_chance": ece_by_chance(counts.table), "before": None if before is None else ece(before).value}
+    details = {"by_chance": ece_by_chance(counts.table), "before": None if before.table is None else ece(before.table).value}
     chance = calibration_p_value(counts.table)
     return {"value": now.value, "low": now.low, "high": now.high, "n": now.n, "p_value": chance, "details": details}

@@ -11,11 +11,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from gonogo.monitor.signal import Reading, Sight
+from gonogo.monitor.signal import Reading, Sight, part_of
 from gonogo.monitor.windows import Window
 from gonogo.stats.drift import psi, psi_interval, psi_p_value
 
 SCORE = "(score)"  #: the label under which the score stands among the features
+NOTHING: Mapping[str, Any] = {}
 
 
 class Psi:
@@ -34,17 +35,18 @@ class Psi:
             return [self._nothing(release, SCORE)]
         named = {str(name): document for name, document in baseline["features"].items()} | {SCORE: baseline["score"]}
         live = {**counts.features, SCORE: counts.score}
-        return [self._one(release, name, document["counts"], live.get(name, ())) for name, document in named.items()]
+        return [self._one(release, name, document, live.get(name, ())) for name, document in named.items()]
 
-    def _one(self, release: str, feature: str, reference: list[int], current: tuple[int, ...]) -> Reading:
+    def _one(self, release: str, feature: str, document: Mapping[str, Any], current: tuple[int, ...]) -> Reading:
+        reference = document["counts"]
         n, m = sum(current), sum(reference)
         if n == 0 or m == 0 or len(current) != len(reference):
-            return self._nothing(release, feature)
+            return self._nothing(release, feature, part_of(document))
         before, now = np.asarray(reference, dtype=np.int64), np.asarray(current, dtype=np.int64)
         value, (low, high) = psi(before, now), psi_interval(before, now)
         bins = int(((before + now) > 0).sum())
-        labels = {"release": release, "feature": feature}
-        return Reading(self.name, labels, value, n, self.unit, low, high, p_value=psi_p_value(value, n, m, bins), details={"reference": m})
+        labels, details = {"release": release, "feature": feature}, {"reference": m, **part_of(document)}
+        return Reading(self.name, labels, value, n, self.unit, low, high, p_value=psi_p_value(value, n, m, bins), details=details)
 
-    def _nothing(self, release: str, feature: str) -> Reading:
-        return Reading(self.name, {"release": release, "feature": feature}, None, 0, self.unit)
+    def _nothing(self, release: str, feature: str, details: Mapping[str, Any] = NOTHING) -> Reading:
+        return Reading(self.name, {"release": release, "feature": feature}, None, 0, self.unit, details=details)

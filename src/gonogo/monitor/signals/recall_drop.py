@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from gonogo.monitor.quality import decided, drops
+from gonogo.monitor.quality import class_drops
 from gonogo.monitor.signal import Reading, Sight
 
 
 class RecallDrop:
-    """Of the mature cohorts of a week, at the release's threshold; of binary tasks only. `n` counts the rows that are positive."""
+    """Of the mature cohorts of a week, at the release's threshold; of more than two classes the mean over the classes, and each class by
+    itself. `n` counts the rows that are positive (of the class; all labelled ones for a mean)."""
 
     name: ClassVar[str] = "recall_drop"
     unit: ClassVar[str] = "share"
     window_seconds: ClassVar[float] = 604_800.0
 
     def compute(self, sight: Sight) -> list[Reading]:
-        return drops(self, sight, lambda table, threshold: decided(table, threshold).recall())
+        return class_drops(self, sight, "recall")

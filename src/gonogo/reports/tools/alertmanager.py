@@ -17,7 +17,7 @@ from gonogo.reports.tools.prometheus import as_yaml, duration, head
 FILE = "alertmanager.yml"
 SECRETS = "/etc/alertmanager/secrets"  #: where what gonogo has from the environment is to be put: Alertmanager reads files only
 RECEIVERS = {"critical": "pager", "warning": "chat", "info": "nobody"}
-APART = ("system", "signal", "release", "feature", "quantile", "level", "slice")  #: labels that tell readings apart
+APART = ("system", "signal", "release", "feature", "quantile", "level", "slice", "class")  #: labels that tell readings apart
 DOWN = ("unreachable", "health")  #: signals that say: down. The first one is of the service, the second of a release
 GROUP_WAIT, GROUP_EVERY = "5s", "1m"
 

@@ -261,7 +261,7 @@ class Writer:
             n: last("gonogo_signal_samples"),
             sure: f"{last('gonogo_signal_chance', ' < bool 0.001')} or 0 * {last('gonogo_signal')} + 1",
         }
-        return Series(value, n, sure, ("release", "feature", "slice"), records=records, watched=True)
+        return Series(value, n, sure, ("release", "feature", "slice", "class"), records=records, watched=True)
 
     # -- life --------------------------------------------------------------------------------------------------------------------
 

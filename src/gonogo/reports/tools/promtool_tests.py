@@ -147,7 +147,7 @@ def _test(
 
 
 def _labels(rule: RuleDeclaration, series: Series, case: Case) -> dict[str, str]:
-    labels = {"release": case.release, "feature": "example", "slice": "example", **rule.labels, **case.excepted}
+    labels = {"release": case.release, "feature": "example", "slice": "example", "class": "example", **rule.labels, **case.excepted}
     return {name: value for name, value in labels.items() if name in series.by}
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from gonogo import settings
 from gonogo.errors import ModelError
 from gonogo.model.encode import encode_rows, encoder_for
+from gonogo.model.parts import parts
 from gonogo.model.predict import scores
 from gonogo.model.runtime import Array
 from gonogo.service.answering.versions import HEADER
@@ -120,13 +121,13 @@ class Explaining:
         batch = arrays_of(encoder_for(schema), asked)
         if not self._background and self._compared is not None:
             self._background = encode_rows(schema, [self._compared])
-        explained = []
+        explained, names = [], [part.name for part in parts(schema)]
         for row in range(asked.rows):
             if late.is_set():
                 raise ModelError("the explanation came too late.")
-            parts = contributions(
+            found = contributions(
                 lambda mixed: scores(schema, served.loaded, mixed),
-                schema.features,
+                parts(schema),
                 batch,
                 np.array([row]),
                 self._background,
@@ -134,13 +135,13 @@ class Explaining:
                 generator=np.random.default_rng(SEED),
                 cells=CELLS,
             )
-            one = next(iter(parts))
+            one = next(iter(found))
             explained.append(
                 {
                     "of": schema.classes[int(one.of[0])],
                     "score": float(one.score[0]),
                     "base": float(one.base[0]),
-                    "contributions": dict(zip(schema.feature_names, one.values[0].tolist(), strict=True)),
+                    "contributions": dict(zip(names, one.values[0].tolist(), strict=True)),
                 }
             )
         return explained
