@@ -87,7 +87,7 @@ items:
   parameter-count: {applies: false, reason: a small stand-in}
   pretrained-encoder: {applies: false, reason: from scratch}
   reproduced: {applies: false, reason: the stand-in is not trained}
-  risk-accepted: {applies: false, reason: the risk is low}
+  quality-floor: {applies: true, reason: quality decides}
   span-f1: {applies: false, reason: labels whole windows}
   alerts: {applies: true, reason: told to a file}
   batch-latency: {require: batch_mean <= 5 s}

@@ -1,6 +1,6 @@
 """The decision record: which candidate is taken, why, how risky that is, and what is taken when it fails. Pure.
 
-One file holds it (docs/formats/decision.md); the check `selection` reads it. Alternatives have a reason each: what was written, or what
+One file holds it (docs/formats/lists.md); the check `selection` reads it. Alternatives have a reason each: what was written, or what
 the comparison says.
 """
 
@@ -61,6 +61,7 @@ def decide(
     fallback: str,
     rejected: Mapping[str, str],
     shortfalls: Mapping[str, Sequence[str]],
+    criteria: Mapping[str, str],
     by: str,
     time: str,
 ) -> dict[str, Any]:
@@ -93,6 +94,7 @@ def decide(
         "risk": risk,
         "fallback": other.name,
         "metric": comparison.metric,
+        "criteria": dict(criteria),
         "candidates": entries,
         "by": by,
         "time": time,

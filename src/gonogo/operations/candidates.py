@@ -68,12 +68,13 @@ def decision_file(workspace: Workspace) -> Path:
 
 def criteria(workspace: Workspace) -> list[tuple[Item, str]]:
     """What the pack asks of a candidate's metrics: its items on selection with each requirement that is about metrics. Items that the
-    project leaves out with a reason are not asked."""
+    project leaves out, and conditional ones that it does not say apply, are not asked."""
     project = workspace.project
     found = []
     for item in _selection(load_pack(project.pack, project).gate).items:
         answer = project.items.get(item.id)
-        if answer is None or answer.applies is not False:
+        said = None if answer is None else answer.applies
+        if said is not False and (item.kind != "conditional" or said):
             found += [(item, text) for text in item.require if set(parse(text).names) <= set(METRICS)]
     return found
 

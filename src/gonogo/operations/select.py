@@ -86,6 +86,7 @@ def select(
         fallback=fallback,
         rejected=rejected or {},
         shortfalls=recommended.shortfalls or {},
+        criteria={item.id: text for item, text in criteria(workspace)},
         by=settings.actor(),
         time=stamp(workspace.clock.now()),
     )
