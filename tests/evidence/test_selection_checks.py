@@ -13,19 +13,29 @@ import pytest
 
 from gonogo.base.canonical import digest
 from gonogo.base.table import Table
+from gonogo.checklist.project import Person
 from gonogo.errors import DataError, GonogoError, UsageError
+from gonogo.evidence.accepted_risk import with_acceptance
 from gonogo.evidence.memory import measure
+from gonogo.model.schema import Feature, GraphInput, Schema
+from gonogo.trust.signers.file import FileSigner
 
-GREEN = {"green": ["test_accuracy >= 0.9", "cv_std <= 0.02"], "stable": ["test_accuracy"]}
+GREEN = {"green": ["test_accuracy >= 0.9", "cv_std <= 0.02", "p95_ms <= 35 ms"], "stable": ["test_accuracy"]}
 
 
-def run(seed: int, accuracy: float = 0.95, *, train: str = "sha256:a", params: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-    return {
-        "seed": seed,
-        "params": params or {"trees": 10},
-        "metrics": {"test_accuracy": accuracy, "cv_std": 0.01, **more},
-        "data": {"train": {"digest": train, "path": "train.parquet"}},
-    }
+def run(seed: int, accuracy: float = 0.95, *, train: str = "sha256:a", **more: Any) -> dict[str, Any]:
+    metrics = {"test_accuracy": accuracy, "cv_std": 0.01, "p95_ms": 4.0, **more}
+    return {"seed": seed, "train": train, "says": f"{seed} {train}", "metrics": metrics}
+
+
+@dataclass
+class Certificate:
+    """A certificate as it stands, in memory."""
+
+    runs: list[dict[str, Any]]
+    metrics: dict[str, Any] = field(default_factory=lambda: {"test_accuracy": 0.95, "p95_ms": 4.0})
+    voided: tuple[str, ...] = ()
+    attempts: int = 1
 
 
 def facts(measurement: Any) -> dict[str, Any]:
@@ -33,46 +43,51 @@ def facts(measurement: Any) -> dict[str, Any]:
 
 
 class TestCertification:
-    def test_three_different_green_runs_are_three_in_a_row(self) -> None:
-        found = facts(measure("certification", GREEN, ledger=[run(1, 0.95), run(2, 0.96), run(3, 0.955)]))
-        assert found["consecutive_green"] == 3
-        assert found["last_green"] is True
+    def test_three_different_green_retrains_are_three_in_a_row(self) -> None:
+        found = facts(measure("certification", GREEN, certificate=Certificate([run(1, 0.95), run(2, 0.96), run(3, 0.955)])))
+        assert (found["consecutive_green"], found["last_green"], found["model_green"], found["voided"]) == (3, True, True, 0)
         assert found["spread"] == pytest.approx(0.01)
 
-    def test_a_red_run_resets_the_count(self) -> None:
-        found = facts(measure("certification", GREEN, ledger=[run(1), run(2, 0.5), run(3)]))
+    def test_a_red_retrain_resets_the_count(self) -> None:
+        found = facts(measure("certification", GREEN, certificate=Certificate([run(1), run(2, 0.5), run(3)])))
         assert found["consecutive_green"] == 1
 
-    def test_the_same_seed_and_data_count_once(self) -> None:
-        found = facts(measure("certification", GREEN, ledger=[run(1), run(1), run(1)]))
+    def test_the_same_seed_and_data_count_once_and_so_does_what_says_the_same(self) -> None:
+        same = {**run(4), "says": "1 sha256:a"}
+        found = facts(measure("certification", GREEN, certificate=Certificate([run(1), run(1), same])))
         assert (found["consecutive_green"], found["copies"]) == (1, 2)
         assert "spread" not in found
 
     def test_newer_data_under_the_same_seed_is_a_retrain(self) -> None:
-        found = facts(measure("certification", GREEN, ledger=[run(1), run(1, train="sha256:b")]))
+        found = facts(measure("certification", GREEN, certificate=Certificate([run(1), run(1, train="sha256:b")])))
         assert found["consecutive_green"] == 2
 
-    def test_other_parameters_begin_a_new_series(self) -> None:
-        found = facts(measure("certification", GREEN, ledger=[run(1), run(2), run(3, params={"trees": 99})]))
-        assert (found["runs"], found["consecutive_green"]) == (1, 1)
-
-    def test_a_missing_or_broken_metric_is_never_green(self) -> None:
-        broken = run(1)
-        broken["metrics"]["test_accuracy"] = "nan"
-        found = facts(measure("certification", GREEN, ledger=[broken]))
+    @pytest.mark.parametrize("value", ["nan", None, True, float("inf")])
+    def test_a_missing_or_broken_metric_is_never_green(self, value: Any) -> None:
+        found = facts(measure("certification", GREEN, certificate=Certificate([run(1, value)])))
         assert (found["last_green"], found["metrics_missing"], found["consecutive_green"]) == (False, 1, 0)
 
     def test_a_stable_metric_that_a_run_lacks_has_no_spread(self) -> None:
         lacking = run(2)
         del lacking["metrics"]["test_accuracy"]
-        found = facts(measure("certification", GREEN, ledger=[run(1), lacking, run(3)]))
+        found = facts(measure("certification", GREEN, certificate=Certificate([run(1), lacking, run(3)])))
         assert math.isnan(found["spread"])
 
-    def test_no_run_and_no_requirement_are_errors(self) -> None:
-        with pytest.raises(DataError, match="holds no run"):
-            measure("certification", GREEN, ledger=[])
+    def test_a_model_that_is_worse_than_its_retrains_is_not_green(self) -> None:
+        measured = measure("certification", GREEN, certificate=Certificate([run(1)], metrics={"test_accuracy": 0.5, "p95_ms": 4.0}))
+        assert facts(measured)["model_green"] is False
+        assert measured.findings[0].startswith("the model: ")
+
+    def test_what_voids_it_is_counted_and_named(self) -> None:
+        measured = measure("certification", GREEN, certificate=Certificate([run(1)], voided=("the model is another one",)))
+        assert facts(measured)["voided"] == 1
+        assert measured.findings == ("void: the model is another one",)
+
+    def test_no_requirement_is_an_error_and_no_retrain_is_none(self) -> None:
         with pytest.raises(UsageError, match="no requirement"):
-            measure("certification", {}, ledger=[run(1)])
+            measure("certification", {}, certificate=Certificate([run(1)]))
+        found = facts(measure("certification", GREEN, certificate=Certificate([], metrics={})))
+        assert (found["runs"], found["last_green"], found["consecutive_green"], found["model_green"]) == (0, False, 0, False)
 
 
 @dataclass
@@ -138,10 +153,18 @@ class TestCrossValidation:
         with pytest.raises(GonogoError, match="folds"):
             measure("cross_validation", files={}, project=Project())
 
+    def test_without_a_file_the_folds_are_those_of_a_certificate_that_holds(self) -> None:
+        certificate = Certificate([{**run(1), "folds": [fold(10, 12), fold(20, 30)]}])
+        assert facts(measure("cross_validation", files={}, project=Project(), certificate=certificate))["folds"] == 2
+        certificate.voided = ("the model is another one",)
+        with pytest.raises(DataError, match="does not hold"):
+            measure("cross_validation", files={}, project=Project(), certificate=certificate)
 
-@dataclass
-class Schema:
-    feature_names: tuple[str, ...]
+
+def schema_of(names: tuple[str, ...]) -> Schema:
+    inputs = tuple(GraphInput(name, "float32", 1) for name in names)
+    features = tuple(Feature(name, "float", True, name, 0) for name in names)
+    return Schema("binary-classification", inputs, features, ("0", "1"), "p")
 
 
 @dataclass
@@ -159,30 +182,33 @@ def informative(n: int = 4000) -> Table:
 
 class TestInformationDrop:
     def test_dropping_noise_drops_next_to_nothing(self) -> None:
-        found = facts(measure("information_drop", train=informative(), project=Project(), bundle=Bundle(Schema(("strong", "word")))))
+        found = facts(measure("information_drop", train=informative(), project=Project(), bundle=Bundle(schema_of(("strong", "word")))))
         assert 0 <= found["information_drop"] < 0.01
         assert (found["features_all"], found["features_kept"]) == (3, 2)
 
     def test_dropping_the_strongest_feature_is_seen_and_named(self) -> None:
-        measured = measure("information_drop", train=informative(), project=Project(), bundle=Bundle(Schema(("noise", "word"))))
+        measured = measure("information_drop", train=informative(), project=Project(), bundle=Bundle(schema_of(("noise", "word"))))
         assert facts(measured)["information_drop"] > 0.3
         assert measured.findings[0].startswith("removed: strong")
 
     def test_excluded_columns_are_not_compared(self) -> None:
         measured = measure(
-            "information_drop", {"exclude": ["strong"]}, train=informative(), project=Project(), bundle=Bundle(Schema(("word",)))
+            "information_drop", {"exclude": ["strong"]}, train=informative(), project=Project(), bundle=Bundle(schema_of(("word",)))
         )
         assert facts(measured)["information_drop"] < 0.01
 
     def test_columns_that_say_nothing_and_tiny_tables_are_errors(self) -> None:
         constant = Table({"x": np.ones(100), "y": np.arange(100) % 2.0}, 100)
         with pytest.raises(DataError, match="no column says anything"):
-            measure("information_drop", train=constant, project=Project(), bundle=Bundle(Schema(("x",))))
+            measure("information_drop", train=constant, project=Project(), bundle=Bundle(schema_of(("x",))))
         with pytest.raises(DataError, match="3 rows"):
-            measure("information_drop", train=informative().take(np.arange(3)), project=Project(), bundle=Bundle(Schema(("word",))))
+            measure("information_drop", train=informative().take(np.arange(3)), project=Project(), bundle=Bundle(schema_of(("word",))))
 
 
-LEDGER = [run(1, f1_macro=0.3, accuracy=0.8), run(2, f1_macro=0.25)]
+LEDGER: list[dict[str, Any]] = [
+    {"seed": 1, "metrics": {"f1_macro": 0.3, "accuracy": 0.8}, "data": {}},
+    {"seed": 2, "metrics": {"f1_macro": 0.25}, "data": {}},
+]
 RUNS = [digest(one) for one in LEDGER]
 
 
@@ -209,7 +235,7 @@ class TestSelection:
         assert (found["candidates"], found["unknown_runs"], found["alternatives"], found["risk"]) == (2, 0, 1, "LOW")
         assert found["f1_macro"] == 0.3
         assert "recall" not in found
-        assert found["metrics_missing"] == 6
+        assert found["metrics_missing"] == 5
 
     def test_another_model_than_the_recommended_one_is_seen(self, tmp_path: Path) -> None:
         assert facts(measure("selection", files=decision(tmp_path), ledger=LEDGER, run_record=LEDGER[1]))["recommended_is_this"] is False
@@ -220,6 +246,35 @@ class TestSelection:
         found = facts(measure("selection", files=files, ledger=LEDGER, run_record=LEDGER[0]))
         assert found["recommended_ready"] is False
         assert found["fallback_ready"] is False
+
+    def test_a_high_risk_needs_a_second_person_over_this_very_decision(self, tmp_path: Path, ana: FileSigner, ben: FileSigner) -> None:
+        (tmp_path / "ana.pub").write_text(ana.public.pem)
+        people = {"reviewer": (Person("Ana", tmp_path / "ana.pub"),)}
+        files = decision(tmp_path, risk="HIGH", by="Tom")
+
+        def second(record: dict[str, Any]) -> Any:
+            files["decision"].write_text(json.dumps(record))
+            return facts(measure("selection", files=files, ledger=LEDGER, run_record=LEDGER[0], people=people))["second_approver"]
+
+        record = json.loads(files["decision"].read_text())
+        assert second(record) is False
+        accepted = with_acceptance(record, role="reviewer", person="Ana", signer=ana)
+        assert second(accepted) is True
+        assert second({**accepted, "reason": "because I say so"}) is False
+        assert second(with_acceptance(record, role="reviewer", person="Ana", signer=ben)) is False
+        assert second(with_acceptance(record, role="owner", person="Ana", signer=ana)) is False
+        assert second(with_acceptance({**record, "by": "Ana"}, role="reviewer", person="Ana", signer=ana)) is False
+        assert second({**record, "accepted": "yes"}) is False
+        assert second({**record, "risk": "LOW"}) is True
+        assert second({**record, "risk": "none"}) is False
+
+    def test_a_run_of_another_ledger_is_told_by_its_models_bytes(self, tmp_path: Path) -> None:
+        ours = {"seed": 1, "data": {"model": {"digest": "sha256:1", "path": "m.onnx"}}}
+        theirs = {"format": "mlflow", "metrics": {}, "data": {"model": {"digest": "sha256:1", "path": "/a/m.onnx"}}}
+        files = decision(tmp_path, candidates=[{"name": "first", "status": "CANDIDATE", "run": digest(theirs)}])
+        assert facts(measure("selection", files=files, ledger=[theirs], run_record=ours))["recommended_is_this"] is True
+        ours["data"]["model"]["digest"] = "sha256:2"  # type: ignore[index]
+        assert facts(measure("selection", files=files, ledger=[theirs], run_record=ours))["recommended_is_this"] is False
 
     def test_the_fallback_is_another_model(self, tmp_path: Path) -> None:
         files = decision(tmp_path, fallback="first")

@@ -43,10 +43,12 @@ def expanding_folds(
         raise ValueError(f"{folds} folds with {embargo:g} s between them and {held_back:.0%} held back cannot be")
     if not np.isfinite(times).all():
         raise ValueError(f"{int((~np.isfinite(times)).sum())} rows have no time")
+    if not len(times):
+        raise ValueError("there are no rows")
     order = np.argsort(times, kind="stable").astype(np.int64)
     ordered = times[order]
     # A cut within one moment goes to its beginning: the moment belongs to the later block.
-    cuts = [int(np.searchsorted(ordered, ordered[len(order) * i // (folds + 1)])) for i in range(1, folds + 1)] if len(order) else []
+    cuts = [int(np.searchsorted(ordered, ordered[len(order) * i // (folds + 1)])) for i in range(1, folds + 1)]
     found = []
     for number, (start, end) in enumerate(zip(cuts, [*cuts[1:], len(order)], strict=True), 1):
         test = order[start:end]
