@@ -13,7 +13,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from math import prod
@@ -166,6 +166,33 @@ class TableFiles:
         absent = next((count for name, count in groups if name is None), 1)
         chance = f"hash({ROW}) % CASE CAST({value} AS VARCHAR) {whens} ELSE {absent} END"
         return self._read(table, names, f"WHERE {chance} < {most // len(groups)}")
+
+    def parts(self, table: str, names: Sequence[str], size: int) -> Iterator[Table]:
+        """Named columns of all rows, in order, at most `size` rows at a time."""
+        for start in range(0, self.rows[table], size):
+            yield self._read(table, names, f"WHERE {ROW} >= {start} AND {ROW} < {start + size}")
+
+    def flat(self, table: str, name: str) -> str:
+        """SQL for a column of tensors as one list of FLOAT, however it is nested; NULL where there is none."""
+        depth = self._depths[table][name]
+        inner = self.column(table, name)
+        for _ in range(depth - 1):
+            inner = f"flatten({inner})"
+        return f"TRY_CAST({inner} AS FLOAT[])"
+
+    def extend(self, table: str, names: Sequence[str], blocks: Iterable[Column]) -> None:
+        """Give a table more columns of numbers, to be asked in SQL: float64 [rows, names], some rows at a time in the table's order. NaN is
+        a missing value."""
+        more, before = f"more_{table}_{len(self.kinds[table])}", f"{table}_{len(self.kinds[table])}"
+        self.ask(f"CREATE TEMP TABLE {more} ({', '.join(f'{quoted(name)} DOUBLE' for name in names)})")
+        values = ", ".join(f"nullif(c{place}, 'NaN'::DOUBLE)" for place in range(len(names)))
+        for block in blocks:
+            self._connection.register("block", {f"c{place}": np.ascontiguousarray(block[:, place]) for place in range(len(names))})
+            self.ask(f"INSERT INTO {more} SELECT {values} FROM block")  # noqa: S608 - names are our own
+            self._connection.unregister("block")
+        self.ask(f"ALTER VIEW {table} RENAME TO {before}")
+        self.ask(f"CREATE TEMP VIEW {table} AS SELECT * FROM {before} POSITIONAL JOIN {more}")  # noqa: S608
+        self.kinds[table] = {**self.kinds[table], **dict.fromkeys(names, "number")}
 
     def _read(self, table: str, names: Sequence[str], where: str = "") -> Table:
         plain = [self.column(table, name) for name in names if self.kinds[table].get(name) != "tensor"]

@@ -1,7 +1,8 @@
 """Rows as keys, in SQL, so that equal rows are found in large tables without comparing pairs.
 
-A key is the 64-bit hash of the named columns, numbers at the precision of float32 (what a model usually sees, and what a round trip
-through CSV keeps). Two different rows get the same key with a chance of 2^-64: among 10^6 × 10^6 pairs, one in 10^7 runs.
+A key is the 64-bit hash of the named columns, numbers at the precision of float32 (what a model usually sees, and what a round trip through
+CSV keeps), tensors as one list of all their elements. Two different rows get the same key with a chance of 2^-64: among 10^6 × 10^6 pairs,
+one in 10^7 runs.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ def same_kinds(tables: TableFiles, names: Sequence[str]) -> None:
 
 def _comparable(tables: TableFiles, table: str, name: str) -> str:
     column = tables.column(table, name)
+    if tables.kinds[table][name] == "tensor":
+        return tables.flat(table, name)
     if tables.kinds[table][name] != "number":
         return column
     # What float32 cannot hold is infinite there; the hash takes 0 and -0 for one value.

@@ -14,19 +14,23 @@ from gonogo.evidence.inputs import BundleView, Numbers, ProjectView, Scores
 from gonogo.evidence.record import Fact, Measurement
 from gonogo.evidence.rows import missing
 from gonogo.model.rows import class_indices
+from gonogo.model.schema import Feature
+from gonogo.model.summaries import summary_columns
 from gonogo.stats.classification import macro_roc_auc, overall_roc_auc, roc_auc_gain
 from gonogo.stats.intervals import bootstrap, paired_gain
 from gonogo.stats.simple_models import logistic, majority, one_rule
 
 SIMPLE = {"majority": majority, "one rule": one_rule, "logistic regression": logistic}
 MOST_VALUES = 20  #: values of a text column that get a column of their own
+MOST_ELEMENTS = 100  #: of a tensor that are given to the simple models
 MOST_ROWS = 20_000  #: training rows that the simple models learn from, evenly spread
 
 
 class BaselineComparison(Check):
     """How much better is the model than the best of three simple ones: the majority class, one feature, a logistic regression?
 
-    The simple models learn the same features from the training table, here, in a moment. The best of them on the test table is the one
+    The simple models learn the same features from the training table, here, in a moment; of a tensor the summaries of its channels, and its
+    elements, or some of them where it has more than 100, evenly spread. The best of them on the test table is the one
     to beat, which favours the simple side. Gains are on the same rows, so their intervals are paired: DeLong for ROC-AUC (resampling for
     more than two classes), Agresti and Min for accuracy.
     """
@@ -49,8 +53,7 @@ class BaselineComparison(Check):
             raise DataError("a comparison needs training rows, a score for every test row, and a level of confidence like 0.95.")
         taken = train.take(np.unique(np.linspace(0, train.rows - 1, num=min(train.rows, MOST_ROWS), dtype=np.int64)))
         y = class_indices(bundle.schema, taken.column(project.data.target))
-        names = bundle.schema.feature_names
-        columns = [_columns(taken.column(name), test.column(name)) for name in names]
+        columns = [pair for feature in bundle.schema.features for pair in _of_feature(feature, taken, test)]
         x, unseen = (np.column_stack([pair[side] for pair in columns]) for side in (0, 1))
         k = len(usable.classes)
         rivals = {name: fit(x, y, k)(unseen) for name, fit in SIMPLE.items()}
@@ -91,6 +94,17 @@ def area_gain(usable: Scores, other: Numbers, level: float) -> tuple[float, floa
     gain = difference(usable.y, usable.scores, other)
     low, high = bootstrap(difference, [usable.y, usable.scores, other], level=level, resamples=MACRO_RESAMPLES)
     return gain, min(gain, low), max(gain, high)
+
+
+def _of_feature(feature: Feature, train: Table, test: Table) -> list[tuple[Numbers, Numbers]]:
+    """The columns of one feature for both tables."""
+    seen, new = train.column(feature.name), test.column(feature.name)
+    if feature.tensor is None:
+        return [_columns(seen, new)]
+    summed, summed_new = summary_columns(feature, seen), summary_columns(feature, new)
+    step = 1 + (seen.shape[1] - 1) // MOST_ELEMENTS
+    pairs = [(summed[name], summed_new[name]) for name in summed] + [(seen[:, at], new[:, at]) for at in range(0, seen.shape[1], step)]
+    return [_columns(np.asarray(one, dtype=np.float64), np.asarray(other, dtype=np.float64)) for one, other in pairs]
 
 
 def _columns(train: Column, test: Column) -> tuple[Numbers, Numbers]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -11,6 +12,7 @@ from gonogo.evidence.check import Check
 from gonogo.evidence.domain import Domain
 from gonogo.evidence.inputs import BundleView, ProjectView
 from gonogo.evidence.record import Fact, Measurement
+from gonogo.evidence.tensors import Channel, channels
 from gonogo.model.packing import EXACT, LARGEST
 from gonogo.model.schema import Feature
 
@@ -19,7 +21,8 @@ class DataContract(Check):
     """Do the training, validation and test tables hold every feature and the target, as the model's schema says?
 
     `columns` names columns that must be there beside these, `domains` where values must lie (`label in {0, 1}`, `age in [0, 120]`), and
-    `expected_rows` how many rows all tables have together.
+    `expected_rows` how many rows all tables have together. Of a tensor (a window, an image) every row must have the declared shape, and
+    each channel is looked at, over all of its elements.
     """
 
     name = "data_contract"
@@ -32,7 +35,8 @@ class DataContract(Check):
         "features": "features of the model",
         "columns_missing": "features, or the target, that a table lacks; counted once for each table",
         "columns_absent": "columns of the option `columns` that a table lacks; counted once for each table",
-        "columns_constant": "features with one value or none in the training table",
+        "columns_constant": "features (channels of a tensor) with one value or none in the training table",
+        "shape_errors": "tensors that have another shape than the model takes, or none; only where a feature is a tensor",
         "missing_share_max": "largest share of missing values of a feature in any table",
         "type_errors": "columns that hold what the model does not take: text for numbers, infinities, missing values where none may be",
         "domain_violations": "rows whose value lies outside of a domain or is missing; counted once for each domain",
@@ -49,9 +53,16 @@ class DataContract(Check):
             lacking = [(title, name) for title in tables.files for name in needed if not tables.has(title, name)]
             absent = [(title, name) for title in tables.files for name in self.chosen["columns"] if not tables.has(title, name)]
             findings += [f"{title}: the column {name!r} is missing" for title, name in dict.fromkeys(lacking + absent)]
-            worst, wrong, constant = 0.0, 0, []
+            worst, wrong, constant, shapes = 0.0, 0, [], 0
+            tensors = [feature for feature in bundle.schema.features if feature.tensor is not None]
+            for title, feature in ((title, one) for title in tables.files for one in tensors if tables.has(title, one.name)):
+                found = _look_at_tensor(tables, title, feature, dtypes[feature.input])
+                shapes, wrong = shapes + found.shape_errors, wrong + bool(found.problem)
+                worst = max(worst, *(one.missing for one in found.channels), worst)
+                findings += [f"{title}: column {feature.name!r} {found.problem}"] if found.problem else []
+                constant += [one.name for one in found.channels if title == "train" and one.constant]
             for title in tables.files:
-                for feature, seen in _look(tables, title, bundle.schema.features).items():
+                for feature, seen in _look(tables, title, tuple(one for one in bundle.schema.features if one.tensor is None)).items():
                     worst = max(worst, 1 - seen.present / seen.rows)
                     problem = _problem(tables, title, feature, dtypes[feature.input], seen)
                     wrong += bool(problem)
@@ -77,6 +88,8 @@ class DataContract(Check):
             "type_errors": Fact(wrong),
             "domain_violations": Fact(sum(count for _, _, count in outside)),
         }
+        if tensors:
+            facts["shape_errors"] = Fact(shapes, n=everything)
         if expected:
             facts["rows_expected_difference"] = Fact(abs(everything - expected))
         return Measurement(facts, tuple(findings))
@@ -106,6 +119,39 @@ def _look(tables: TableFiles, table: str, features: tuple[Feature, ...]) -> dict
     [found] = tables.ask(f"SELECT {', '.join(asked)} FROM {table}")  # noqa: S608 - names are quoted
     each = zip(there, *(found[first::4] for first in (1, 2, 3, 4)), strict=True)
     return {feature: _Seen(tables.kinds[table][feature.name], found[0], *seen) for feature, *seen in each}
+
+
+@dataclass(frozen=True)
+class _Tensors:
+    """A tensor feature's column: rows whose tensor has another shape than the model takes, what its channels hold (nothing where there are
+    such rows), and why the model does not take it."""
+
+    shape_errors: int
+    channels: tuple[Channel, ...]
+    problem: str
+
+
+def _look_at_tensor(tables: TableFiles, table: str, feature: Feature, dtype: str) -> _Tensors:
+    assert feature.tensor is not None
+    shape, rows = feature.tensor.shape, tables.rows[table]
+    said = f"tensors of the shape {list(shape)}"
+    if tables.kinds[table][feature.name] != "tensor":
+        return _Tensors(rows, (), f"holds single values, not {said}")
+    size = f"len({tables.flat(table, feature.name)})"
+    [(bad,)] = tables.ask(f"SELECT count(*) FILTER ({size} IS DISTINCT FROM {math.prod(shape)}) FROM {table}")  # noqa: S608 - quoted
+    if bad:
+        return _Tensors(bad, (), f"has {bad} row(s) that hold no {said}")
+    nested = next(tables.parts(table, [feature.name], 1)).shapes[feature.name]
+    if nested not in (shape, (math.prod(shape),)):
+        return _Tensors(rows, (), f"holds {list(nested)}, not {said}")
+    found = channels(tables, table, feature)
+    holes = sum(one.elements - one.present for one in found)
+    if holes and not (feature.nullable and dtype in LARGEST):
+        return _Tensors(0, found, f"has {holes} missing element(s), which the model does not take")
+    low, high = min((one.low for one in found), default=0.0), max((one.high for one in found), default=0.0)
+    ends = (float("inf"), float("inf")) if any(one.infinite for one in found) else (low, high)
+    seen = _Seen("number", rows, rows, *ends, sum(one.fractions for one in found) if feature.type == "int" else 0)
+    return _Tensors(0, found, _bad_numbers(feature, dtype, seen))
 
 
 def _problem(tables: TableFiles, table: str, feature: Feature, dtype: str, seen: _Seen) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -12,13 +13,16 @@ from gonogo.evidence.check import Check
 from gonogo.evidence.inputs import BundleView, ProjectView
 from gonogo.evidence.record import Fact, Measurement, share_of
 from gonogo.evidence.rows import row_key, same_kinds
+from gonogo.evidence.tensors import channels
+from gonogo.model.schema import Feature
 
 
 class DataQuality(Check):
     """Is the data clean, and is every feature watched by at least one rule?
 
     The rules: not missing; finite (numbers); seen in training: inside its range (numbers and times) or among its values (text). A rule
-    counts for a column only where it could be applied, so a column without any value in the training table has fewer.
+    counts for a column only where it could be applied, so a column without any value in the training table has fewer. Of a tensor (a
+    window, an image) each channel is watched, over all of its elements.
     """
 
     name = "data_quality"
@@ -33,12 +37,13 @@ class DataQuality(Check):
     }
 
     def measure(self, project: ProjectView, train_file: Path, test_file: Path, bundle: BundleView) -> Measurement:
-        names = bundle.schema.feature_names
+        names, features = bundle.schema.feature_names, bundle.schema.features
         if not names:
             raise DataError("the model has no features: there is nothing to judge the data by.")
         with TableFiles(train=train_file, test=test_file) as tables:
             same_kinds(tables, names)
-            columns = _watch(tables, names)
+            columns = _watch(tables, tuple(feature.name for feature in features if feature.tensor is None))
+            columns += [one for feature in features if feature.tensor is not None for one in _watch_tensor(tables, feature)]
             key = row_key(tables, "train", (*names, project.data.target))
             [(unique,)] = tables.ask(f"SELECT count(DISTINCT {key}) FROM train")  # noqa: S608 - names are quoted
             train, test = tables.rows["train"], tables.rows["test"]
@@ -70,8 +75,25 @@ class _Watched:
     unseen: float
 
 
+def _watch_tensor(tables: TableFiles, feature: Feature) -> list[_Watched]:
+    """The channels of a tensor, under the rules of a column of numbers."""
+    known = channels(tables, "train", feature)
+    return [
+        _Watched(
+            one.name,
+            2 + (not math.isnan(one.low)),
+            max(one.missing, other.missing),
+            one.infinite + other.infinite,
+            other.outside / max(other.present, 1),
+        )
+        for one, other in zip(known, channels(tables, "test", feature, known), strict=True)
+    ]
+
+
 def _watch(tables: TableFiles, names: tuple[str, ...]) -> list[_Watched]:
     """Both tables are read once for all columns, and once more for each column of text."""
+    if not names:
+        return []
     known = _totals(tables, "train", {name: _range(tables, name) for name in names})
     asked = _totals(tables, "test", {name: _outside(tables, name, *known[name][2:]) for name in names})
     watched = []

@@ -11,6 +11,7 @@ from gonogo.evidence.check import Check
 from gonogo.evidence.inputs import BundleView
 from gonogo.evidence.record import Fact, Measurement, share_of
 from gonogo.evidence.rows import same_kinds
+from gonogo.evidence.tensors import add_projections
 
 GRIDS = 3
 LARGEST = 1e150  #: values beyond it are left out of a spread, whose square could not be held
@@ -22,7 +23,8 @@ class NearDuplicates(Check):
     Rows are near when all their features are: texts that are equal but for case and outer blanks, equal times, and numbers in the same
     cell of a grid, `tolerance` standard deviations (of the training table) wide. So near rows differ by less than that in every number.
     Three grids, each moved by a third of a cell, keep rows together that a single one would part: when d numbers differ by a share u of
-    a cell each, a pair goes unseen with a chance of 1 - 3(1-u)^d + 3(1-2u)^d - (1-3u)^d; for 20 numbers and u = 1 % that is 0.5 %.
+    a cell each, a pair goes unseen with a chance of 1 - 3(1-u)^d + 3(1-2u)^d - (1-3u)^d; for 20 numbers and u = 1 % that is 0.5 %. A tensor
+    stands there as eight numbers: its projections on random directions, so that a distance of tensors is one of numbers.
     """
 
     name = "near_duplicates"
@@ -40,6 +42,9 @@ class NearDuplicates(Check):
             raise DataError("the model has no features, so no rows can be compared.")
         with TableFiles(train=train_file, validation=validation_file, test=test_file) as tables:
             same_kinds(tables, names)
+            tensors = [feature for feature in bundle.schema.features if feature.tensor is not None]
+            standing = {feature.name: add_projections(tables, feature) for feature in tensors}
+            names = tuple(name for own in names for name in standing.get(own, (own,)))
             cells = {name: tolerance * spread for name, spread in _spreads(tables, names).items()}
             seen = [f"SELECT unnest({_keys(tables, table, names, cells)}) FROM {table}" for table in tables.files if table != "test"]  # noqa: S608
             asked = f"SELECT {ROW} AS row, unnest({_keys(tables, 'test', names, cells)}) AS key FROM test"  # noqa: S608
