@@ -15,6 +15,7 @@ from gonogo.checklist.load import bundled_packs, load_pack
 from gonogo.checklist.project import load_project
 from gonogo.checklist.write import gate_yaml
 from gonogo.errors import NotFoundError, ProjectFileError
+from gonogo.release.statements import checklist_from_json
 
 Write = Callable[[str], Path]
 
@@ -161,6 +162,18 @@ def test_overrides_are_applied_and_stay_visible(write_project: Write) -> None:
     assert changed.overrides == {"quality": ("require", "confidence", "options"), "no-overlap": ("max_age",)}
     assert changed.digest != plain.digest
     assert plain.overrides == {}
+
+
+def test_an_override_keeps_what_the_pack_asks_and_its_reason_which_are_part_of_what_is_signed(write_project: Write) -> None:
+    gates = [
+        load_pack("starter", load_project(write_project(f"items: {{quality: {{require: roc_auc > 0.6, reason: {why}}}}}\n"))).gate
+        for why in ("few rows", "a hard task")
+    ]
+    item, pack = gates[0].item("quality"), load_pack("starter").gate.item("quality")
+    assert (item.require, item.pack_demand, item.reason) == (("roc_auc > 0.6",), pack.demand, "few rows")
+    assert (pack.pack_demand, pack.reason) == ("", "")
+    assert gates[0].digest != gates[1].digest
+    assert checklist_from_json(gates[0].to_json()) == gates[0]
 
 
 def test_an_override_that_says_the_same_is_no_override(write_project: Write) -> None:

@@ -64,6 +64,7 @@ def test_the_digests_that_were_signed_stand_in_full(report):
 def hostile(make_report, words: str):
     report = make_report()
     changes = {"statement": words, "why": words, "remedy": words, "section": words, "rows": (words,), "words": {"FAIL": words}}
+    changes |= {"pack_demand": words, "reason": words}
     items = tuple(replace(item, **changes) for item in report.checklist.items)
     quality = replace(report.evidence["model-quality"], findings=(words,))
     made = make_report(items=items, evidence={"model-quality": quality}, notes=(words,), subject=words)
@@ -72,7 +73,7 @@ def hostile(make_report, words: str):
         pairs = tuple({**pair, "required": words, "measured": words, "reason": words} for pair in result.requirements)
         results.append(ItemResult(result.item, result.outcome, words, pairs, words, result.mandatory))
     verdict = replace(made.verdict, items=tuple(results), system=words)
-    checklist = replace(made.checklist, title=words, overrides={"latency": (words,)})
+    checklist = replace(made.checklist, title=words, overrides={"model-quality": (words,)})
     return replace(made, system=words, verdict=verdict, checklist=checklist)
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gonogo.evidence.record import Fact
+from gonogo.reports.html import render_html
+from gonogo.reports.markdown import render_markdown
 from gonogo.reports.report import fact_text, printable, reason_beyond, requirement_lines
+from gonogo.reports.text import render_text
 from gonogo.verdict.outcome import Outcome
 
 
@@ -112,3 +116,16 @@ def test_printable_text_holds_no_character_that_moves_a_cursor_or_turns_the_read
     shown = printable(text)
     assert len(shown) == len(text)
     assert not any(character in shown for character in "\x1b\r\n\x00\x07\x08\x9b\u202e\u2066\u200b")
+
+
+@pytest.mark.parametrize(
+    "render", [partial(render_text, color=False, width=400), render_markdown, render_html], ids=["text", "markdown", "html"]
+)
+def test_every_report_shows_what_the_pack_asks_beside_what_this_project_demands_and_why(make_report, render):
+    report = make_report()
+    changed = replace(report.checklist.item("model-quality"), pack_demand="mandatory quality(): roc_auc > 0.99", reason="a hard task")
+    items = tuple(changed if item.id == changed.id else item for item in report.checklist.items)
+    checklist = replace(report.checklist, items=items, overrides={"model-quality": ("require",)})
+    said = render(replace(report, checklist=checklist)).replace("&gt;", ">").replace("\\", "")
+    assert "require; the pack asks mandatory quality(): roc_auc > 0.99; reason: a hard task" in said
+    assert "the pack asks" not in render(report)

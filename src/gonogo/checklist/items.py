@@ -21,7 +21,7 @@ SECONDS: Mapping[Period, float] = {"hour": 3600.0, "day": 86400.0, "week": 7 * 8
 SIGN_OFF_DAYS = 30.0  #: an approval older than that is stale, unless the checklist says otherwise
 AUTHOR = "author"  #: in a group of `apart`: whoever made the candidate
 #: Written only where they say something, so that a checklist of an earlier version keeps its digest.
-LATER_ITEM_KEYS = ("weight", "ml_test", "waivable", "words", "phase", "runbook")
+LATER_ITEM_KEYS = ("weight", "ml_test", "waivable", "words", "phase", "runbook", "pack_demand", "reason")
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class Item:
     `weight` is its share of the readiness score, `ml_test` the tests of the ML Test Score (1 to 28) that it answers; neither opens the
     gate. `words` says an outcome in the source's own word (FAIL: DIRTY). `waivable=False` means that not even an optional item can be
     waived. `phase` is the id of its section's phase; `runbook` names the document, with `#anchor`, that helps when it fails.
+
+    Where a project demands something else than its pack, `pack_demand` is what the pack asks, and `reason` why it is otherwise here.
     """
 
     id: str
@@ -56,6 +58,8 @@ class Item:
     words: Mapping[str, str] = field(default_factory=dict)
     phase: str = ""
     runbook: str = ""
+    pack_demand: str = ""
+    reason: str = ""
 
     @property
     def demand(self) -> str:

@@ -209,7 +209,11 @@ def _as_overridden(checklist: Checklist, project: Project) -> Checklist:
         for new, old in zip(items, checklist.items, strict=True)
         if new != old
     }
-    return replace(checklist, items=items, overrides=changed)
+    told = tuple(
+        replace(new, pack_demand=old.demand, reason=overrides[new.id].reason) if new.id in changed else new
+        for new, old in zip(items, checklist.items, strict=True)
+    )
+    return replace(checklist, items=told, overrides=changed)
 
 
 def _watched(policy: MonitorPolicy, project: Project) -> MonitorPolicy:

@@ -14,7 +14,7 @@ import yaml
 
 from gonogo.checklist.items import Checklist, Item, Phase, default_of
 
-_OF_THE_SECTION = ("section", "phase")
+_ELSEWHERE = ("section", "phase", "pack_demand", "reason")  #: said by the section, or by the project
 
 
 def gate_yaml(checklist: Checklist) -> str:
@@ -31,5 +31,5 @@ def gate_yaml(checklist: Checklist) -> str:
 
 def _said(record: Item | Phase) -> dict[str, Any]:
     """The fields that are not at their default, as YAML has them."""
-    said = {one.name for one in fields(record) if getattr(record, one.name) != default_of(one)} - set(_OF_THE_SECTION)
+    said = {one.name for one in fields(record) if getattr(record, one.name) != default_of(one)} - set(_ELSEWHERE)
     return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(record).items() if key in said}

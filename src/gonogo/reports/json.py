@@ -13,7 +13,8 @@ Stable keys (additions are allowed, changes are another format):
     scores[]                        name, total, most, parts[], says: for information, they open nothing
     items[]                         item, outcome, reason, requirements, evidence (digest), mandatory, offenders; section, statement, kind,
                                     check, sign_off, why, remedy, rows, phase, word (the source's own word for the outcome, or ""),
-                                    runbook; measurement: the whole evidence, or null
+                                    runbook; pack_demand and override_reason: what the pack asks where this project demands something
+                                    else, and why, or ""; measurement: the whole evidence, or null
 """
 
 from __future__ import annotations
@@ -63,5 +64,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "phase": item.phase,
         "word": item.words.get(str(entry.result.outcome), ""),
         "runbook": item.runbook,
+        "pack_demand": item.pack_demand,
+        "override_reason": item.reason,
         "measurement": entry.evidence.to_json() if entry.evidence else None,
     }

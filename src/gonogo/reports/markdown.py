@@ -66,7 +66,7 @@ def _document(report: Report) -> Iterator[str]:
         yield from (f"| {_outcome(entry)} | {code(entry.item.id)} | {prose(entry.item.statement)} |" for entry in entries)
     yield from _lines(
         "What this project changed in the pack",
-        (f"{code(item)}: {prose(', '.join(keys))}" for item, keys in report.checklist.overrides.items()),
+        (f"{code(item)}: {prose(change)}" for item, change in report.changes.items()),
     )
     verdict = report.verdict
     about = f"{report.checklist.title} {report.checklist.version}, judged {verdict.time}"

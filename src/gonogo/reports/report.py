@@ -58,6 +58,11 @@ class Entry:
         return self.result.outcome in GOOD
 
     @property
+    def change(self) -> str:
+        """What this project has otherwise than the pack, in one sentence; "" when nothing."""
+        return changed(self.item, self.overridden)
+
+    @property
     def outcome(self) -> str:
         """The outcome, with the source's own word for it where the pack gives one: "FAIL (DIRTY)"."""
         outcome = str(self.result.outcome)
@@ -87,6 +92,13 @@ class Entry:
         return self.wants_signature and self.result.outcome is Outcome.NOT_RUN
 
 
+def changed(item: Item, keys: Iterable[str]) -> str:
+    """Which keys of an item differ from the pack, what the pack asks, and why it is otherwise here; "" when none does."""
+    said = ", ".join(keys)
+    said += f"; the pack asks {item.pack_demand}" if said and item.pack_demand else ""
+    return said + (f"; reason: {item.reason}" if said and item.reason else "")
+
+
 @dataclass(frozen=True)
 class Report:
     """A verdict, ready to be rendered. `generated` is RFC 3339 in UTC."""
@@ -110,6 +122,12 @@ class Report:
     def reviewed(self) -> str:
         """The period that it is the review of; "" for a gate."""
         return ""
+
+    @property
+    def changes(self) -> Mapping[str, str]:
+        """Item → what this project has otherwise than the pack, and why."""
+        known = {item.id: item for item in self.checklist.items}
+        return {name: changed(known[name], keys) for name, keys in self.checklist.overrides.items() if name in known}
 
     @property
     def entries(self) -> tuple[Entry, ...]:

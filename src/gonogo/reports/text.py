@@ -85,6 +85,11 @@ def _report(report: Report, paint: Paint) -> Iterator[str]:
             outcome = paint.outcome(entry, outcome_width)
             room = paint.width - outcome_width - id_width - 6
             yield f"  {outcome}  {printable(entry.item.id):<{id_width}}  {_in_short(entry, room)}"
+    if report.changes:
+        yield ""
+        yield paint(BOLD, "What this project changed in the pack")
+        for name, change in report.changes.items():
+            yield from textwrap.wrap(printable(f"{name}: {change}"), paint.width, initial_indent="  ", subsequent_indent=INDENT)
     yield ""
     yield f"Next: {report.next_step}"
 
@@ -121,8 +126,8 @@ def explained(entry: Entry, paint: Paint, findings: int | None) -> Iterator[str]
             yield from labelled("found", finding, paint)
         if findings is not None and len(found) > findings:
             yield from labelled("", f"and {len(found) - findings} more: gonogo explain {entry.item.id}", paint)
-    if entry.overridden:
-        yield from labelled("changed", f"this project overrides {', '.join(entry.overridden)} of the pack", paint)
+    if entry.change:
+        yield from labelled("changed", f"this project overrides {entry.change}", paint)
     if entry.item.why:
         yield from labelled("why", entry.item.why, paint)
     if not entry.good and (findings is None or not entry.obstacle):
