@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from math import prod
@@ -38,7 +39,9 @@ class SavedModelRuntime:
 
     name: ClassVar[str] = "saved_model"
 
-    def prepare(self) -> None: ...
+    def prepare(self) -> None:
+        """Find the folder for temporary files: TensorFlow asks for it when it is imported, and an isolated process finds none."""
+        tempfile.gettempdir()
 
     def load(self, data: bytes, options: Mapping[str, Any] = NO_OPTIONS) -> OneOutput:
         """Load a model. Raises ModelError when the tar is no SavedModel, or its signature takes or gives no matrices."""
