@@ -167,6 +167,8 @@ def as_binary_matrices(schema, rows):
     given = matrices_of(schema, rows)
     if not given or any(value is None for _, _, _, values in given for value in values):
         return None
+    if any(kind == "INT64" and not -(2**63) <= value < 2**63 for _, _, kind, values in given for value in values):
+        return None  # binary data has no room for it
     inputs, tail = [], b""
     for name, shape, kind, values in given:
         if kind == "BYTES":

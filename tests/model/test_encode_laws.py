@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gonogo.model.encode import RowEncoder, RowErrors
-from gonogo.model.schema import Feature, GraphInput, Schema
+from gonogo.model.rows import nested
+from gonogo.model.schema import Feature, GraphInput, Schema, Tensor
 
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(-3, 3), st.integers(), st.floats(), st.floats(-1e39, 1e39), st.text(max_size=3), st.just([1.0]),
@@ -33,6 +35,11 @@ def schemas(draw: Any) -> Schema:
     inputs, features = [], []
     for number in range(draw(st.integers(1, 3))):
         kind, dtype = draw(PAIRS)
+        shape = draw(st.sampled_from([(), (2,), (2, 3), (1, 2, 2)])) if kind != "string" else ()
+        if shape:
+            inputs.append(GraphInput(f"x{number}", dtype, prod(shape), draw(st.sampled_from([(), shape]))))
+            features.append(Feature(f"x{number}", kind, draw(st.booleans()), f"x{number}", 0, Tensor(shape)))
+            continue
         width = draw(st.integers(1, 3))
         inputs.append(GraphInput(f"x{number}", dtype, width))
         features += [Feature(f"f{number}{column}", kind, draw(st.booleans()), f"x{number}", column) for column in range(width)]
@@ -48,6 +55,23 @@ GOOD: dict[str, Any] = {
 
 
 @st.composite
+def tensors(draw: Any, feature: Feature) -> Any:
+    """Nested lists that are mostly right: sometimes one element, or one list, is not."""
+    shape = feature.tensor.shape if feature.tensor is not None else ()
+    flat = [draw(st.none() if feature.nullable and draw(st.booleans()) else GOOD[feature.type]) for _ in range(prod(shape))]
+    fault = draw(st.integers(0, 5))
+    if fault == 0:
+        flat[draw(st.integers(0, len(flat) - 1))] = draw(VALUES)
+    if fault == 1:
+        return nested(flat, draw(st.sampled_from([(), (2,), (3, 2), (3,), (2, 2, 1)])))
+    value = nested(flat, shape[1:])
+    if fault == 2:
+        part = draw(st.sampled_from([value, *(one for one in value if isinstance(one, list))]))
+        part.pop() if draw(st.booleans()) else part.append(draw(VALUES))
+    return value
+
+
+@st.composite
 def cases(draw: Any) -> tuple[Schema, list[Any]]:
     """Rows that are mostly right, so that the quick path is taken as well as left."""
     schema = draw(schemas())
@@ -56,6 +80,9 @@ def cases(draw: Any) -> tuple[Schema, list[Any]]:
         row = {}
         for feature in schema.features:
             spoil = draw(st.integers(0, 9)) == 0
+            if feature.tensor is not None and not spoil:
+                row[feature.name] = draw(tensors(feature))
+                continue
             row[feature.name] = draw(VALUES if spoil else st.none() if feature.nullable and draw(st.booleans()) else GOOD[feature.type])
         if draw(st.integers(0, 9)) == 0:
             row.pop(next(iter(row)))
@@ -72,7 +99,7 @@ def outcome(encoder: RowEncoder, rows: list[Any], *, quickly: bool) -> Any:
         return error.errors
 
 
-@settings(max_examples=400)
+@settings(max_examples=600)
 @given(cases())
 def test_both_paths_agree(case: tuple[Schema, list[Any]]) -> None:
     schema, rows = case

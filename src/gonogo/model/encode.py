@@ -283,7 +283,8 @@ def _tensor_cells(
     fault = _fill(flat, row[feature.name], graph_input.dtype, feature, tensor.shape)
     if fault is not None:
         place, problem, message = fault
-        problems.add(number, feature.name, problem, f"{feature.name!r}{place} {message}")
+        of_shape = f"; the shape {list(tensor.shape)} is needed" if place.count("[") < len(tensor.shape) else ""
+        problems.add(number, feature.name, problem, f"{feature.name!r}{place} {message}{of_shape}")
     return flat
 
 
@@ -298,10 +299,10 @@ def _fill(flat: list[Any], value: Any, dtype: str, feature: Feature, shape: tupl
         return ("", problem, message) if problem else None
     if not isinstance(value, list | tuple):
         problem, message = ("null", "must not be null") if value is None else ("type", f"must be a list, not {_kind(value)}")
-        return "", problem, f"{message}; the shape {list(shape)} is needed"
+        return "", problem, message
     if len(value) != shape[0]:
         what = "values" if len(shape) == 1 else "rows"
-        return "", "shape", f"has {len(value)} {what}, not {shape[0]}; the shape {list(shape)} is needed"
+        return "", "shape", f"has {len(value)} {what}, not {shape[0]}"
     for number, part in enumerate(value):
         fault = _fill(flat, part, dtype, feature, shape[1:])
         if fault is not None:
