@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gonogo import settings
 from gonogo.base.files import write_atomic
-from gonogo.base.names import Ref
 from gonogo.errors import ConflictError, GonogoError
 from gonogo.operations.check import Checked, Progress, check, silent
 from gonogo.operations.policy import AUTHORISED
@@ -20,6 +18,7 @@ from gonogo.operations.release import release
 from gonogo.operations.retrain_steps import Told, folder_of, present_model, quiet, restore
 from gonogo.operations.rollout import Seen, start
 from gonogo.operations.sign import open_items
+from gonogo.operations.staging import stage
 from gonogo.operations.trainings import record
 from gonogo.operations.workspace import Workspace
 from gonogo.reports.html import render_html
@@ -100,14 +99,8 @@ def _stopped(workspace: Workspace, made: Mapping[str, Any], checked: Checked, wo
 def _promoted(workspace: Workspace, made: Mapping[str, Any], checked: Checked, words: list[str], doors: Doors) -> Retrained:
     """A GO: sealed, staged, and no further unless the policy in force says so."""
     sealed = release(workspace).release
-    registry, system = workspace.registry(), workspace.project.system
-    entry = registry.resolve(Ref(system, str(sealed.version)))
-    staged = registry.state().pointers.get((system, "staging"))
-    if staged != entry.version:
-        why = f"trained again: {made['reason']}"[:200]
-        registry.move_pointer(
-            system, "staging", entry.version, verdict_digest=entry.verdict_digest, expected=staged, reason=why, actor=settings.actor()
-        )
+    system = workspace.project.system
+    entry = stage(workspace, f"{system}@{sealed.version}", reason=f"trained again: {made['reason']}")
     words = [*words, f"GO: {entry.ref} is sealed and stands at {system}@staging"]
     further = f"gonogo rollout start {entry.ref}"
     if workspace.project.retrain.then == "staging":

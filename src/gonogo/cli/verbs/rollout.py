@@ -1,4 +1,4 @@
-"""`gonogo rollout start | status | pause | resume | promote | abort`"""
+"""`gonogo rollout stage | start | status | pause | resume | promote | abort`"""
 
 from __future__ import annotations
 
@@ -14,6 +14,24 @@ from gonogo.cli.looks import show_end, show_looks
 @click.group("rollout")
 def command() -> None:
     """Move traffic to a release in judged steps, and back by itself when it is worse."""
+
+
+@command.command("stage", epilog="Example: gonogo rollout stage credit-risk@1.1.0")
+@click.argument("reference", metavar="REF")
+@click.option("--reason", default="by hand", show_default=True)
+@PROJECT
+@JSON
+@verb
+def stage(reference: str, reason: str, project: Path, as_json: bool) -> None:
+    """Put the pointer `staging` at REF, to be looked at before it meets traffic: `SYSTEM@staging` names it then. No traffic moves."""
+    from gonogo.operations.staging import stage as stage_release
+    from gonogo.operations.workspace import Workspace
+
+    entry = stage_release(Workspace.open(project), reference, reason=reason)
+    if as_json:
+        show_json({"release": entry.ref, "pointer": "staging"})
+    else:
+        click.echo(f"{entry.ref} stands at {entry.system}@staging")
 
 
 @command.command("start", epilog="Example: gonogo rollout start credit-risk@1.1.0")
