@@ -13,12 +13,15 @@ import pytest
 from sklearn.metrics import average_precision_score, f1_score, precision_score, recall_score, roc_auc_score
 
 from gonogo.base import catalogue
+from gonogo.base.table import Table
+from gonogo.model.schema import Feature, GraphInput, Schema
 from gonogo.monitor.alarms.rule import Condition, Rule
 from gonogo.monitor.counts import Counts
 from gonogo.monitor.labels import LabelReader
 from gonogo.monitor.signal import NoPast, Reading, Sight
 from gonogo.monitor.watch import Watch
 from gonogo.monitor.windows import Window
+from gonogo.release.baseline import make_baseline
 from gonogo.service.labels.store import Label, LabelStore
 from gonogo.stats.score_table import ScoreTable, count_scores
 
@@ -233,6 +236,105 @@ def test_of_more_classes_the_highest_score_is_judged_and_figures_of_two_are_left
     for name in ("precision_drop", "recall_drop", "f1_drop"):
         reading = read(name, reader, baseline)
         assert (reading.value, reading.judged) == (None, False)
+
+
+THREE = ("a", "b", "c")
+
+
+def of_three(n: int, seed: int, spoiled: float = 0.0) -> tuple[Any, Any]:
+    """Scores of three classes, and what came true with the chances that they say; a share of the rows that are "c" are told to be "a"."""
+    generator = np.random.default_rng(seed)
+    scores = generator.dirichlet((0.4, 0.4, 0.4), size=n)
+    actual = np.array([generator.choice(3, p=p) for p in scores])
+    turned = (actual == 2) & (generator.uniform(size=n) < spoiled)
+    scores[turned] = scores[turned][:, [2, 1, 0]]
+    return scores, actual
+
+
+def sealed_three(scores: Any, actual: Any) -> dict[str, Any]:
+    """What a release of three classes seals, without features."""
+    schema = Schema("multiclass-classification", (GraphInput("x", "float32", 1),), (Feature("x", "float", False, "x", 0),), THREE, "p")
+    return make_baseline(schema, Table({"x": np.arange(50.0)}, 50), scores, actual)
+
+
+def read_all(name: str, reader: LabelReader, baseline: Mapping[str, Any]) -> dict[str, Reading]:
+    """The readings of a signal by class; "" is the mean."""
+    sight = Sight(Window(300.0, {RELEASE: Counts()}, (RELEASE,)), {RELEASE: baseline}, {}, NOW, NoPast(), reader.look(), 0.0)
+    return {one.labels.get("class", ""): one for one in catalogue.load("signals", name)().compute(sight)}
+
+
+def test_of_more_classes_means_and_every_class_are_those_of_scikit_learn(kept: Kept, reader: LabelReader) -> None:
+    before, now = of_three(4000, seed=1), of_three(3000, seed=2, spoiled=0.5)
+    kept.predicted(now[0], NOW - timedelta(days=3), dict(enumerate(now[1].tolist())), classes=THREE)
+    asked: dict[str, Any] = {"precision_drop": precision_score, "recall_drop": recall_score, "f1_drop": f1_score}
+    for name, figure in asked.items():
+        found = read_all(name, reader, sealed_three(*before))
+        assert list(found) == ["", *THREE]
+        was, is_ = (figure(y, scores.argmax(axis=1), average="macro") for scores, y in (before, now))
+        mean = found[""]
+        assert (mean.details["before"], mean.details["now"]) == (pytest.approx(was), pytest.approx(is_)), name
+        assert (mean.value, mean.n, mean.judged) == (pytest.approx(was - is_), 3000, True)
+        assert (mean.details["classes"], mean.details["of_classes"]) == (3, 3)
+        by_class = [figure(y, scores.argmax(axis=1), average=None) for scores, y in (before, now)]
+        for place, one in enumerate(THREE):
+            reading = found[one]
+            assert reading.details["before"] == pytest.approx(by_class[0][place])
+            assert reading.details["now"] == pytest.approx(by_class[1][place])
+            assert reading.value == pytest.approx(max(0.0, by_class[0][place] - by_class[1][place]))
+            assert reading.judged is False  # only by a rule that names it
+    recall = read_all("recall_drop", reader, sealed_three(*before))
+    fell = Rule("recall-fell", "recall_drop", above=0.05, clear=0.04, min_n=500)
+    of_c = Rule("c-is-lost", "recall_drop", above=0.2, clear=0.1, min_n=100, labels={"class": "c"})
+    assert [fell.concerns(one) for one in recall.values()] == [True, False, False, False]
+    assert [of_c.concerns(one) for one in recall.values()] == [False, False, False, True]
+    assert (fell.judge(recall[""]), of_c.judge(recall["c"])) == (Condition.BREACH, Condition.BREACH)
+
+
+def test_of_more_classes_the_same_world_rings_nobody_and_few_labels_are_not_sure(kept: Kept, reader: LabelReader) -> None:
+    baseline = sealed_three(*of_three(4000, seed=1))
+    scores, actual = of_three(600, seed=5)
+    kept.predicted(scores, NOW - timedelta(days=3), dict(enumerate(actual.tolist())), classes=THREE)
+    for name in ("precision_drop", "recall_drop", "f1_drop", "accuracy_drop", "cbpe_gap"):
+        assert Rule("fell", name, above=0.05, clear=0.04, min_n=100).judge(read_all(name, reader, baseline)[""]) is Condition.CLEAR, name
+    scores, actual = of_three(25, seed=6, spoiled=0.3)
+    kept.path.unlink()
+    kept.predicted(scores, NOW - timedelta(days=3), dict(enumerate(actual.tolist())), classes=THREE)
+    few = read_all("f1_drop", LabelReader(kept.path, 24 * HOUR, 0.5, expected=False), baseline)[""]
+    assert few.value is not None
+    assert few.value > 0.04
+    assert Rule("fell", "f1_drop", above=0.04, clear=0.03, min_n=10).judge(few) is Condition.BETWEEN
+
+
+def test_a_class_of_which_no_label_came_is_not_well_and_has_no_part_in_the_mean(kept: Kept, reader: LabelReader) -> None:
+    scores, actual = of_three(900, seed=3)
+    some = {place: int(one) for place, one in enumerate(actual) if one != 2}
+    kept.predicted(scores, NOW - timedelta(days=3), some, classes=THREE)
+    found = read_all("recall_drop", reader, sealed_three(*of_three(4000, seed=1)))
+    assert (found["c"].value, found["c"].n) == (None, 0)
+    assert "nothing" in found["c"].details["why"]
+    assert (found[""].details["classes"], found[""].details["of_classes"]) == (2, 3)
+
+
+def test_of_more_classes_the_accuracy_is_expected_of_scores(kept: Kept, reader: LabelReader) -> None:
+    scores, actual = of_three(8000, seed=1)
+    baseline = sealed_three(scores, actual)
+    fine = tuple(int(count) for count in count_scores(of_three(5000, seed=2)[0].max(axis=1)))
+    same = read("cbpe_drop", reader, baseline, counts=Counts(fine=fine))
+    assert (same.unit, same.value) == ("share", pytest.approx(0.0, abs=0.02))
+    right = (scores.argmax(axis=1) == actual).mean()
+    assert same.details["before"] == pytest.approx(right, abs=1e-6)
+    unsure = tuple(int(count) for count in count_scores(np.full(5000, 0.4)))
+    fell = read("cbpe_drop", reader, baseline, counts=Counts(fine=unsure))
+    assert fell.details["now"] == pytest.approx(0.4, abs=0.08)
+    assert fell.value == pytest.approx(right - fell.details["now"], abs=1e-6)
+    assert fell.p_value is not None
+    assert fell.p_value < 1e-9
+    kept.predicted(scores[:1000], NOW - timedelta(days=3), dict(enumerate(((actual[:1000] + 1) % 3).tolist())), classes=THREE)
+    gap = read_all("cbpe_gap", reader, baseline)[""]  # the scores are the same: what they mean is not
+    assert (gap.unit, gap.value) == (
+        "share",
+        pytest.approx(right - (scores[:1000].argmax(axis=1) == (actual[:1000] + 1) % 3).mean(), abs=0.03),
+    )
 
 
 def test_a_rising_error_is_a_trend_and_a_steady_one_is_none(kept: Kept, reader: LabelReader) -> None:

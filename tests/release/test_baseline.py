@@ -8,15 +8,25 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import confusion_matrix, roc_auc_score
 
 from gonogo.base.canonical import canonical_bytes, parse_json
 from gonogo.base.table import Table
 from gonogo.errors import DataError, VerificationError
-from gonogo.model.schema import Feature, GraphInput, Schema
-from gonogo.release.baseline import BEFORE, check_baseline, make_baseline, reference_scores, slice_parts, slice_scores
+from gonogo.model.schema import Feature, GraphInput, Schema, Tensor
+from gonogo.release.baseline import (
+    BEFORE,
+    OF_MORE,
+    check_baseline,
+    make_baseline,
+    reference_confusion,
+    reference_scores,
+    slice_parts,
+    slice_scores,
+)
 from gonogo.release.contents import Bundle
 from gonogo.release.verify import verify
+from gonogo.stats.confusion import MOST_CLASSES
 from gonogo.stats.score_decisions import decisions
 from gonogo.stats.score_ranking import roc_auc
 from gonogo.trust.keys import PublicKey
@@ -73,6 +83,59 @@ def test_of_more_classes_the_highest_score_and_whether_it_was_right_is_counted()
     assert found.counts[512].tolist() == [0, 10]
     assert found.counts[768].tolist() == [10, 0]
     assert "threshold" not in document["score"]
+
+
+def test_of_more_classes_the_confusion_matrix_is_sealed_for_all_and_by_slice() -> None:
+    scores = np.random.default_rng(2).dirichlet((1, 1, 1), size=ROWS)
+    labels = np.random.default_rng(3).integers(0, 3, ROWS)
+    of_three = schema(("a", "b", "c"))
+    parts = slice_parts(of_three, table(), {"word": ["a"]})
+    document = json.loads(json.dumps(make_baseline(of_three, table(), scores, labels, parts=parts)))
+    assert document["format"] == OF_MORE
+    check_baseline(document)
+    found, of_slice = reference_confusion(document), reference_confusion(document, "word=a")
+    assert found is not None
+    assert of_slice is not None
+    assert (found == confusion_matrix(labels, scores.argmax(axis=1)).T).all()
+    assert (of_slice == confusion_matrix(labels[::2], scores[::2].argmax(axis=1)).T).all()
+    assert reference_confusion(document, "word=gone") is None
+
+
+def test_a_baseline_of_two_classes_without_tensors_is_as_it_was() -> None:
+    scores, labels = scored()
+    document = make_baseline(schema(), table(), scores, labels)
+    assert (document["format"], reference_confusion(document)) == ("gonogo-baseline/2", None)
+    assert list(document) == ["format", "source", "rows", "features", "score", "classes"]
+    assert {name: list(entry) for name, entry in document["features"].items()} == {
+        "x": ["type", "bins", "counts", "range"],
+        "word": ["type", "bins", "counts"],
+    }
+
+
+def test_of_very_many_classes_no_matrix_is_sealed() -> None:
+    many = tuple(str(number) for number in range(MOST_CLASSES + 1))
+    scores = np.full((300, len(many)), 1 / len(many))
+    document = make_baseline(schema(many), table(), scores, np.arange(300) % len(many))
+    assert (document["format"], "confusions" in document) == ("gonogo-baseline/2", False)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [[[3, 0, 1]], [[0, 0, -1]], [[0, 0, 1.5]], [[0, 0, True]], [[0, 0]], [[0, 1, 2], [0, 1, 2]], {"0": 1}, ["abc"]],
+    ids=str,
+)
+def test_a_matrix_that_cannot_be_is_refused(cells: Any) -> None:
+    document = make_baseline(schema(("a", "b", "c")), table(), np.tile([[0.5, 0.25, 0.25]], (20, 1)), np.arange(20) % 3)
+    for damaged in ({"": cells}, cells):
+        with pytest.raises(ValueError, match=r"confusion|malformed"):
+            check_baseline({**document, "confusions": damaged})
+
+
+def test_a_slice_of_a_tensor_is_refused() -> None:
+    window = Feature("window", "float", False, "window", 0, Tensor((2,)))
+    of_window = Schema("binary-classification", (GraphInput("window", "float32", 2, (2,)),), (window,), ("no", "yes"), "p")
+    with pytest.raises(DataError, match="no single value"):
+        slice_parts(of_window, Table({"window": np.zeros((3, 2), dtype=np.float32)}, 3), {"window": ["1"]})
 
 
 def test_scores_that_are_no_probabilities_have_bins_but_no_table() -> None:
