@@ -6,13 +6,14 @@ success.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gonogo.errors import StorageError
+from gonogo.errors import ConflictError, StorageError
 
 
 @contextmanager
@@ -83,3 +84,19 @@ def draft_directory(final: Path) -> Iterator[Path]:
         yield draft
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+@contextmanager
+def exclusive(path: Path, busy: str, *, hint: str) -> Iterator[None]:
+    """Holds the lock file `path`; it ends with the process, however that ends. Raises ConflictError(busy) when another one holds it."""
+    with storage(path, "lock"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ConflictError(busy, hint=hint) from None
+        yield
+    finally:
+        os.close(handle)

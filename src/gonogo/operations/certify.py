@@ -11,11 +11,8 @@ certification that was killed goes on where it was. The plan is everything that 
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property, partial
@@ -28,7 +25,7 @@ import numpy as np
 from gonogo.base import catalogue
 from gonogo.base.canonical import digest
 from gonogo.base.clock import stamp
-from gonogo.base.files import storage
+from gonogo.base.files import exclusive, storage
 from gonogo.candidate.certificate import seal_certificate
 from gonogo.candidate.folds import Fold, expanding_folds, permutation_p, shuffled
 from gonogo.candidate.run_record import read_run
@@ -38,6 +35,7 @@ from gonogo.checklist.project import Project
 from gonogo.errors import ConflictError, DataError, GonogoError, NotFoundError, RefusedError, UsageError, VerificationError
 from gonogo.evidence.collect import collect, current_inputs
 from gonogo.evidence.digests import FileDigests
+from gonogo.evidence.held_out import METRICS, measures
 from gonogo.evidence.inputs import Scores, SourceTree
 from gonogo.evidence.retrains import different, shortfalls
 from gonogo.evidence.sealed import SealedFolder
@@ -48,8 +46,6 @@ from gonogo.operations.inputs import ProjectInputs
 from gonogo.operations.training_copy import TrainingCopy, says, seconds_of_rows, training_copy
 from gonogo.operations.workspace import Workspace
 from gonogo.release.bundle import Bundle
-from gonogo.stats.classification import accuracy, confusion_matrix, f1, overall_roc_auc, recall
-from gonogo.stats.intervals import bootstrap
 from gonogo.verdict.judge import Answer, judge
 from gonogo.verdict.outcome import GOOD
 
@@ -90,7 +86,10 @@ def certify(workspace: Workspace, *, progress: Progress = silent) -> Certified:
     the model's own), ConflictError (another certification runs; the project changed meanwhile), RefusedError (a seed that changes
     nothing), and what a training does wrong: ChildError, DataError, ModelError. Then nothing is signed, and the log says why.
     """
-    with _alone(workspace.path / "certify"), ProjectInputs(workspace, build=True, progress=progress) as inputs:
+    lock = exclusive(
+        workspace.path / "certify" / "lock", "a certification of this project runs already.", hint="`gonogo log` says since when."
+    )
+    with lock, ProjectInputs(workspace, build=True, progress=progress) as inputs:
         work = _Certification(workspace, inputs, progress)
         work.record("started", {})
         try:
@@ -111,36 +110,6 @@ def holding(workspace: Workspace) -> dict[str, Any]:
         found = standing(workspace, inputs.get("bundle").schema)
     about = {"system": found.certificate.system, "model": found.certificate.model, "voided": list(found.voided)}
     return {"format": "gonogo-certification/1", **about, **found.certificate.said}
-
-
-def measures(scores: Scores, metric: str) -> dict[str, float]:
-    """Metrics of scores on held-out rows: `score` is the one of the option, `test_accuracy` and the lower end of its bootstrap interval
-    at 95 % are always there."""
-    hits = (scores.predicted == scores.y).astype(np.float64)
-    low, _ = bootstrap(lambda drawn: float(drawn.mean()), [hits])
-    return {"score": METRICS[metric](scores), "test_accuracy": float(hits.mean()), "bootstrap_low": low}
-
-
-def _balanced_accuracy(scores: Scores) -> float:
-    present = np.unique(scores.y)
-    return float(np.mean([recall(_matrix(scores), int(one)) for one in present]))
-
-
-def _macro_f1(scores: Scores) -> float:
-    return float(np.mean([f1(_matrix(scores), one) for one in range(len(scores.classes))]))
-
-
-def _matrix(scores: Scores) -> Any:
-    return confusion_matrix(scores.y, scores.predicted, len(scores.classes))
-
-
-#: What folds and the permutation test are scored by; the names are those of `certify.metric`.
-METRICS: Mapping[str, Callable[[Scores], float]] = {
-    "accuracy": lambda scores: accuracy(_matrix(scores)),
-    "balanced_accuracy": _balanced_accuracy,
-    "macro_f1": _macro_f1,
-    "roc_auc": lambda scores: overall_roc_auc(scores.y, scores.scores),
-}
 
 
 class _Certification:
@@ -201,30 +170,36 @@ class _Certification:
     # -- the steps -------------------------------------------------------------------------------------------------------------------
 
     def run(self) -> Certified:
+        """All steps, until one shows that there will be no certificate: more trainings would not make it one."""
         with storage(self.work, "clear"):
             shutil.rmtree(self.work, ignore_errors=True)
-        own = self.step("model", "the model itself", self.of_model)
-        runs: list[dict[str, Any]] = [
-            {"seed": self.own["seed"], "train": self.train_digest, "says": own["says"], "metrics": own["metrics"]}
-        ]
+        conditions = self.conditions()
+        own = {"seed": self.own["seed"], "train": self.train_digest} | self.step("model", "the model itself", self.of_model)
+        series = [own]
         for number, seed in enumerate(self.declared.seeds, 1):
+            if self.short(series, conditions):
+                return self.judged(series, [], conditions)
             run = self.step(f"run-{number}", f"retrain {number}, seed {seed}", partial(self.retrain, seed))
-            self.must_differ(runs, run)
-            runs.append(run)
+            self.must_differ(series, run)
+            series.append(run)
+        if self.short(series, conditions):
+            return self.judged(series, [], conditions)
         by_chance = [
             self.step(f"chance-{number}", f"shuffled labels {number}", partial(self.by_chance, number))["score"]
             for number in range(1, self.declared.permutations + 1)
         ]
-        for run in runs:
-            run["metrics"]["permutation_p"] = permutation_p(run["metrics"].pop("score"), by_chance)
-        for number, run in enumerate(runs[1:], 1):
+        for run in series:
+            run["metrics"]["permutation_p"] = permutation_p(run["metrics"]["score"], by_chance)
+        if self.short(series, conditions):
+            return self.judged(series, by_chance, conditions)
+        for number, run in enumerate(series[1:], 1):
             run["folds"] = [
                 self.step(f"run-{number}-fold-{index}", f"retrain {number}, fold {index}", partial(self.fold, run["seed"], fold))
                 for index, fold in enumerate(self.folds, 1)
             ]
             scores = [one["score"] for one in run["folds"]]
             run["metrics"] |= {"cv_mean": float(np.mean(scores)), "cv_std": float(np.std(scores, ddof=1)), "cv_last": scores[-1]}
-        return self.judged(runs[0], runs[1:], by_chance)
+        return self.judged(series, by_chance, conditions)
 
     def step(self, name: str, what: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """A step's result: kept from before, or made now and kept. Raises with what it was in front."""
@@ -330,13 +305,22 @@ class _Certification:
 
     # -- what follows ----------------------------------------------------------------------------------------------------------------
 
-    def judged(self, own: Mapping[str, Any], runs: Sequence[Mapping[str, Any]], by_chance: Sequence[float]) -> Certified:
-        conditions = self.conditions()
-        reasons = [f"the model: {short}" for short in shortfalls(own["metrics"], self.green, known_only=True)]
-        for number, run in enumerate(runs, 1):
-            reasons += [f"retrain {number} (seed {run['seed']}): {short}" for short in shortfalls(run["metrics"], self.green)]
+    def short(self, series: Sequence[Mapping[str, Any]], conditions: Sequence[Mapping[str, Any]]) -> list[str]:
+        """What stands against a certificate, in words, as far as it is measured."""
         good = {str(outcome) for outcome in GOOD}
-        reasons += [f"{one['item']}: {one['reason']}" for one in conditions if one["outcome"] not in good]
+        reasons = [f"{one['item']}: {one['reason']}" for one in conditions if one["outcome"] not in good]
+        for number, run in enumerate(series):
+            title = f"retrain {number} (seed {run['seed']})" if number else "the model"
+            reasons += [f"{title}: {short}" for short in shortfalls(run["metrics"], self.green, known_only=True)]
+        return reasons
+
+    def judged(self, series: Sequence[Mapping[str, Any]], by_chance: Sequence[float], conditions: Sequence[Mapping[str, Any]]) -> Certified:
+        """The certificate, or what stands against it. The model itself comes first in the series."""
+        own, *runs = series
+        reasons = self.short(series, conditions)
+        if not reasons:  # then all steps were made, and a metric that is missing still is a reason
+            missing = [(number, short) for number, run in enumerate(runs, 1) for short in shortfalls(run["metrics"], self.green)]
+            reasons = [f"retrain {number}: {short}" for number, short in missing]
         now = self.workspace.clock.now()
         said = {
             "bound": self.bound,
@@ -345,9 +329,9 @@ class _Certification:
             "valid_until": stamp(now + timedelta(seconds=self.declared.valid)),
             "seed": own["seed"],
             "metrics": own["metrics"],
-            "runs": list(runs),
+            "runs": runs,
             "by_chance": list(by_chance),
-            "conditions": conditions,
+            "conditions": list(conditions),
             "attempts": attempts(self.workspace, self.model),
             "gonogo": version("gonogo"),
         }
@@ -394,20 +378,3 @@ def _latency(inputs: ProjectInputs) -> float:
 def _otherwise(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     names = [name for name in {**one, **other} if one.get(name) != other.get(name)]
     return ", ".join(f"{name} is {other.get(name)!r}, not {one.get(name)!r}" for name in names[:3])
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Holds the lock of certifications; it ends with the process, however that ends."""
-    path = folder / "lock"
-    with storage(path, "lock"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ConflictError("a certification of this project runs already.", hint="`gonogo log` says since when.") from None
-        yield
-    finally:
-        os.close(handle)

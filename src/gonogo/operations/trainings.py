@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -11,7 +9,7 @@ from typing import Any
 
 from gonogo import settings
 from gonogo.base.clock import parse_stamp, stamp
-from gonogo.base.files import storage
+from gonogo.base.files import exclusive
 from gonogo.errors import ConflictError, NotFoundError
 from gonogo.monitor.retraining import Reason, reasons
 from gonogo.operations.health import watched
@@ -105,18 +103,9 @@ def record(workspace: Workspace, name: str, state: str, more: Mapping[str, Any] 
 @contextmanager
 def alone(workspace: Workspace) -> Iterator[None]:
     """Holds the lock of trainings; it ends with the process, however that ends. Raises ConflictError when another one holds it."""
-    path = workspace.path / "retrain" / "lock"
-    with storage(path, "lock"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ConflictError("a training of this project runs already.", hint="`gonogo retrain --status` says how far it is.") from None
+    busy = "a training of this project runs already."
+    with exclusive(workspace.path / "retrain" / "lock", busy, hint="`gonogo retrain --status` says how far it is."):
         yield
-    finally:
-        os.close(handle)
 
 
 def is_running(workspace: Workspace) -> bool:

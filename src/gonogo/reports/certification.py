@@ -7,6 +7,7 @@ from typing import Any
 
 Document = Mapping[str, Any]
 FIRST = ("cv_mean", "cv_std", "bootstrap_low", "permutation_p", "test_accuracy", "p95_ms")
+MOVES = 0.85  #: a last fold below this is worth a word
 
 
 def render_certification(document: Document) -> str:
@@ -14,6 +15,9 @@ def render_certification(document: Document) -> str:
     verdict = f"certified until {document['valid_until']}" if document["certified"] else "not certified"
     lines = [f"{document['system']}: {verdict}", *_table(document), *_conditions(document)]
     lines += [f"  ✗ {reason}" for reason in document["reasons"]]
+    last = [run["metrics"]["cv_last"] for run in document["runs"] if "cv_last" in run["metrics"]]
+    if last and min(last) < MOVES:
+        lines.append(f"  the last fold scores {min(last):.3f}: the world may have moved (decision U03)")
     if document["attempts"] > 1:
         lines.append(f"  this model was tried {document['attempts']} times")
     return "\n".join([*lines, "next: gonogo check" if document["certified"] else "next: mend what is short, train, certify again"])
