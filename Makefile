@@ -5,12 +5,18 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test lint bench bench-serve schemathesis setup servers frameworks lock clean
+.PHONY: demo systems test lint bench bench-serve schemathesis setup servers frameworks lock clean
 
 # From nothing to served, watched, rolled back and retrained, with one of the folders of systems/. KEEP=1 leaves the service up.
 SYSTEM ?= late_arrivals
 demo: setup $(if $(filter market_spans digit_images departure_delays,$(SYSTEM)),frameworks)
 	$(BIN)/python systems/walk.py $(SYSTEM) $(if $(KEEP),--keep) $(if $(FULL),--full)
+
+# All five in their full setting, and the book that tells of them: docs/systems.md.
+systems: setup frameworks
+	for name in market_spans digit_images visibility_watch departure_delays late_arrivals; do \
+	  $(BIN)/python systems/walk.py $$name --full || exit 1; done
+	$(BIN)/python systems/book.py
 
 test: setup servers
 	$(BIN)/python -m pytest -n 2 --dist loadgroup

@@ -25,6 +25,7 @@ import argparse
 import importlib.util
 import json
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -53,10 +54,11 @@ class Walk:
     def __init__(self, name: str, *, full: bool = False, work: Path | None = None) -> None:
         self.name, self.full = name, full
         self.work = work or SYSTEMS.parent / ".demo"
-        self.project, self.log = self.work / name, self.work / f"{name}.log"
+        self.project, self.log = self.work / name, self._left("log")
         self.url = f"http://127.0.0.1:{PORT}"
         self.roles: Mapping[str, str] = {}
-        self._chapter = 0
+        self._chapters: list[dict[str, Any]] = []
+        self._started = time.monotonic()
         self._service: subprocess.Popen[bytes] | None = None
         self._traffic: subprocess.Popen[str] | None = None
         self._environment = {
@@ -71,7 +73,8 @@ class Walk:
         """A fresh copy of the system, with the rollout's pace of a demo."""
         for left in (self.project, Path(self._environment["GONOGO_KEYS"])):
             shutil.rmtree(left, ignore_errors=True)
-        self.log.unlink(missing_ok=True)
+        for what in ("log", "check.json", "report.html", "story.json"):
+            self._left(what).unlink(missing_ok=True)
         shutil.copytree(SYSTEMS / self.name, self.project, ignore=shutil.ignore_patterns(*LEFT_OUT))
         for file in self.project.glob("gonogo*.yaml"):
             lines = file.read_text(encoding="utf-8").splitlines()
@@ -81,8 +84,8 @@ class Walk:
     # ---- what is said
 
     def chapter(self, text: str) -> None:
-        self._chapter += 1
-        print(f"\n{BOLD}── {self._chapter}. {text}{PLAIN}", flush=True)
+        self._chapters.append({"text": text, "began": time.monotonic()})
+        print(f"\n{BOLD}── {len(self._chapters)}. {text}{PLAIN}", flush=True)
 
     def say(self, text: str) -> None:
         print(text, flush=True)
@@ -120,6 +123,19 @@ class Walk:
         self.sign()
         self.gonogo("check", "--report", "html=report.html", quiet=True)
         print(f"{GREEN}GO{PLAIN}  (report.html)")
+        shutil.copyfile(self.project / "report.html", self._left("report.html"))
+        self._left("check.json").write_text(json.dumps(self.record("check", "--judge-only")), encoding="utf-8")
+
+    def finish(self) -> None:
+        """Leave beside the project what the book tells of this walk."""
+        ends = [one["began"] for one in self._chapters[1:]] + [time.monotonic()]
+        chapters = [{"text": one["text"], "seconds": end - one["began"]} for one, end in zip(self._chapters, ends, strict=True)]
+        machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
+        whole = {"seconds": time.monotonic() - self._started, "setting": "full" if self.full else "small", "machine": machine}
+        self._left("story.json").write_text(json.dumps({**whole, "chapters": chapters}, indent=1), encoding="utf-8")
+
+    def _left(self, what: str) -> Path:
+        return self.work / f"{self.name}.{what}"
 
     def refused(self, *words: str) -> list[str]:
         """The items that a check does not pass, in words of its own; the check must be a NO-GO."""
@@ -232,6 +248,7 @@ def main() -> int:
     try:
         walk.prepare()
         story(arguments.name).tell(walk)
+        walk.finish()
         done = True
     except StoryError as error:
         print(f"\n{RED}The story went wrong:{PLAIN} {error}", file=sys.stderr)
