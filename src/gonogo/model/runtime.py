@@ -118,10 +118,15 @@ class Runtime(Protocol):
 
 
 def shaped(inputs: Sequence[GraphInput], batch: Mapping[str, Array]) -> Mapping[str, Array]:
-    """A batch of arrays [rows, width] as the graph takes it: [rows, *shape] where an input has a shape; 0 is what is left."""
+    """A batch of arrays [rows, width] as the graph takes it: [rows, *shape] where an input has a shape; 0 is what is left.
+
+    Raises ValueError when a row has another size.
+    """
     shapes = {item.name: tuple(size or -1 for size in item.shape) for item in inputs if item.shape}
     if not shapes:
         return batch
+    if any(array.ndim != 2 for array in batch.values()):
+        raise ValueError("a batch holds matrices, [rows, width]")
     return {name: array.reshape(len(array), *shapes.get(name, (-1,))) for name, array in batch.items()}
 
 
