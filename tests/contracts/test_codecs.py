@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from gonogo.model.runtimes.onnx import OnnxRuntime
-from gonogo.model.schema import Feature, GraphInput, Schema
+from gonogo.model.schema import Feature, GraphInput, Schema, Tensor
 from gonogo.service.answering.batching import Batcher
 from gonogo.service.answering.endpoints import endpoints
 from gonogo.service.answering.loading import Served
@@ -50,7 +50,25 @@ FLAGS = Schema(
     ("no", "yes"),
     "p",
 )
+WINDOWS = Schema(
+    "binary-classification",
+    (GraphInput("x", "float32", 6, (3, 2)),),
+    (Feature("x", "float", True, "x", 0, Tensor((3, 2))),),
+    ("no", "yes"),
+    "p",
+)
+BESIDE = Schema(
+    "binary-classification",
+    (GraphInput("x", "float32", 6, (3, 2)), GraphInput("k", "int64", 1)),
+    (Feature("x", "float", False, "x", 0, Tensor((3, 2))), Feature("count", "int", False, "k", 0)),
+    ("no", "yes"),
+    "p",
+)
 MOST = 20
+
+
+def row_shape(graph_input):
+    return graph_input.shape or (graph_input.width,)
 
 
 def graph(schema):
@@ -59,11 +77,16 @@ def graph(schema):
     nodes = [
         helper.make_node("IsNaN", ["x"], ["absent"]),
         helper.make_node("Where", ["absent", "zero", "x"], ["present"]),
-        helper.make_node("ReduceSum", ["present", "axis"], ["sum"]),
+        helper.make_node("ReduceSum", ["present", "axis"], ["sums"]),
+        helper.make_node("Reshape", ["sums", "column"], ["sum"]),
         helper.make_node("Sigmoid", ["sum"], ["p"]),
     ]
-    weights = [numpy_helper.from_array(np.float32(0), "zero"), numpy_helper.from_array(np.array([1]), "axis")]
-    inputs = [helper.make_tensor_value_info(one.name, kinds[one.dtype], [None, one.width]) for one in schema.inputs]
+    weights = [
+        numpy_helper.from_array(np.float32(0), "zero"),
+        numpy_helper.from_array(np.arange(1, 1 + len(row_shape(schema.inputs[0]))), "axis"),
+    ]
+    weights.append(numpy_helper.from_array(np.array([-1, 1]), "column"))
+    inputs = [helper.make_tensor_value_info(one.name, kinds[one.dtype], [None, *row_shape(one)]) for one in schema.inputs]
     outputs = [helper.make_tensor_value_info("p", TensorProto.FLOAT, [None, 1])]
     model = helper.make_model(
         helper.make_graph(nodes, "g", inputs, outputs, weights), opset_imports=[helper.make_opsetid("", 17)], ir_version=9
@@ -295,9 +318,9 @@ def outcome(service, spelt):
     return [[row["scores"]["no"], row["scores"]["yes"]] for row in document["predictions"]]
 
 
-def ask_in_every_way(service, rows):
+def ask_in_every_way(service, rows, spellings=None):
     """The one outcome, and in how many spellings it came."""
-    spelt = [spelling(service.schema, rows) for spelling in SPELLINGS]
+    spelt = [spelling(service.schema, rows) for spelling in spellings or SPELLINGS]
     outcomes = [outcome(service, one) for one in spelt if one is not None]
     assert outcomes
     first = outcomes[0]
@@ -404,6 +427,184 @@ def test_more_rows_than_may_be_are_refused_in_every_spelling(numbers):
     assert len(ask_in_every_way(numbers, GOOD_NUMBERS[:1] * MOST)[0]) == MOST
 
 
+# ---- tensors
+
+
+def as_tensor(schema, rows, *, nested=False):
+    """Open Inference Protocol: the window as one tensor, beside one for each other feature."""
+    columns = columns_of(rows)
+    inputs = []
+    for name, values in (columns or {}).items():
+        shape, flat = flattened(values)
+        if shape is None or datatype(flat) is None:
+            return None
+        inputs.append({"name": name, "shape": shape, "datatype": datatype(flat), "data": values if nested else flat})
+    return inference({"inputs": inputs}) if inputs else None
+
+
+def as_nested_tensor(schema, rows):
+    return as_tensor(schema, rows, nested=True)
+
+
+def as_binary_tensor(schema, rows):
+    spelt = as_tensor(schema, rows)
+    if spelt is None:
+        return None
+    inputs, tail = json.loads(spelt[2])["inputs"], b""
+    for one in inputs:
+        values, kind = one.pop("data"), {"FP64": "<f8", "INT64": "<i8", "BOOL": "?"}.get(one["datatype"])
+        if kind is None or None in values:
+            return None
+        data = np.array(values, dtype=kind).tobytes()
+        one["parameters"] = {"binary_data_size": len(data)}
+        tail += data
+    head = json.dumps({"inputs": inputs}).encode()
+    return TARGET, {b"inference-header-content-length": b"%d" % len(head)}, head + tail
+
+
+def as_numpy_tensor(schema, rows, *, order="C"):
+    shape, flat = flattened([row.get("x") for row in rows])
+    if shape is None or len(shape) > 3 or set(rows[0]) != {"x"} or any(type(value) not in (int, float) for value in flat):
+        return None
+    return numpy_file(np.array(flat, dtype=np.float64).reshape(shape).copy(order))
+
+
+def as_fortran_tensor(schema, rows):
+    return as_numpy_tensor(schema, rows, order="F")
+
+
+def as_numpy_record(schema, rows):
+    shape, flat = flattened([row.get("x") for row in rows])
+    known = rows[0].keys() == {"x", "count"} and all(type(row["count"]) is int and abs(row["count"]) < 2**63 for row in rows)
+    if shape is None or len(shape) > 3 or not known or any(type(value) not in (int, float) for value in flat):
+        return None
+    array = np.zeros(len(rows), dtype=[("x", "f8", tuple(shape[1:])), ("count", "i8")])
+    array["x"] = np.array(flat, dtype=np.float64).reshape(shape)
+    array["count"] = [row["count"] for row in rows]
+    return numpy_file(array)
+
+
+def as_arrow_lists(schema, rows):
+    columns = columns_of(rows)
+    arrays = {}
+    for name, values in (columns or {}).items():
+        shape, flat = flattened(values)
+        if shape is None or datatype(flat) is None:
+            return None
+        kind = {"FP64": pyarrow.float64(), "INT64": pyarrow.int64(), "BOOL": pyarrow.bool_(), "BYTES": pyarrow.string()}[datatype(flat)]
+        for size in reversed(shape[1:]):
+            kind = pyarrow.list_(kind, size) if size == 2 else pyarrow.list_(kind)
+        arrays[name] = pyarrow.array(values, kind)
+    batch = pyarrow.record_batch(arrays)
+    file = io.BytesIO()
+    with pyarrow.ipc.new_stream(file, batch.schema) as writer:
+        writer.write_batch(batch)
+    return b"/predict", {b"content-type": b"application/vnd.apache.arrow.stream"}, file.getvalue()
+
+
+def flattened(values):
+    """Shape and elements of nested lists; (None, []) of what is ragged or empty."""
+    shape, flat = [len(values)], values
+    while flat and isinstance(flat[0], list):
+        if any(not isinstance(one, list) or len(one) != len(flat[0]) for one in flat):
+            return None, []
+        shape.append(len(flat[0]))
+        flat = [part for one in flat for part in one]
+    return (shape, flat) if flat and not any(isinstance(one, list) for one in flat) else (None, [])
+
+
+TENSOR_SPELLINGS = [
+    as_rows, as_one_row, as_columns, as_tensor, as_nested_tensor, as_binary_tensor, as_numpy_tensor, as_fortran_tensor, as_numpy_record,
+    as_arrow_lists,
+]  # fmt: skip
+GOOD_WINDOWS = [{"x": [[0.5, -1.5], [2, 0.25], [1e-30, -0.0]]}, {"x": [[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]]}]
+GOOD_BESIDE = [{**row, "count": number} for number, row in enumerate(GOOD_WINDOWS)]
+
+
+@pytest.fixture(scope="module")
+def windows():
+    return Service(WINDOWS)
+
+
+@pytest.fixture(scope="module")
+def beside():
+    return Service(BESIDE)
+
+
+def changed(row, place, value):
+    """A row with another element in its window."""
+    window = [list(part) for part in row["x"]]
+    window[place[0]][place[1]] = value
+    return {**row, "x": window}
+
+
+def test_the_same_windows_get_the_same_scores_in_every_spelling(windows, beside):
+    scores, ways = ask_in_every_way(windows, GOOD_WINDOWS, TENSOR_SPELLINGS)
+    assert ways == len(TENSOR_SPELLINGS) - 2  # not one row, and there is no other feature
+    assert [score[1] for score in scores] == pytest.approx([1 / (1 + math.exp(-1.25)), 1 / (1 + math.exp(-2.1))], abs=1e-6)
+    assert ask_in_every_way(windows, GOOD_WINDOWS[:1], TENSOR_SPELLINGS)[1] == len(TENSOR_SPELLINGS) - 1
+    scores, ways = ask_in_every_way(beside, GOOD_BESIDE, TENSOR_SPELLINGS)
+    assert ways == len(TENSOR_SPELLINGS) - 3  # an array without names has no place for another feature
+
+
+def test_elements_may_be_null_where_the_schema_says_so_and_the_whole_window_never(windows, beside):
+    scores, ways = ask_in_every_way(windows, [changed(GOOD_WINDOWS[0], (1, 1), None)], TENSOR_SPELLINGS)
+    assert ways >= 5
+    assert scores[0][1] == pytest.approx(1 / (1 + math.exp(-1.0)), abs=1e-6)
+    assert ask_in_every_way(beside, [changed(GOOD_BESIDE[0], (1, 1), None)], TENSOR_SPELLINGS)[0] == (422, {(0, "x", "null")})
+    assert outcome(windows, as_rows(WINDOWS, [{"x": None}])) == (422, {(0, "x", "null")})
+
+
+BAD_WINDOWS = {
+    "a row too few": ([[1.0, 2.0]] * 2, "shape"),
+    "a row too many": ([[1.0, 2.0]] * 4, "shape"),
+    "a channel too few": ([[1.0]] * 3, "shape"),
+    "the other way round": ([[1.0, 2.0, 3.0]] * 2, "shape"),
+    "flat": ([1.0] * 6, "shape"),
+    "flat and of its length": ([1.0] * 3, "type"),
+    "one number": (1.0, "type"),
+    "too deep": ([[[1.0], [2.0]]] * 3, "type"),
+    "text inside": ([["a", "b"]] * 3, "type"),
+    "booleans inside": ([[True, False]] * 3, "type"),
+    "too large": ([[1.0, 1e39]] * 3, "range"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_WINDOWS)
+def test_a_window_that_is_none_is_named_in_every_spelling(windows, name):
+    value, problem = BAD_WINDOWS[name]
+    found, ways = ask_in_every_way(windows, [{"x": value}], TENSOR_SPELLINGS)
+    assert found == (422, {(0, "x", problem)})
+    assert ways >= 4
+
+
+def test_ragged_windows_are_refused_where_they_can_be_said(windows):
+    for spelling in (as_rows, as_columns):
+        assert outcome(windows, spelling(WINDOWS, [{"x": [[1.0, 2.0], [3.0], [4.0, 5.0]]}])) == (422, {(0, "x", "shape")})
+    nested = json.dumps({"inputs": [{"name": "x", "shape": [1, 3, 2], "datatype": "FP64", "data": [[[1.0, 2.0], [3.0], [4.0, 5.0, 6.0]]]}]})
+    assert outcome(windows, (TARGET, {}, nested.encode()))[0] == 400
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_nan_and_infinity_inside_are_refused_also_where_null_may_stand(windows, value):
+    rows = [changed(GOOD_WINDOWS[0], (2, 0), value)]
+    for spelling in (as_binary_tensor, as_numpy_tensor, as_fortran_tensor, as_arrow_lists):
+        assert outcome(windows, spelling(WINDOWS, rows)) == (422, {(0, "x", "not finite")})
+    for spelling in (as_rows, as_columns, as_tensor):
+        assert outcome(windows, spelling(WINDOWS, rows))[0] == 400
+
+
+def test_more_windows_than_may_be_are_refused_in_every_spelling(windows):
+    found, ways = ask_in_every_way(windows, GOOD_WINDOWS[:1] * (MOST + 1), TENSOR_SPELLINGS)
+    assert (found, ways) == ((413, set()), len(TENSOR_SPELLINGS) - 2)
+
+
+@pytest.mark.parametrize("shape", [[1, 0, 2], [0, 3, 2], [2**31 - 1, 0, 2]])
+def test_a_tensor_with_nothing_in_it_is_refused_whatever_it_says(windows, shape):
+    body = {"inputs": [{"name": "x", "shape": shape, "datatype": "FP32", "data": []}]}
+    assert outcome(windows, inference(body))[0] == 400
+
+
 VALUE = st.one_of(
     st.floats(-1e38, 1e38), st.floats(allow_nan=False, allow_infinity=False), st.integers(-(2**70), 2**70), st.integers(-9, 9),
     st.none(), st.booleans(), st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=3),
@@ -437,6 +638,15 @@ def test_requests_of_all_spellings_are_computed_in_one_batch_and_each_gets_its_o
     np.testing.assert_allclose(numbers.batches[0].scores[:, 1], expected, atol=1e-6)
     assert [status for status, *_ in answers] == [200] * len(SPELLINGS)
     assert json.loads(answers[0][2])["predictions"][0]["score"] == pytest.approx(expected[0], abs=1e-6)
+
+
+ELEMENT = st.one_of(VALUE, st.floats(-9, 9), st.floats(-9, 9), st.floats(-9, 9))
+
+
+@settings(max_examples=150)
+@given(st.lists(st.lists(st.lists(ELEMENT, min_size=2, max_size=2), min_size=3, max_size=3), min_size=1, max_size=3))
+def test_law_windows_are_judged_alike_in_every_spelling(windows, given_windows):
+    assert ask_in_every_way(windows, [{"x": window} for window in given_windows], TENSOR_SPELLINGS)[1] > 1
 
 
 def test_a_request_that_is_refused_harms_no_other_of_its_turn(numbers):

@@ -66,12 +66,13 @@ class NumpyCodec:
         features = self._schema.features
         if self._row is None:
             raise RequestRefused(422, "Beside a tensor there are other features: send a record array with their names.")
-        if array.dtype.names is not None or array.ndim != 1 + len(self._row) or array.shape[1:] != self._row:
+        tensor = features[0].tensor is not None
+        if array.dtype.names is not None or not array.ndim or (array.shape[1:] != self._row and not tensor):
             wanted = ", ".join(map(str, ("rows", *self._row)))
             raise RequestRefused(422, f"The array must have the shape [{wanted}]; this one has {list(array.shape)}.")
         if len(array) > self._most_rows:
             raise RequestRefused(413, f"A request may have {self._most_rows} rows at most; this one has {len(array)}.")
-        if features[0].tensor is not None:
+        if tensor:  # one of another shape is judged as nested lists are
             zero_one = features[0].type == "bool" and array.dtype.kind in "fiu" and bool(((array == 0) | (array == 1)).all())
             return {features[0].name: (array.astype(bool) if zero_one else array).tolist()}
         found = {}
