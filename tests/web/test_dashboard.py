@@ -257,6 +257,42 @@ def test_drift_is_told_as_the_rules_judge_it(drifted, status):
     assert "0.200 – 0.400" in said
 
 
+def test_the_summaries_of_a_window_are_one_line_and_a_table_of_channels(drifted, status):
+    feature = drifted["features"][0]
+    names = [f"window.{channel}.{summary}" for channel in ("close", "volume") for summary in ("mean", "spread")]
+    drifted["features"] = [feature, *({**feature, "feature": name, "of": "window"} for name in names), {**feature, "feature": "plain"}]
+    psi = {"signal": "psi", "threshold": 0.2, "unit": "PSI", "n": 900, "low": 0.0, "high": 1.0, "window_seconds": 900.0}
+    values = dict(zip(names, (0.01, 0.02, 0.31, 0.03), strict=True))
+    status["signals"] = [{**psi, "labels": {"release": OLD, "feature": name}, "value": value} for name, value in values.items()]
+    status["alarms"] = [{"signal": "psi", "labels": {"release": OLD, "feature": "window.volume.mean"}, "condition": "BREACH"}]
+    view = drift.view(drifted, status)
+    assert [row.name for row, _ in view["rows"]] == ["(score)", "window.volume.mean", "plain"]
+    (tensor,) = view["tensors"]
+    assert (tensor.name, tensor.size, tensor.summaries, tensor.worst.name) == ("window", 4, ("mean", "spread"), "window.volume.mean")
+    assert [(channel, [cell.value for cell in cells]) for channel, cells in tensor.channels] == [
+        ("close", [0.01, 0.02]), ("volume", [0.31, 0.03]),
+    ]  # fmt: skip
+    said = Page(render_part("drift", view, frame())).said
+    for words in ("the worst of 4 summaries", "PSI now, channel by channel", "1 beyond a limit"):
+        assert words in said
+
+
+def test_figures_of_classes_stand_beside_those_that_are_sealed(kept, status):
+    estimate = {"value": 0.625, "low": 0.5, "high": 0.75, "n": 40}
+    mine = kept["releases"][OLD]
+    mine["by_class"] = [
+        {"class": name, "figures": dict.fromkeys(quality.OF_CLASS, estimate), "before": dict.fromkeys(quality.OF_CLASS)} for name in "abc"
+    ]
+    rule = {"name": "b-is-lost", "signal": "recall_drop", "labels": {"class": "b"}, "above": 0.1}
+    status["alarms"] = [{"signal": "recall_drop", "labels": {"release": OLD, "class": "b"}, "condition": "BREACH"}]
+    view = quality.view(kept, OLD, status, [rule])
+    recall = next(row for row in view["rows"] if row.name == "recall")
+    assert (recall.bad, recall.limit) == (False, ""), "the rule is of one class, the figure is of all"
+    said = Page(render_part("quality", view, frame())).said
+    assert said.count("0.6250") == 9
+    assert "means over the classes" in said
+
+
 def of_score(value: float | None, n: int = 900) -> dict[str, Any]:
     labels = {"release": OLD, "feature": "(score)"}
     bounds = {"value": value, "low": value, "high": value}

@@ -48,7 +48,7 @@ def render_signals_text(status: Record, width: int = WIDTH) -> str:
         lines += [f"{printable(release):<28} {'value':>14} {'n':>9}  {'rings above':<14}"]
         lines += [
             f"{signal_name(signal)[:28]:<28} {value_text(signal['value'], signal['unit']):>14} {signal['n']:>9,}  "
-            f"{limit_text(signal)}{'  ✗' if breached(signal, status['alarms']) else ''}"
+            f"{limit_text(signal)}{'  ✗' if breached(signal, status['alarms']) else ''}  {stands_for_text(signal)}".rstrip()
             for signal in signals
         ] + [""]
     return joined([*lines, render_alarms_text(status["alarms"], width)]).rstrip()
@@ -107,9 +107,12 @@ def _bad(signal: Record) -> tuple[bool, bool, float, float]:
 
 def signal_name(signal: Record) -> str:
     """The signal and what it is of, less the release."""
-    of = [str(label) for name, label in signal["labels"].items() if name != "release"]
-    many = [f"(worst of {signal['stands_for']})"] if signal.get("stands_for", 1) > 1 else []
-    return printable(" ".join([str(signal["signal"]), *of, *many]))
+    return printable(" ".join([str(signal["signal"]), *(str(label) for name, label in signal["labels"].items() if name != "release")]))
+
+
+def stands_for_text(signal: Record) -> str:
+    """How many summaries of a tensor it stands for; "" for itself alone."""
+    return f"the worst of {signal['stands_for']}" if signal.get("stands_for", 1) > 1 else ""
 
 
 def value_text(value: float | None, unit: str) -> str:
