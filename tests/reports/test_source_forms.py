@@ -159,7 +159,7 @@ def test_the_form_of_the_certified_model_says_how_far_each_section_is_and_what_i
     }  # fmt: skip
     form = render_form(report(CERTIFIED, outcomes, {"load-percentiles": {"p95": Fact(0.0354, "s")}}), CERTIFIED.form, [])
     assert line(form, "Certification") == "pending"
-    assert line(form, "Model certification") == "5 of 6 | open"
+    assert line(form, "Model certification") == "6 of 7 | open"
     assert line(form, "Model artifacts") == "6 of 6 | passed"
     assert line(form, "Approval") == "2 of 3 | waits"
     assert line(form, "Synthetic rows for each real one") == "does not apply"
