@@ -1,0 +1,86 @@
+"""An MLflow tracking database is read as it lies there: its tables are those that MLflow 2 and 3 write."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+import sample
+from gonogo.candidate.mlflow import read_mlflow
+from gonogo.errors import DataError, NotFoundError
+from gonogo.model.formats import shipped_digest
+
+TABLES = """
+CREATE TABLE experiments (experiment_id INTEGER PRIMARY KEY, name VARCHAR(256), artifact_location VARCHAR(256),
+  lifecycle_stage VARCHAR(32));
+CREATE TABLE runs (run_uuid VARCHAR(32) PRIMARY KEY, name VARCHAR(250), source_type VARCHAR(20), status VARCHAR(9), start_time BIGINT,
+  end_time BIGINT, lifecycle_stage VARCHAR(20), artifact_uri VARCHAR(200), experiment_id INTEGER);
+CREATE TABLE latest_metrics (key VARCHAR(250), value FLOAT, timestamp BIGINT, step BIGINT, is_nan BOOLEAN, run_uuid VARCHAR(32));
+CREATE TABLE params (key VARCHAR(250), value VARCHAR(8000), run_uuid VARCHAR(32));
+CREATE TABLE tags (key VARCHAR(250), value VARCHAR(8000), run_uuid VARCHAR(32));
+INSERT INTO experiments VALUES (1, 'forest', '', 'active'), (2, 'other', '', 'active');
+"""
+START = 1_767_225_600_000  # 2026-01-01
+
+
+def write_tracking(path: Path, artifacts: Path) -> None:
+    """Four runs of an experiment: one finished, with its model; one that runs, one that failed, one deleted. And one run elsewhere."""
+    (artifacts / "model").mkdir(parents=True)
+    (artifacts / "model" / "model.onnx").write_bytes(sample.model_bytes())
+    (artifacts / "model" / "MLmodel").write_text("flavors: {}")
+    with sqlite3.connect(path) as connection:
+        connection.executescript(TABLES)
+        rows = [
+            ("aaaa", "wide", "FINISHED", START, START + 90_000, "active", f"file://{artifacts}", 1),
+            ("bbbb", "crf", "RUNNING", START + 1, None, "active", "s3://bucket/b", 1),
+            ("cccc", "odd", "FAILED", START + 2, START + 3, "active", "", 1),
+            ("dddd", "gone", "FINISHED", START + 4, START + 5, "deleted", "", 1),
+            ("eeee", "elsewhere", "FINISHED", START + 6, START + 7, "active", "", 2),
+        ]
+        connection.executemany("INSERT INTO runs VALUES (?, ?, 'LOCAL', ?, ?, ?, ?, ?, ?)", rows)
+        metrics = [("f1_macro", 0.27, 0, "aaaa"), ("accuracy", 0.8, 0, "aaaa"), ("loss", 0.0, 1, "aaaa"), ("f1_macro", 0.1, 0, "bbbb")]
+        connection.executemany("INSERT INTO latest_metrics VALUES (?, ?, 0, 0, ?, ?)", metrics)
+        connection.executemany("INSERT INTO params VALUES (?, ?, ?)", [("seed", "17", "aaaa"), ("trees", "40", "aaaa")])
+        connection.executemany("INSERT INTO tags VALUES (?, ?, ?)", [("mlflow.runName", "wide-1", "aaaa"), ("family", "forest", "aaaa")])
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    write_tracking(tmp_path / "mlruns.db", tmp_path / "artifacts")
+    return tmp_path / "mlruns.db"
+
+
+def test_runs_of_the_experiment_are_told_in_our_words(database: Path) -> None:
+    wide, crf, odd = (line.run for line in read_mlflow(database, "forest"))
+    assert (wide["name"], wide["family"], wide["status"], wide["seed"], wide["seconds"]) == ("wide-1", "forest", "CANDIDATE", 17, 90.0)
+    assert wide["metrics"] == {"f1_macro": 0.27, "accuracy": 0.8}, "what is NaN there is missing here"
+    assert wide["params"] == {"seed": "17", "trees": "40"}
+    assert (crf["status"], crf["finished"], crf["data"]) == ("IN_PROGRESS", "2026-01-01T00:00:00.001Z", {})
+    assert (odd["status"], odd["reason"]) == ("REJECTED", "the run ended as FAILED")
+
+
+def test_the_model_is_the_one_file_of_its_artifacts_that_can_be_shipped(database: Path, tmp_path: Path) -> None:
+    model = tmp_path / "artifacts" / "model" / "model.onnx"
+    assert read_mlflow(database, "forest")[0].run["data"] == {"model": {"path": str(model), "digest": shipped_digest(model)}}
+    (tmp_path / "artifacts" / "second.onnx").write_bytes(sample.model_bytes(2.5))
+    assert read_mlflow(database, "forest")[0].run["data"] == {}, "of two nobody knows which"
+
+
+def test_reading_twice_gives_the_same_digests_and_changes_nothing(database: Path) -> None:
+    before = database.read_bytes()
+    assert [line.digest for line in read_mlflow(database, "forest")] == [line.digest for line in read_mlflow(database, "forest")]
+    assert database.read_bytes() == before
+
+
+def test_what_is_not_there_or_no_tracking_database_is_told(database: Path, tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match=r"no experiment 'spans'.*forest, other"):
+        read_mlflow(database, "spans")
+    with pytest.raises(NotFoundError, match="no tracking database"):
+        read_mlflow(tmp_path / "none.db", "forest")
+    (tmp_path / "text.db").write_text("this is no database, however long it may be")
+    sqlite3.connect(tmp_path / "empty.db").execute("CREATE TABLE runs (x)").connection.close()
+    for name in ("text.db", "empty.db"):
+        with pytest.raises(DataError, match="is no tracking database"):
+            read_mlflow(tmp_path / name, "forest")
