@@ -267,7 +267,7 @@ def test_every_summary_has_its_baseline_and_rules_name_summaries_and_classes(fil
     assert document["format"] == "gonogo-baseline/3"
     named = [f"window.{channel}.{summary}" for channel in CHANNELS for summary in ("mean", "spread", "missing")]
     assert list(document["features"]) == named
-    assert {entry["of"] for entry in document["features"].values()} == {"window"}
+    assert {entry["tensor"] for entry in document["features"].values()} == {"window"}
     rules = [_rule("feature", "window.open.mean"), _rule("class", "rise")]
     found = values(measure("monitoring", monitor=MonitorView(["file"], rules), bundle=bundle(schema=schema, baseline=document)))
     assert (found["features"], found["baseline_features"]) == (9, 9)

@@ -12,7 +12,7 @@ RELEASE = "w@1.0.0"
 def psi(feature: str, value: float | None, of: str | None = "window") -> dict[str, Any]:
     return {
         "signal": "psi", "labels": {"release": RELEASE, "feature": feature}, "value": value, "n": 900, "unit": "PSI", "threshold": 0.2,
-        "window_seconds": 900.0, "details": {} if of is None else {"of": of},
+        "window_seconds": 900.0, "details": {} if of is None else {"tensor": of},
     }  # fmt: skip
 
 

@@ -75,8 +75,8 @@ def test_what_service_counts_of_the_training_rows_is_the_baseline() -> None:
     batch, scores = world(600, 1), np.tile([0.4, 0.6], (600, 1))
     document = make_baseline(SCHEMA, table(batch), scores, np.arange(600) % 2)
     assert document["format"] == "gonogo-baseline/3"
-    assert [name for name, entry in document["features"].items() if entry.get("of") == "window"] == NAMES[:10]
-    assert "of" not in document["features"]["a"]
+    assert [name for name, entry in document["features"].items() if entry.get("tensor") == "window"] == NAMES[:10]
+    assert "tensor" not in document["features"]["a"]
     counter = DriftCounter(SCHEMA, document)
     for start in range(0, 600, 70):
         counter.add([({name: array[start : start + 70] for name, array in batch.items()}, scores[start : start + 70])])
@@ -98,8 +98,8 @@ def test_a_channel_that_moved_has_the_highest_psi_and_says_whose_it_is() -> None
     assert set(readings) == {*NAMES, "(score)"}
     ranked = sorted(readings, key=lambda name: -(readings[name].value or 0))
     assert set(ranked[:3]) == {"window.volume.mean", "window.volume.low", "window.volume.high"}
-    assert readings["window.volume.mean"].details["of"] == "window"
-    assert "of" not in readings["a"].details
+    assert readings["window.volume.mean"].details["tensor"] == "window"
+    assert "tensor" not in readings["a"].details
     assert all((readings[name].value or 0) < 0.1 for name in NAMES if "volume" not in name)
 
 

@@ -260,7 +260,7 @@ def test_drift_is_told_as_the_rules_judge_it(drifted, status):
 def test_the_summaries_of_a_window_are_one_line_and_a_table_of_channels(drifted, status):
     feature = drifted["features"][0]
     names = [f"window.{channel}.{summary}" for channel in ("close", "volume") for summary in ("mean", "spread")]
-    drifted["features"] = [feature, *({**feature, "feature": name, "of": "window"} for name in names), {**feature, "feature": "plain"}]
+    drifted["features"] = [feature, *({**feature, "feature": name, "tensor": "window"} for name in names), {**feature, "feature": "plain"}]
     psi = {"signal": "psi", "threshold": 0.2, "unit": "PSI", "n": 900, "low": 0.0, "high": 1.0, "window_seconds": 900.0}
     values = dict(zip(names, (0.01, 0.02, 0.31, 0.03), strict=True))
     status["signals"] = [{**psi, "labels": {"release": OLD, "feature": name}, "value": value} for name, value in values.items()]

@@ -152,8 +152,8 @@ def share(signal: Signal, labels: Mapping[str, str], k: int, n: int, details: Ma
 
 
 def part_of(document: Mapping[str, Any]) -> dict[str, str]:
-    """For the details of a reading about what a baseline counts: the tensor that it is a summary of (`of`), where it is one."""
-    return {"of": document["of"]} if "of" in document else {}
+    """For the details of a reading about what a baseline counts: the tensor that it is a summary of, where it is one."""
+    return {"tensor": document["tensor"]} if "tensor" in document else {}
 
 
 def _finite(value: Any) -> float | None:

@@ -20,7 +20,7 @@ def drift_record(
     history: History, release: str, baseline: Mapping[str, Any], rules: Sequence[Mapping[str, Any]], now: datetime
 ) -> dict[str, Any]:
     """PSI of every feature and of the score over the last 24 hours, with interval, n, the chance of it without drift and the limits of the
-    rules on it; the same for each hour; labels of the bins, and both counts; `of`, the tensor that it is a summary of, or None. The most
+    rules on it; the same for each hour; labels of the bins, and both counts; `tensor`, the one that it is a summary of, or None. The most
     drifted first."""
     from gonogo.monitor.counts import Counts
     from gonogo.monitor.signals.psi import SCORE
@@ -61,7 +61,7 @@ def _one(
     current = list(live(total)) or [0] * len(reference)
     return {
         "feature": name,
-        "of": document.get("of"),
+        "tensor": document.get("tensor"),
         "labels": BinEdges.from_json(document["bins"]).labels(),
         "reference": list(reference),
         "live": current,

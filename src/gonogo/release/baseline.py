@@ -190,7 +190,7 @@ def _feature(item: Measured, column: Column) -> dict[str, Any]:
     if item.type == "string":
         return {"type": item.type, **_categorical(column)}
     values = np.asarray(column, dtype=np.float64)
-    return {"type": item.type, **({"of": item.feature.name} if item.summary else {}), **_numeric(values), **_range(values)}
+    return {"type": item.type, **({"tensor": item.feature.name} if item.summary else {}), **_numeric(values), **_range(values)}
 
 
 def _numeric(values: Column) -> dict[str, Any]:

@@ -94,8 +94,8 @@ def _worst_of_tensors(signals: Sequence[Record]) -> list[Record]:
     highest."""
     groups: dict[Any, list[Record]] = {}
     for place, one in enumerate(signals):
-        of = (one.get("details") or {}).get("of")
-        groups.setdefault(place if of is None else (one["signal"], one.get("window_seconds"), of), []).append(one)
+        tensor = (one.get("details") or {}).get("tensor")
+        groups.setdefault(place if tensor is None else (one["signal"], one.get("window_seconds"), tensor), []).append(one)
     worst: list[Record] = [max(group, key=_bad) for group in groups.values()]
     return [{**one, "stands_for": len(group)} for one, group in zip(worst, groups.values(), strict=True)]
 

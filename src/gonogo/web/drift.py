@@ -35,9 +35,9 @@ class Row:
     limits: tuple[Limit, ...]
 
     @property
-    def of(self) -> str | None:
+    def tensor(self) -> str | None:
         """The tensor that it is a summary of."""
-        found = self.record.get("of")
+        found = self.record.get("tensor")
         return None if found is None else str(found)
 
     @property
@@ -77,7 +77,7 @@ def view(drift: Record, status: Record) -> dict[str, Any]:
     worst = {tensor.worst.name: tensor for tensor in tensors}
     return {
         "drift": drift,
-        "rows": [(row, worst.get(row.name)) for row in rows if row.of is None or row.name in worst],
+        "rows": [(row, worst.get(row.name)) for row in rows if row.tensor is None or row.name in worst],
         "tensors": tensors,
         "features": [(row, _pictures(row, drift)) for row in rows[:MOST_DRAWN]],
         "drawn": {row.name for row in rows[:MOST_DRAWN]},
@@ -92,8 +92,8 @@ def _tensors(rows: Sequence[Row]) -> list[Tensor]:
     """The tensors, in the order of their worst summaries; a breach is worse than what nobody can say, and that worse than any value."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
-        if row.of is not None:
-            groups.setdefault(row.of, []).append(row)
+        if row.tensor is not None:
+            groups.setdefault(row.tensor, []).append(row)
     return [_tensor(name, group) for name, group in groups.items()]
 
 
