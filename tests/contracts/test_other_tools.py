@@ -153,6 +153,7 @@ def test_labels_that_a_signal_has_not_in_prometheus_leave_its_rule_out() -> None
     writer = Writer("small", 15)
     assert writer.series("psi", 900, {"feature": "a"}) is not None
     assert writer.series("psi", 900, {"slice": "a"}) is None
+    assert writer.series("recall_drop", 604_800, {"class": "a"}) is not None
     assert writer.series("latency", 60, {"quantile": "p999"}) is None
     assert writer.series("psi_many", 900, {"level": "1) or vector(1"}) is None
     assert sayable(writer, []) == ([], [])
