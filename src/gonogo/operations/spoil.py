@@ -2,7 +2,8 @@
 
     shuffled-labels   the labels of the test and validation tables stand beside other rows
     permuted-feature  the values (windows, images) of the feature that matters most stand beside other rows
-    corrupted-weights half of the model's weights have the other sign
+    corrupted-weights half of the model's weights have the other sign; only of a model whose file lets its weights be found (ONNX): a
+                      SavedModel keeps checksums of them, and a copy that does not load proves nothing
     leaked-target     that feature tells the label, in every table; a tensor in all of its elements
 
 A column is permuted by a fixed seed, so the same candidate is spoiled in the same way again.
@@ -20,6 +21,7 @@ import numpy as np
 from gonogo.base.table import READERS, literal, quoted
 from gonogo.checklist.project import Project
 from gonogo.errors import DataError, ModelError
+from gonogo.model.formats import sniff
 from gonogo.model.onnx_wire import WireError, weight_spans
 
 SEED = 17
@@ -35,14 +37,15 @@ class Spoiling:
 
 
 def spoilings(project: Project, feature: str) -> tuple[Spoiling, ...]:
-    """The four, of a project whose most important feature is `feature`."""
+    """Those that can be made of a project whose most important feature is `feature`."""
     target = project.data.target
-    return (
+    ways = [
         Spoiling("shuffled-labels", "labels beside other rows", lambda into: _permuted(project, target, into)),
         Spoiling("permuted-feature", f"{feature} beside other rows", lambda into: _permuted(project, feature, into)),
-        Spoiling("corrupted-weights", "half of the weights with the other sign", lambda into: _corrupted(project, into)),
-        Spoiling("leaked-target", f"{feature} tells the label", lambda into: _leaked(project, feature, into)),
-    )
+    ]
+    if sniff(project.model.path) == "onnx":
+        ways.append(Spoiling("corrupted-weights", "half of the weights with the other sign", lambda into: _corrupted(project, into)))
+    return (*ways, Spoiling("leaked-target", f"{feature} tells the label", lambda into: _leaked(project, feature, into)))
 
 
 def _permuted(project: Project, column: str, into: Path) -> Project:
