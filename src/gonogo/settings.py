@@ -49,6 +49,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("lease_seconds", 5.0, "s", "a controller that is silent for this long may be replaced"),
     Setting("tick_seconds", 0.2, "s", "how often a rollout's controller looks"),
     Setting("watch_seconds", 2.0, "s", "how often a service looks at its own signals and alarms"),
+    Setting("golden_seconds", 300.0, "s", "how often every process in service computes its release's golden requests again"),
     Setting("otlp", "", "address", "where metrics are sent by OpenTelemetry, such as `http://127.0.0.1:4318`; default: nowhere"),
     Setting("otlp_seconds", 15.0, "s", "how often metrics are sent by OpenTelemetry"),
     Setting("duty_seconds", 60.0, "s", "how often a service looks whether a review is due or a training is asked for"),

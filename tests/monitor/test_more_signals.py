@@ -251,6 +251,17 @@ def test_what_the_service_says_of_itself_is_read() -> None:
     assert [reading.value for reading in read("weights", Counts(), service=service)] == [2.0]
     processes.append({"memory": None})  # type: ignore[dict-item]
     assert [reading.value for reading in read("memory", Counts(), service=service)] == [None]
+    (unknown,) = read("serving_skew", Counts(), service=service)
+    assert (unknown.value, unknown.n) == (None, 0)
+    service["releases"][RELEASE]["golden"] = [{"tolerances": 0.25, "requests": 4}, {"tolerances": 3.0, "requests": 4}]
+    (skew,) = read("serving_skew", Counts(), service=service)
+    assert (skew.value, skew.n, skew.details) == (3.0, 2, {"requests": 4})
+    service["releases"][RELEASE]["golden"].append({})
+    assert [reading.value for reading in read("serving_skew", Counts(), service=service)] == [None], "one process has not told yet"
+    service["releases"][RELEASE]["processes"] = [{"device_memory": 2_000_000_000}, {"device_memory": 0}]
+    assert [reading.value for reading in read("device_memory", Counts(), service=service)] == [2000.0]
+    service["releases"][RELEASE]["processes"].append({"device_memory": None})
+    assert [reading.value for reading in read("device_memory", Counts(), service=service)] == [None]
     (age,) = read("model_age", Counts(), baseline={"sealed_at": stamp(NOW - timedelta(days=3))})
     assert (age.value, age.n) == (3.0, 1)
 

@@ -120,7 +120,10 @@ class Service:
             raise UnreachableError("nobody answers.")
         well = self.trouble != "health"
         held = 40e9 if self.trouble == "memory" else 1e9
-        state = {"alive": well, "healthy": well, "processes": [{"memory": int(held), "cpu_seconds": 1.0, "open_files": 9}]}
+        on_device = 40_000_000_000 if self.trouble == "device_memory" else 0
+        process = {"memory": int(held), "device_memory": on_device, "cpu_seconds": 1.0, "open_files": 9}
+        golden = [{"tolerances": 5.0 if self.trouble == "serving_skew" else 0.1, "requests": 4}]
+        state = {"alive": well, "healthy": well, "processes": [process], "golden": golden}
         tripped = [{"release": "shop@2.0.0"}] if self.trouble == "weights" else []
         table = {"arms": [{"release": RELEASE, "weight_bp": 10_000}], "tripped": tripped}
         review = {"overdue_days": float(self.trouble == "review_overdue"), "findings": int(self.trouble == "review_findings")}

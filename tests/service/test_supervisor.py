@@ -66,6 +66,13 @@ def test_the_first_release_serves_alone_at_epoch_1(service):
     asyncio.run(story())
 
 
+def test_every_process_tells_how_far_its_scores_are_from_the_sealed_ones(service):
+    service.start()
+    told = service.until(lambda seen: all(seen["releases"][OLD]["golden"]))
+    assert [one["requests"] > 0 and one["tolerances"] < 1 for one in told["releases"][OLD]["golden"]] == [True]
+    assert [one["device_memory"] for one in told["releases"][OLD]["processes"]] == [0], "this machine has no accelerator"
+
+
 def test_a_started_release_is_warm_without_traffic_until_it_is_routed(one):
     epoch = one.epoch
     started = one.client.start(NEW)

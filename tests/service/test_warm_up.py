@@ -8,7 +8,7 @@ import pytest
 from gonogo.errors import VerificationError
 from gonogo.release.contents import Bundle
 from gonogo.service.answering.loading import served_bundle
-from gonogo.service.answering.warm_up import warm_up
+from gonogo.service.answering.warm_up import MOST_DIFFERENT, golden_difference, warm_up
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +61,22 @@ def test_another_score_than_at_sealing_keeps_a_release_from_starting_and_the_req
         warmed(real, change)
     name = real.golden["requests"][-1 if change is other_score else 0]["name"]
     assert repr(name) in str(refused.value)
+
+
+def different(bundle, change):
+    golden = copy.deepcopy(dict(bundle.golden))
+    change(golden)
+    return golden_difference(bundle.schema, bundle.load(), golden)
+
+
+def test_what_is_computed_again_in_service_is_told_in_tolerances(real):
+    assert 0 <= different(real, lambda golden: None) < 1
+    assert different(real, other_score) == pytest.approx(2, abs=1)
+
+
+@pytest.mark.parametrize("change", [nan_score, other_shape, other_feature])
+def test_what_cannot_be_compared_is_as_different_as_can_be(real, change):
+    assert different(real, change) == MOST_DIFFERENT
 
 
 def test_a_release_without_golden_requests_does_not_start(real):

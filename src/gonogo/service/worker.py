@@ -46,6 +46,7 @@ from gonogo.errors import GonogoError
 from gonogo.service.answering.answer import Answering, Rules
 from gonogo.service.answering.batching import Computed
 from gonogo.service.answering.loading import Served, load_bundle, load_release
+from gonogo.service.answering.warm_up import MOST_DIFFERENT, golden_difference
 from gonogo.service.callers.access import Access
 from gonogo.service.counters import SLICE, Counters
 from gonogo.service.door.http import HttpServer, Limits
@@ -124,13 +125,14 @@ class Worker:
             await self._private.listen(self._private_socket)
         about = {"digest": self._served.digest, "pid": os.getpid(), "reference": reference(self._served.baseline)}
         self._say(kind="ready", release=self._served.release, **about, **told)
-        pushing = loop.create_task(self._push())
+        beside = [loop.create_task(self._push()), loop.create_task(self._answer_golden())]
         with suppress(asyncio.CancelledError, ConnectionError):
             await self._obey(reader)
         obeying.uncancel()  # by SIGTERM, if at all: there is still work to do
         loop.remove_signal_handler(signal.SIGTERM)
         await self._leave()
-        pushing.cancel()
+        for task in beside:
+            task.cancel()
         if self._sink is not None:
             self._sink.close()
         self._say(kind="counters", snapshot=self._snapshot())
@@ -219,6 +221,18 @@ class Worker:
             if quiet % HEARTBEAT == 0 and self._writer is not None and self._writer.transport.get_write_buffer_size() < BACKLOG_LIMIT:
                 self._say(kind="counters", snapshot=self._snapshot())
             await asyncio.sleep(PUSH_SECONDS)
+
+    async def _answer_golden(self) -> None:
+        """Tell, again and again, how far the model's scores are from those it was sealed with: that it serves what was judged."""
+        served = self._served
+        while True:
+            try:  # on a thread: a slow model must not keep anybody waiting
+                apart = await asyncio.to_thread(golden_difference, served.schema, served.loaded, served.golden)
+            except Exception as error:  # whatever a model does: it does not give its scores
+                self._fault(error)
+                apart = MOST_DIFFERENT
+            self._say(kind="golden", tolerances=apart, requests=len(served.golden["requests"]))
+            await asyncio.sleep(settings.number("golden_seconds"))
 
     def _computed(self, computed: Computed) -> None:
         self._counters.see(computed)

@@ -1,7 +1,8 @@
-"""Before a release takes traffic it answers its own golden requests, and we learn what a call costs."""
+"""Before a release takes traffic it answers its own golden requests, and we learn what a call costs; in service it answers them again."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from gonogo.model.schema import Schema
 
 MANY_ROWS = 64  #: the cost of a row is that of so many, less that of one
 ROUNDS = 5
+MOST_DIFFERENT = 1e9  #: tolerances; what is further apart, or no number, is told as that
 ENOUGH_SECONDS = 0.5  #: a model that has taken so long is slow, and not asked again
 
 
@@ -39,6 +41,22 @@ def warm_up(release: str, schema: Schema, loaded: Loaded, golden: Mapping[str, A
     many = _seconds(schema, loaded, {name: np.resize(values, (MANY_ROWS, values.shape[1])) for name, values in rows.items()})
     per_row = max(0.0, (many - one) / (MANY_ROWS - 1))
     return Cost(max(0.0, one - per_row), per_row)
+
+
+def golden_difference(schema: Schema, loaded: Loaded, golden: Mapping[str, Any]) -> float:
+    """The largest difference between the scores that the model gives now and the sealed ones, over all golden requests, in units of their
+    tolerance: 1 is the most that is the same. `MOST_DIFFERENT` where a request cannot be computed, or a score is no number."""
+    worst = 0.0
+    for request in golden["requests"]:
+        wanted = np.array(request["scores"], dtype=np.float64)
+        try:
+            given = scored(schema, loaded, encode_rows(schema, request["rows"])).scores
+            apart = float(np.abs(given - wanted).max()) if given.shape == wanted.shape else MOST_DIFFERENT
+        except (RowErrors, ModelError):
+            return MOST_DIFFERENT
+        parts = apart / float(golden["tolerance"])
+        worst = max(worst, parts if math.isfinite(parts) else MOST_DIFFERENT)
+    return min(worst, MOST_DIFFERENT)
 
 
 def _golden(release: str, schema: Schema, loaded: Loaded, request: Mapping[str, Any], tolerance: float) -> dict[str, Array]:

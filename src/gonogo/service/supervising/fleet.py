@@ -20,6 +20,7 @@ from gonogo.base.files import write_atomic
 from gonogo.errors import ChildError, StorageError
 from gonogo.service.places import Roster, listen_private, short_name
 from gonogo.service.supervising.crew import Crew, add_snapshots
+from gonogo.service.supervising.devices import Devices
 from gonogo.service.supervising.environments import interpreter_for
 from gonogo.service.supervising.process import Birth, Changes, Owner, WorkerProcess
 from gonogo.service.supervising.resources import resources
@@ -72,6 +73,7 @@ class Fleet:
         self._changes = changes
         self._size = size
         self._command = tuple(command)
+        self._devices = Devices()
         self._keeps_output = keeps_output  # what the processes of a release say goes to a file of it, else where our own goes
         self._roster = Roster(folder / "workers.json")
         self._prepared: dict[str, _Prepared] = {}
@@ -118,7 +120,8 @@ class Fleet:
             "healthy": bool(crew and crew.healthy(asyncio.get_running_loop().time())),
             "pid": workers[0].pid if workers else None,
             "pids": [worker.pid for worker in workers],
-            "processes": [resources(worker.pid) for worker in workers],
+            "processes": [{**resources(worker.pid), "device_memory": self._devices.held(worker.pid)} for worker in workers],
+            "golden": [dict(worker.golden) for worker in workers],
             **(crew.muster(asyncio.get_running_loop().time()) if crew else {"size": 0, "ready": 0, "silent": 0}),
             "digest": crew.digest if crew else "",
             "drained": all(worker.drained for worker in workers),

@@ -12,7 +12,7 @@ Rules it keeps:
 4. The end of the control channel means the worker is going. One that then stays is killed.
 
 The control channel carries JSON lines over a socket pair. Supervisor to worker: `access`, `view`, `table`, `snapshot`, `told`, `stop`.
-Worker to supervisor: `ready`, `failed`, `ack`, `counters`, `tripped`, `ask`, `drained`.
+Worker to supervisor: `ready`, `failed`, `ack`, `counters`, `golden`, `tripped`, `ask`, `drained`.
 """
 
 from __future__ import annotations
@@ -104,6 +104,7 @@ class WorkerProcess:
         self.digest = ""
         self.reference: Mapping[str, Any] = {}  #: what its live counts are compared with (`reference.py`)
         self.message = ""  #: why it failed, in its own words or as its exit status
+        self.golden: Mapping[str, Any] = {}  #: how far its scores are from the sealed ones: `tolerances`, of so many `requests`
         self.snapshot: dict[str, Any] = {}  #: cumulative since this process started
         self.heard = asyncio.get_running_loop().time()  #: when it last said anything, in loop seconds
         self.sent: tuple[int, tuple[int, ...]] | None = None  #: epoch of the newest table it was sent, and the slots it is to accept from
@@ -218,6 +219,8 @@ class WorkerProcess:
             self.acked = (int(message["epoch"]), tuple(int(slot) for slot in message["accept"]))
         elif kind == "counters":
             self.snapshot = dict(message["snapshot"])
+        elif kind == "golden":
+            self.golden = {"tolerances": float(message["tolerances"]), "requests": int(message["requests"])}
         elif kind == "tripped":
             self._owner.worker_tripped(self, str(message["release"]), int(message["epoch"]), str(message["reason"]))
         elif kind == "ask":
