@@ -1,4 +1,4 @@
-"""The whole story on real flights: refused, signed for, released, served, rolled out in judged steps, broken, taken back.
+"""The story on real flights: refused, signed for, released, served, rolled out in judged steps, broken, taken back, watched, trained again.
 
 `make demo`, or `python systems/walk.py late_arrivals`. Nothing is faked: the model is trained here, the traffic are the flights of
 December, the fault of 1.2.0 is in its graph.
@@ -45,6 +45,18 @@ def tell(walk: Any) -> None:
     after = walk.record("status")
     walk.insist(after["production"]["version"] == "1.1.0", "production is not back on 1.1.0")
     walk.insist(after["rollout"]["state"] == "ROLLED_BACK", f"the rollout of 1.2.0 is {after['rollout']['state']}, not rolled back")
+
+    walk.chapter("Watched: the end of December is unlike the months of the training, and the alarms say in what")
+    walk.gonogo("alarms", expect=1)
+
+    walk.chapter("Trained again by declared steps, and compared with what is in production on the same rows: not better, so put away")
+    walk.gonogo("retrain", "--reason", "drift of the weather", expect=1)
+    outcome = walk.record("retrain", "--status", expect=None)["trainings"][-1]["outcome"]
+    walk.insist(outcome == "rejected", f"the smaller forest is {outcome}, although 1.1.0 is better")
+
+    walk.chapter("Back to 1.0.0 by hand, at once")
+    walk.gonogo("rollback", "--reason", "to show that it takes no second")
+    walk.insist(walk.record("status")["production"]["version"] == "1.0.0", "1.0.0 is not back in production")
 
     walk.chapter("What became of the traffic, and the proof")
     counted = walk.stop_traffic()
