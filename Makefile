@@ -51,10 +51,12 @@ servers: setup $(if $(CI),frameworks)
 	  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing fonts-dejavu-core >/dev/null; \
 	} || echo "not installed, and cannot be here:$$missing; tests that need them are skipped"
 
-# PyTorch and TensorFlow, which three of the systems train with; a gigabyte each.
+# PyTorch and TensorFlow, which three of the systems train with, a gigabyte each; and the package that market_spans takes its prices from,
+# alone: only the files of its data are read.
 frameworks: setup
 	@$(BIN)/python -c 'import torch, tensorflow' 2>/dev/null || \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 tensorflow-cpu==2.21.0
+	@$(BIN)/python -m pip show --quiet arch 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps arch==8.0.0
 
 $(STAMP): requirements/build.lock requirements/dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "gonogo needs Python 3.11 or newer; set PYTHON=…")'
