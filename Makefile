@@ -54,9 +54,9 @@ servers: setup $(if $(CI),frameworks)
 # PyTorch and TensorFlow, which three of the systems train with, a gigabyte each; and the package that market_spans takes its prices from,
 # alone: only the files of its data are read.
 frameworks: setup
-	@$(BIN)/python -c 'import torch, tensorflow' 2>/dev/null || \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 tensorflow-cpu==2.21.0
-	@$(BIN)/python -m pip show --quiet arch 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps arch==8.0.0
+	@$(BIN)/python -c 'import importlib.util, sys; sys.exit(not all(map(importlib.util.find_spec, ("torch", "tensorflow", "arch"))))' || { \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 tensorflow-cpu==2.21.0 && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps arch==8.0.0; }
 
 $(STAMP): requirements/build.lock requirements/dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "gonogo needs Python 3.11 or newer; set PYTHON=…")'
