@@ -4,7 +4,7 @@
 model is, what was measured. A claim demands nothing; it is compared with the items, and with itself. Rules:
 
     bounds        two items ask for more and for less of one figure
-    limits        one figure has two limits
+    limits        one figure has two limits, and the harder one is not that of a conditional item (which is a second policy)
     percentiles   a higher percentile has a lower limit
     feasibility   metrics of two classes that exclude each other (macro-F1 >= accuracy / (1 + accuracy); F1 from precision and recall)
     measured      a figure that is said to be measured does not meet its own item
@@ -57,6 +57,7 @@ class Bound:
     operator: str
     limit: float
     text: str
+    conditional: bool = False
 
     @property
     def below(self) -> bool:
@@ -107,7 +108,7 @@ def _bounds(item: Item) -> Iterator[Bound]:
         found = _simple(parse(text))
         if found is not None:
             fact, operator, limit = found
-            yield Bound(item.id, scope, fact, operator, limit, text)
+            yield Bound(item.id, scope, fact, operator, limit, text, item.kind == "conditional")
 
 
 def _simple(requirement: Requirement) -> tuple[str, str, float] | None:
@@ -151,7 +152,8 @@ def _contradictions(bounds: Sequence[Bound]) -> Iterator[Finding]:
 def _limits(bounds: Sequence[Bound]) -> Iterator[Finding]:
     for one, other in _pairs(bounds):
         same_side = (one.below and other.below) or (one.above and other.above)
-        if same_side and "==" not in (one.operator, other.operator) and one.limit != other.limit:
+        harder = one if (one.limit > other.limit) == one.above else other
+        if same_side and "==" not in (one.operator, other.operator) and one.limit != other.limit and not harder.conditional:
             yield Finding("limits", _names(one, other), f"{one.fact} has two limits: {one.text} and {other.text}")
 
 

@@ -24,7 +24,7 @@ from gonogo.checklist.expression import parse
 from gonogo.checklist.items import Checklist, Item
 from gonogo.checklist.lint import lint
 from gonogo.checklist.load import load_pack
-from gonogo.errors import DataError, GonogoError, NotFoundError
+from gonogo.errors import DataError, GonogoError, RefusedError
 from gonogo.evidence.checks.selection import METRICS, STATUSES
 from gonogo.evidence.declared import read_structured
 from gonogo.evidence.record import Fact
@@ -44,11 +44,11 @@ NO_RESULTS = "NO_RESULTS: no run is on record"
 
 
 def compare(workspace: Workspace, *, progress: Progress = silent) -> Comparison:
-    """Every run, the newest first. Raises NotFoundError (NO_RESULTS) when there is none, DataError naming a line that is damaged or stands
+    """Every run, the newest first. Raises RefusedError (NO_RESULTS) when there is none, DataError naming a line that is damaged or stands
     twice."""
     lines = read_runs(workspace)
     if not lines:
-        raise NotFoundError(f"{NO_RESULTS}.", hint="Call gonogo.record_run at the end of the training script, or name `candidates.ledger`.")
+        raise RefusedError(f"{NO_RESULTS}.", hint="Call gonogo.record_run at the end of the training script, or name `candidates.ledger`.")
     lines = sorted(lines, key=lambda line: str(line.run.get("finished", "")), reverse=True)
     given = [str(line.run.get("name") or "") for line in lines]
     names = named_apart([name or f"run-{line.digest.removeprefix('sha256:')[:8]}" for name, line in zip(given, lines, strict=True)],
@@ -81,7 +81,10 @@ def criteria(workspace: Workspace) -> list[tuple[Item, str]]:
 
 def criteria_problems(workspace: Workspace) -> list[str]:
     """Criteria that exclude each other: nobody could be chosen under them."""
-    return [str(finding) for finding in lint(_selection(load_pack(workspace.project.pack, workspace.project).gate), {})]
+    asked = {item.id for item, _ in criteria(workspace)}
+    checklist = _selection(load_pack(workspace.project.pack, workspace.project).gate)
+    findings = lint(replace(checklist, items=tuple(item for item in checklist.items if item.id in asked)), {})
+    return [str(finding) for finding in findings if finding.rule in ("bounds", "feasibility")]
 
 
 def facts_of(candidate: Candidate) -> dict[str, Fact]:

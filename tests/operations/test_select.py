@@ -1,0 +1,248 @@
+"""Candidates of a real ledger, with predictions they kept; a choice that the gate's own check holds to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gonogo
+import sample
+from gonogo.errors import DataError, NotFoundError, ProjectFileError, RefusedError, UsageError
+from gonogo.evidence.memory import measure
+from gonogo.operations.candidates import compare
+from gonogo.operations.inputs import ProjectInputs
+from gonogo.operations.select import accept_risk, recommend, select, survey
+from gonogo.operations.workspace import Workspace
+from gonogo.reports.candidates import render_candidates_html, render_candidates_markdown, render_candidates_text, render_sheet_text
+from gonogo.trust.keys import generate_key
+
+PACK = "name: spans-pack\ntitle: Spans\nroles: {lead: the technics, owner: the business}\n"
+GATE = """
+id: spans-gate
+title: Spans
+version: 1.0.0
+date: "2026-01-01"
+status: ready
+sections:
+  - title: Choice
+    items:
+      - {id: f1-floor, statement: It finds them., check: selection, require: f1_macro >= 0.20}
+      - {id: quality-floor, statement: It finds many., kind: conditional, check: selection, require: f1_macro >= 0.99}
+      - {id: no-overfitting, statement: It generalises., kind: optional, check: selection, require: validation_loss - train_loss < 0}
+      - {id: technical, statement: The lead agrees., sign_off: lead}
+"""
+MORE = """
+people:
+  lead: {name: ana, key: keys/ana.pub}
+  owner: {name: ben, key: keys/ben.pub}
+files: {decision: decision.json}
+run_record: position.json
+candidates: {expected: {crf: {f1_macro: [0.26, 0.28]}, position: {f1_macro: [0.1, 0.2]}}}
+items: {quality-floor: {applies: false, reason: a baseline will do}}
+"""
+LABEL = np.random.default_rng(0).integers(0, 2, 300)
+
+
+@dataclass
+class Spans:
+    folder: Path
+    keys: Path
+
+    def workspace(self) -> Workspace:
+        return Workspace.open(self.folder)
+
+    def record(self, name: str, right: float, *, weight: float = 1.5, keep: bool = True, **more: Any) -> dict[str, Any]:
+        """A run whose answers are right that often, with a model of its own."""
+        (self.folder / f"{name}.onnx").write_bytes(sample.model_bytes(weight))
+        said = np.where(np.random.default_rng(len(name)).random(len(LABEL)) < right, LABEL, 1 - LABEL)
+        lines = [f"{row},{label},{answer}" for row, (label, answer) in enumerate(zip(LABEL, said, strict=True))]
+        (self.folder / f"{name}.csv").write_text("\n".join(["row,label,predicted", *lines]) + "\n")
+        data = {"model": self.folder / f"{name}.onnx"} | ({"predictions": self.folder / f"{name}.csv"} if keep else {})
+        metrics = {"f1_macro": round(right, 3), "accuracy": round(float((said == LABEL).mean()), 6)}
+        given: dict[str, Any] = {"params": {"width": 128}, "metrics": metrics, "data": data, "seed": 17, "name": name, **more}
+        return gonogo.record_run(self.folder / f"{name}.json", **given)
+
+    def edit(self, old: str, new: str) -> None:
+        text = (self.folder / "gonogo.yaml").read_text()
+        assert old in text
+        (self.folder / "gonogo.yaml").write_text(text.replace(old, new))
+
+
+@pytest.fixture
+def spans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spans:
+    spans = Spans(tmp_path / "project", tmp_path / "keys")
+    sample.write_project(spans.folder, more=MORE)
+    spans.edit("pack: starter", "pack: ./pack")
+    spans.edit("path: model.onnx", "path: position.onnx")
+    for folder in (spans.folder / "pack", spans.folder / "keys", spans.keys):
+        folder.mkdir()
+    (spans.folder / "pack" / "pack.yaml").write_text(PACK)
+    (spans.folder / "pack" / "gate.yaml").write_text(GATE)
+    for name in ("ana", "ben"):
+        generate_key(spans.keys / f"{name}.key")
+        (spans.folder / "keys" / f"{name}.pub").write_bytes((spans.keys / f"{name}.pub").read_bytes())
+    monkeypatch.setenv("GONOGO_KEYS", str(spans.keys))
+    spans.record("stones", 0.3, status="REJECTED", reason="sees half of the input")
+    spans.record("plain", 0.5, weight=2.0)
+    spans.record("position", 0.8, weight=1.5, family="bilstm", epochs=30, seconds=12.5)
+    spans.record("crf", 0.8, weight=3.0, family="bilstm", status="IN_PROGRESS", keep=False)
+    return spans
+
+
+def test_figures_come_with_intervals_from_the_predictions_and_sizes_from_the_files(spans: Spans) -> None:
+    comparison = compare(spans.workspace())
+    assert [one.name for one in comparison.candidates] == ["crf", "position", "plain", "stones"]
+    position = comparison.candidates[1]
+    found = position.figures["accuracy"]
+    assert (found.n, found.recorded) == (300, pytest.approx(found.value))
+    assert found.low is not None
+    assert found.low < found.value
+    assert position.size == (spans.folder / "position.onnx").stat().st_size
+    assert (position.epochs, position.seconds, position.seed) == (30, 12.5, 17)
+    assert "recall" in position.figures, "counted, though the training did not record it"
+    assert "recall" not in comparison.candidates[0].figures, "the one that kept no predictions has what it recorded, and no more"
+
+
+def test_a_figure_that_the_predictions_contradict_and_lost_predictions_are_noted(spans: Spans) -> None:
+    spans.record("liar", 0.6, metrics={"accuracy": 0.99})
+    liar = compare(spans.workspace()).candidates[0]
+    assert liar.notes[0].startswith("accuracy was recorded as 0.99, its own predictions say 0.")
+    assert liar.figures["accuracy"].value < 0.8
+    (spans.folder / "liar.csv").write_text("row,label,predicted\n0,1,1\n")
+    assert "no intervals: the predictions liar.csv are gone" in compare(spans.workspace()).candidates[0].notes[0]
+
+
+def test_the_report_shows_dashes_expectations_and_a_picture(spans: Spans) -> None:
+    document = survey(spans.workspace())
+    text = render_candidates_text(document)
+    assert text.splitlines()[0].split() == ["model", "F1", "accuracy", "precision", "recall", "params", "size", "MB", "status"]
+    assert "0.0" not in next(line for line in text.splitlines() if line.startswith("crf")).split()[3:6], "missing is a dash"
+    assert "position: f1_macro" in text
+    assert "expected 0.1 to 0.2: above" in text
+    assert "stones was rejected: sees half of the input" in text
+    assert "best bilstm by f1_macro: " in text
+    page = render_candidates_html(document)
+    assert "<svg" in page
+    assert "<script" not in page
+    assert "## position" in render_candidates_markdown(document)
+    sheet = render_sheet_text(document["candidates"][1])
+    assert "training time        12.5 s" in sheet
+    assert "epochs               30" in sheet
+
+
+def test_markup_in_a_name_stays_text(spans: Spans) -> None:
+    spans.record("b", 0.5, reason="<script>alert(1)</script>")
+    document = survey(spans.workspace())
+    assert "<script>alert" not in render_candidates_html(document)
+    assert "`<script>alert(1)</script>`" in render_candidates_markdown(document), "a code span makes no markup"
+
+
+def test_the_choice_is_what_the_check_at_the_gate_reads(spans: Spans) -> None:
+    workspace = spans.workspace()
+    _, found = recommend(workspace)
+    assert found.name == "position"
+    done = select(workspace, None, reason="best on validation by far", risk="LOW", fallback="plain")
+    assert done.next == ()
+    assert done.record["criteria"] == {"f1-floor": "f1_macro >= 0.20", "no-overfitting": "validation_loss - train_loss < 0"}
+    with ProjectInputs(workspace, build=True, progress=lambda what, part, whole: None) as inputs:
+        asked = {name: inputs.get(name) for name in ("files", "ledger", "run_record", "people")}
+        facts = {name: fact.value for name, fact in measure("selection", **asked).facts.items()}
+    wanted = ("recommended_ready", "recommended_is_this", "second_approver", "fallback_ready")
+    assert [facts[name] for name in wanted] == [True] * 4
+    assert (facts["unknown_runs"], facts["alternatives"], facts["rejected_without_reason"]) == (0, 3, 0)
+    (event,) = workspace.store().events(kinds=["selection"])
+    assert (event.body["recommended"], event.body["risk"]) == ("position", "LOW")
+    assert compare(workspace).named("position").status == "CHOSEN"  # type: ignore[union-attr]
+
+
+def test_a_choice_that_is_not_the_model_of_gonogo_yaml_says_what_to_change(spans: Spans) -> None:
+    done = select(spans.workspace(), "plain", reason="it is the simplest one", risk="LOW", fallback="position")
+    assert done.next == ("model: {path: plain.onnx}",)
+
+
+def overwritten(spans: Spans) -> None:
+    (spans.folder / "plain.onnx").write_bytes(sample.model_bytes(9.0))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "name", "fallback", "why"),
+    [
+        (lambda spans: None, "crf", "position", "it is in progress"),
+        (lambda spans: None, "stones", "position", "it was rejected"),
+        (lambda spans: (spans.folder / "plain.onnx").unlink(), "plain", "position", "the model is gone"),
+        (overwritten, "position", "plain", "plain.onnx is another by now"),
+        (lambda spans: spans.edit("applies: false", "applies: true"), "position", "plain", "quality-floor"),
+    ],
+)
+def test_what_may_not_be_chosen_writes_nothing(spans: Spans, spoil: Callable[[Spans], None], name: str, fallback: str, why: str) -> None:
+    spoil(spans)
+    with pytest.raises(RefusedError, match=why):
+        select(spans.workspace(), name, reason="because I like it", risk="LOW", fallback=fallback)
+    assert not (spans.folder / "decision.json").exists()
+
+
+def test_criteria_that_nobody_can_meet_choose_nobody(spans: Spans) -> None:
+    gate = spans.folder / "pack" / "gate.yaml"
+    more = "      - {id: f1-roof, statement: Not too many., check: selection, require: f1_macro < 0.1}\n      - {id: technical,"
+    gate.write_text(gate.read_text().replace("      - {id: technical,", more))
+    with pytest.raises(RefusedError, match="nobody can meet the pack's criteria: bounds"):
+        select(spans.workspace(), "position", reason="best on validation by far", risk="LOW", fallback="plain")
+
+
+def test_a_high_risk_is_accepted_by_a_second_person_and_by_nobody_else(spans: Spans) -> None:
+    select(spans.workspace(), "position", reason="best on validation by far", risk="HIGH", fallback="plain")
+    decision = spans.folder / "decision.json"
+    spans.edit("people:", "author: {name: ana}\npeople:")
+    with pytest.raises(RefusedError, match="decided it, or made the model"):
+        accept_risk(spans.workspace(), "lead")
+    accept_risk(spans.workspace(), "owner")
+    record = json.loads(decision.read_text())
+    assert "accepted" in record
+    assert [event.body.get("accepted") for event in spans.workspace().store().events(kinds=["selection"])] == [None, "ben"]
+    select(spans.workspace(), "position", reason="best on validation by far", risk="LOW", fallback="plain")
+    with pytest.raises(RefusedError, match="no decision of a high risk"):
+        accept_risk(spans.workspace(), "owner")
+
+
+def test_no_run_is_no_results_and_a_copied_line_is_named(spans: Spans) -> None:
+    ledger = spans.folder / "runs.jsonl"
+    lines = ledger.read_text().splitlines()
+    ledger.write_text("\n".join([*lines, lines[1]]) + "\n")
+    with pytest.raises(DataError, match="line 5 stands in line 2 already"):
+        compare(spans.workspace())
+    ledger.unlink()
+    with pytest.raises(RefusedError, match="NO_RESULTS"):
+        compare(spans.workspace())
+
+
+def test_the_newest_run_of_a_name_is_its_candidate(spans: Spans) -> None:
+    spans.record("crf", 0.9, weight=3.0, family="bilstm")
+    names = [one.name for one in compare(spans.workspace()).candidates]
+    assert names[0] == "crf"
+    assert names[1].startswith("crf@")
+
+
+def test_an_expectation_that_is_no_range_and_half_a_tracking_database_are_refused(spans: Spans) -> None:
+    spans.edit("[0.26, 0.28]", "[0.28, 0.26]")
+    with pytest.raises(ProjectFileError, match="is from and to"):
+        spans.workspace()
+    spans.edit("{expected: {crf: {f1_macro: [0.28, 0.26]}, position: {f1_macro: [0.1, 0.2]}}}", "{ledger: sqlite:///mlruns.db}")
+    with pytest.raises(ProjectFileError, match="go together"):
+        spans.workspace()
+    spans.edit("{ledger: sqlite:///mlruns.db}", "{ledger: sqlite:///mlruns.db, experiment: spans}")
+    with pytest.raises(NotFoundError, match="no tracking database"):
+        compare(spans.workspace())
+
+
+@pytest.mark.parametrize("more", [{"status": "GREAT"}, {"epochs": 1.5}, {"seconds": -1}, {"family": 3}, {"examples": True}])
+def test_a_run_is_not_recorded_with_what_its_keys_do_not_take(spans: Spans, more: dict[str, Any]) -> None:
+    before = (spans.folder / "runs.jsonl").read_bytes()
+    with pytest.raises(UsageError, match="cannot be recorded"):
+        spans.record("odd", 0.5, **more)
+    assert (spans.folder / "runs.jsonl").read_bytes() == before
