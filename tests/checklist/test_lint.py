@@ -88,6 +88,14 @@ def test_what_can_be_met_is_no_contradiction(requirements: tuple[str, ...]) -> N
     assert rules(*requirements) == set()
 
 
+def test_a_conditional_item_may_ask_for_more_but_not_for_less() -> None:
+    """The harder one is a second policy; an easier one beside a mandatory item would say nothing."""
+    floor, second = checklist("f1_macro >= 0.20").items[0], checklist("f1_macro >= 0.25", kind="conditional").items[0]
+    assert lint(replace(checklist("n > 0"), items=(floor, replace(second, id="second"))), {}) == ()
+    easier = replace(second, id="second", require=("f1_macro >= 0.1",))
+    assert {one.rule for one in lint(replace(checklist("n > 0"), items=(floor, easier)), {})} == {"limits"}
+
+
 def test_the_same_name_in_another_check_is_another_figure() -> None:
     one, other = checklist("p99 < 100 ms", check="load").items[0], checklist("p99 < 50 ms", check="latency").items[0]
     assert lint(replace(checklist("n > 0"), items=(one, replace(other, id="other"))), {}) == ()

@@ -130,11 +130,12 @@ def _candidate(workspace: Workspace, line: LedgerLine, name: str, given: str) ->
     notes += [f"{key} was recorded as {one.recorded:.4g}, its own predictions say {one.value:.4g}" for key, one in figures.items()
               if one.contradicted]  # fmt: skip
     notes += contradictions({key: one.value for key, one in figures.items()}, classes=len(set(label)) or 2)
-    expected = declared.expected.get(given or name, declared.expected.get(str(run.get("family") or ""), {}))
+    family = str(run.get("family") or given or "unnamed")
+    expected = declared.expected.get(given or name, declared.expected.get(family, {}))
     return Candidate(
         name=name,
         run=line.digest,
-        family=str(run.get("family") or given or "unnamed"),
+        family=family,
         status=status,
         reason=str(run.get("reason") or ""),
         time=str(run.get("finished") or ""),
