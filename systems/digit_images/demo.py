@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 PEOPLE = {"technical-lead": "ana", "product-owner": "ben"}
@@ -22,9 +23,8 @@ def tell(walk: Any) -> None:
     setting = ["--setting", "full"] if walk.full else []
     if walk.full:
         file = walk.project / "gonogo.yaml"
-        file.write_text(
-            file.read_text(encoding="utf-8").replace("run: python train.py", "run: python train.py --setting full"), encoding="utf-8"
-        )
+        words = file.read_text(encoding="utf-8")
+        file.write_text(words.replace("run: python train.py", "run: python train.py --setting full"), encoding="utf-8")
 
     walk.chapter("Forms become tables, whole: NO-GO, for three forms are too few to learn ten digits from")
     walk.python("prepare.py", "--forms", "3")
@@ -39,20 +39,14 @@ def tell(walk: Any) -> None:
     walk.python("train.py", *setting, "--resume")
 
     walk.chapter("NO-GO on the very item: last month's report lies there, and after that the TorchScript of another training")
-    spoiled(walk, "test-report-numbers", RESULTS, lambda path: shutil.copy(walk.project / "last_month.md", path))
+    spoiled(walk, "test-report-numbers", RESULTS, walk.project / "last_month.md")
     (walk.project / "last_month.md").unlink()
-    spoiled(
-        walk,
-        "reproducibility",
-        "models/production_model.pt",
-        lambda path: shutil.copy(walk.project / "checkpoints/production/final_model_last.pt", path),
-    )
+    spoiled(walk, "reproducibility", "models/production_model.pt", walk.project / "checkpoints/production/final_model_last.pt")
 
-    walk.chapter("Two people sign for what was measured: GO, 1.0.0 is sealed and served; a form that nobody has seen comes in")
+    walk.chapter("Two people sign for what was measured: GO; 1.0.0 is sealed and served")
     walk.go()
     walk.gonogo("release")
     walk.serve("digit-images@1.0.0")
-    walk.start_traffic("data/live.parquet", target="digit", leave_out="form,place", rate=150)
 
     walk.chapter("Two more forms are typed in: trained again, compared with what is in production, judged, signed, at staging")
     walk.gonogo("retrain", "--reason", "two more forms", expect=1)
@@ -64,11 +58,12 @@ def tell(walk: Any) -> None:
     walk.gonogo("predict", "digit-images@staging", "data/live.parquet", "--out", "smoke.jsonl")
     walk.gonogo("loadtest", "digit-images@staging", "--requests", "1000", "--concurrency", "50")
 
-    walk.chapter("The canary: 5, 25 and 100 per cent, judged at every step")
+    walk.chapter("A form that nobody has seen comes in; the canary answers 5, 25 and 100 per cent of it, judged at every step")
+    walk.start_traffic("data/live.parquet", target="digit", leave_out="form,place", rate=150)
     walk.gonogo("rollout", "start", "digit-images@staging")
     walk.insist(walk.record("status")["production"]["version"] == "1.1.0", "1.1.0 is not in production")
 
-    walk.chapter("Watched: what was written becomes known, digit by digit; then back to 1.0.0, at once")
+    walk.chapter("Watched: latencies, drift of ink and scores, and what was written once it is known; then back to 1.0.0, at once")
     counted = walk.stop_traffic()
     walk.say(json.dumps(counted, indent=2))
     walk.insist(counted["failed"] == 0, f"{counted['failed']} requests failed")
@@ -99,13 +94,13 @@ def kill_in_the_middle(walk: Any, setting: list[str]) -> None:
     walk.say("python train.py: killed after two whole epochs")
 
 
-def spoiled(walk: Any, item: str, name: str, spoil: Any) -> None:
-    """Spoil one file, see the NO-GO on the item, and put the file back."""
+def spoiled(walk: Any, item: str, name: str, other: Path) -> None:
+    """Put another file in the place of one, see the NO-GO on the item, and put the right one back."""
     path = walk.project / name
     kept = path.read_bytes()
-    spoil(path)
+    shutil.copy(other, path)
     found = walk.record("check", "--only", item, expect=1)
     outcome = next(one["outcome"] for one in found["items"] if one["item"] == item)
     walk.say(f"NO-GO: {item} {outcome}")
-    walk.insist(outcome == "FAIL", f"{item} is {outcome} although {name} was spoiled")
+    walk.insist(outcome == "FAIL", f"{item} is {outcome} although {name} is another file")
     path.write_bytes(kept)

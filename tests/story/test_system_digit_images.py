@@ -72,7 +72,7 @@ def project(trained: Path, tmp_path: Path) -> User:
     return copied(trained, tmp_path)
 
 
-def test_it_is_go_once_two_people_have_signed(project: User) -> None:
+def test_it_is_go_once_two_people_have_signed_and_is_tried_in_staging(project: User) -> None:
     first = check(Workspace.open(project.folder))
     open_items = {result.item: str(result.reason) for result in first.verdict.items if result.outcome is not Outcome.PASS}
     signed = {"failure-modes-read", "technical-approval", "product-approval"}
@@ -85,6 +85,15 @@ def test_it_is_go_once_two_people_have_signed(project: User) -> None:
     matrix = checked.evidence["confusion-matrix"].pictures["confusion_matrix"]
     assert len(matrix["counts"]) == 10
     assert sum(map(sum, matrix["counts"])) == 380
+
+    project.gonogo("release")
+    project.gonogo("rollout", "stage", "digit-images@1.0.0")
+    project.gonogo("predict", "digit-images@staging", "data/live.parquet", "--out", "smoke.jsonl")
+    said = [json.loads(line)["label"] for line in (project.folder / "smoke.jsonl").read_text().splitlines()]
+    written = [str(digit) for (digit,) in duckdb.sql(f"SELECT digit FROM '{project.folder / 'data/live.parquet'}'").fetchall()]
+    assert sum(one == other for one, other in zip(said, written, strict=True)) > 0.9 * len(written)
+    load = project.json("loadtest", "digit-images@staging", "--requests", "1000", "--concurrency", "20")
+    assert (load["requests"], load["errors"]) == (1000, 0)
 
 
 def test_its_own_tests_pass(project: User) -> None:
