@@ -80,6 +80,15 @@ def test_many_rows_are_sent_in_parts_and_come_back_in_order(running: Service) ->
     assert len({one.prediction_id for one in found}) == 3
 
 
+def test_long_rows_are_sent_in_more_parts_and_a_refusal_counts_rows_over_all_of_them(running: Service) -> None:
+    long = [{"amount": 0.5, "city": "x" * 200_000} for _ in range(6)]
+    with gonogo.Client(running.url) as client:
+        assert len({one.prediction_id for one in client.predict(long)}) == 3
+        with pytest.raises(gonogo.RequestRefusedError) as refused:
+            client.predict([*long, {"amount": "much", "city": "x"}])
+    assert [error["row"] for error in refused.value.errors] == [6]
+
+
 def test_the_async_client_gives_the_same_answers(running: Service) -> None:
     async def ask() -> tuple[list[gonogo.Prediction], list[list[gonogo.Prediction]], str]:
         async with gonogo.AsyncClient(running.url) as client:

@@ -413,12 +413,14 @@ class _Reader:
     def tables(self) -> DataDeclaration:
         section = self.data["data"]
         target, ignore = section["target"], tuple(section.get("ignore", ()))
-        features = (*self.data["model"].get("features", ()), *self.data["model"].get("tensors", ()))
+        model = self.data["model"]
+        features: dict[str, tuple[str, ...]] = dict.fromkeys(model.get("features", ()), ("model", "features"))
+        features |= {name: ("model", "tensors", name) for name in model.get("tensors", ())}
         if target in ignore:
             raise self.error(("data", "ignore"), f"the target {target!r} cannot be ignored.", "Remove it from data.ignore.")
-        for name in features:
+        for name, place in features.items():
             if name == target:
-                raise self.error(("model", "features"), f"the target {name!r} cannot be a feature.", "Remove it from model.features.")
+                raise self.error(place, f"the target {name!r} cannot be a feature.", f"Remove it from {'.'.join(place[:2])}.")
             if name in ignore:
                 raise self.error(("data", "ignore"), f"{name!r} is a feature and ignored at once.", "Remove it from one of them.")
         return DataDeclaration(
