@@ -1,6 +1,6 @@
 """The story of a certified model: refused, certified, signed for, released, under load, watched, trained again, rolled out, rolled back.
 
-`make demo SYSTEM=visibility_watch`. Nothing is faked: every retrain of the certificate is a training, the traffic are the hours of December.
+`make demo SYSTEM=visibility_watch`. Nothing is faked: every retrain is a training, the traffic are the hours of December.
 """
 
 from __future__ import annotations

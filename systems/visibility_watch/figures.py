@@ -31,7 +31,7 @@ def figures(low: np.ndarray, visib: np.ndarray, score: np.ndarray, validation: d
         f"| baseline: it stays as it is now | {row(low, now, -visib)} |",
         f"| baseline: it never gets low | {1 - low.mean():.4f} | | | |",
         "",
-        f"What that is worth: where the visibility is good now, it gets low after {low[clear].mean():.1%} of the hours. Of a pair of such hours,",
+        f"What that is worth: where the visibility is good now, it gets low after {low[clear].mean():.1%} of the hours. Of two such hours,",
         f"one before low visibility and one not, the model names the right one in {pairs[0]:.1%}, the visibility of now in {pairs[1]:.1%}.",
         "",
     )

@@ -1,0 +1,236 @@
+"""`systems/visibility_watch`, trained and certified: GO as it is, and NO-GO on the right item for each way in which it can be spoiled."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+
+from gonogo.operations.check import check
+from gonogo.operations.workspace import Workspace
+from gonogo.reports.text import render_text
+from gonogo.verdict.outcome import Decision, Outcome
+
+if TYPE_CHECKING:
+    from .conftest import Shelf, User
+
+ROOT = Path(__file__).resolve().parents[2]
+SYSTEM = ROOT / "systems" / "visibility_watch"
+LEFT_OUT = shutil.ignore_patterns("data", "models", ".gonogo", "__pycache__", "keys", "demo.py", ".pytest_cache", ".ruff_cache")
+BUSY = """
+items:
+  load-percentiles: {require: p99 < 60 s, reason: the machine of a test is busy}
+  single-stream-latency: {require: p99 < 60 s, reason: the machine of a test is busy}
+"""
+
+pytestmark = [pytest.mark.xdist_group("visibility_watch"), pytest.mark.timeout(900)]
+Spoil = Callable[["User"], None]
+
+
+@pytest.fixture(scope="module")
+def trained(shelf: Shelf) -> Path:
+    """The system trained, not yet certified, and what another seed gives, in `other`. Latency may be that of a busy machine."""
+
+    def make(folder: Path) -> None:
+        from .conftest import User
+
+        shutil.copytree(SYSTEM, folder / "project", ignore=LEFT_OUT)
+        user = User(folder / "project", folder / "people")
+        user.python("prepare.py")
+        user.python("train.py", "--seed", "7", "--out", str(folder / "other"))
+        user.python("train.py")
+        user.gonogo("key", "new", "mia", "--role", "model-owner")
+        user.gonogo("key", "new", "olaf", "--role", "operations-lead")
+        replaced("gonogo.yaml", "p95_ms <= 35 ms", "p95_ms <= 60 s")(user)
+        replaced("gonogo.yaml", "\nitems:\n", BUSY)(user)
+
+    return shelf.folder("visibility_watch", make)
+
+
+@pytest.fixture(scope="module")
+def certified(shelf: Shelf, trained: Path) -> Path:
+    """`trained`, with its certificate: 39 trainings."""
+
+    def make(folder: Path) -> None:
+        from .conftest import copied
+
+        user = copied(trained, folder)
+        done = certify(user)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return shelf.folder("visibility_watch_certified", make)
+
+
+@pytest.fixture
+def uncertified_project(trained: Path, tmp_path: Path) -> User:
+    from .conftest import copied
+
+    return copied(trained, tmp_path)
+
+
+@pytest.fixture
+def project(certified: Path, tmp_path: Path) -> User:
+    from .conftest import copied
+
+    return copied(certified, tmp_path)
+
+
+def certify(user: User) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gonogo", "certify", "--json"]
+    return subprocess.run(command, cwd=user.folder, env=user.environ(), capture_output=True, text=True, timeout=850, check=False)
+
+
+def test_it_is_go_once_two_people_have_signed(project: User) -> None:
+    project.gonogo("check", "--prove", "--json", expect=1)
+    first = check(Workspace.open(project.folder))
+    open_items = {result.item: str(result.reason) for result in first.verdict.items if result.outcome is not Outcome.PASS}
+    assert open_items.keys() == {"data-expansion", "owner-approval", "operations-approval"}, open_items
+    project.gonogo("sign", "model-owner")
+    project.gonogo("sign", "operations-lead")
+    checked = check(Workspace.open(project.folder), judge_only=True)
+    assert checked.verdict.decision is Decision.GO, render_text(checked.report)
+    assert "100 of 100" in render_text(checked.report)
+    load = {name: facts.facts for name, facts in checked.evidence.items() if name.startswith("load-")}
+    assert (load["load-concurrency"]["requests"].value, load["load-concurrency"]["concurrency"].value) == (1000, 100)
+    assert load["load-percentiles"]["p50"].value <= load["load-percentiles"]["p95"].value <= load["load-percentiles"]["p99"].value
+    assert (load["load-errors"]["errors"].value, load["load-errors"]["timeouts"].value) == (0, 0)
+    assert load["load-memory"]["memory_mb"].value < 2000
+    page = render_text(checked.report)
+    assert "test_accuracy >= 0.98'" in page, "the report does not show what the pack asks"
+    assert "a draw of the seed" in page
+
+
+def test_its_own_tests_pass(uncertified_project: User) -> None:
+    assert "passed" in uncertified_project.python("-m", "pytest", "-q", "tests").stdout
+
+
+def test_its_figures_are_those_of_its_page(uncertified_project: User) -> None:
+    before = (uncertified_project.folder / "README.md").read_text()
+    uncertified_project.python("figures.py")
+    assert (uncertified_project.folder / "README.md").read_text() == before
+
+
+# -- what is wrong with the series
+
+
+def replaced(name: str, old: str, new: str) -> Spoil:
+    def spoil(user: User) -> None:
+        text = (user.folder / name).read_text()
+        assert old in text
+        (user.folder / name).write_text(text.replace(old, new, 1))
+
+    return spoil
+
+
+def a_retrain_that_got_worse(user: User) -> None:
+    """The second retrain stops after three trees."""
+    replaced("train.py", "data, trees)", "data, 3 if seed == 2 else trees)")(user)
+
+
+def a_training_without_chance(user: User) -> None:
+    """Every retrain is the first one again, whatever seed it is given and says that it has."""
+    replaced("train.py", '"seed": seed', '"seed": 17')(user)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        pytest.param(a_retrain_that_got_worse, "retrain 2", id="a retrain that got worse"),
+        pytest.param(a_training_without_chance, "the seed changes nothing", id="a training without chance"),
+        pytest.param(replaced("gonogo.yaml", "seeds: [1, 2, 3]", "seeds: [1, 2013, 3]"), "copy", id="a copied retrain"),
+    ],
+)
+def test_a_series_that_is_none_gets_no_certificate_and_without_one_it_is_no_go(spoil: Spoil, said: str, uncertified_project: User) -> None:
+    spoil(uncertified_project)
+    done = certify(uncertified_project)
+    assert done.returncode != 0
+    assert said in done.stdout + done.stderr
+    verdict = check(Workspace.open(uncertified_project.folder), only=frozenset({"certification-metrics", "certification-series"})).verdict
+    outcomes = {result.item: result.outcome for result in verdict.items if result.item.startswith("certification-")}
+    assert verdict.decision is Decision.NO_GO
+    assert not set(outcomes.values()) & {Outcome.PASS, Outcome.NOT_APPLICABLE}, outcomes
+
+
+# -- what is wrong with the candidate
+
+
+def rewrite(path: Path, words: str) -> None:
+    """The table with what DuckDB makes of it; `{path}` in the words is where it is."""
+    duckdb.sql(f"COPY ({words.format(path=path)}) TO '{path}.new' (FORMAT parquet)")
+    path.with_name(path.name + ".new").replace(path)
+
+
+def leaked_hours(user: User) -> None:
+    """A slip of one word: the lowest visibility of the hours to come, where that of the past six was meant."""
+    replaced("prepare.py", "min(visib) OVER lately", "min(visib) OVER ahead")(user)
+    user.python("prepare.py")
+    user.python("train.py")
+
+
+def shuffled_labels(user: User) -> None:
+    """Each label of the test table goes to the row a hundred further on."""
+    moved = "SELECT * REPLACE (lead(low, 100, 0) OVER (ORDER BY hour, origin) AS low) FROM '{path}' ORDER BY hour, origin"
+    rewrite(user.folder / "data/test.parquet", moved)
+
+
+def scaler_of_other_rows(user: User) -> None:
+    """Means and deviations of the test table, which a careless hand fitted once more."""
+    path = user.folder / "models/pipeline.json"
+    document = json.loads(path.read_text())
+    names = document["before"][0]["features"]
+    table = user.folder / "data/test.parquet"
+    asked = ", ".join(f"avg({name}), stddev_pop({name})" for name in names)
+    found = duckdb.sql(f"SELECT {asked} FROM '{table}'").fetchone()
+    assert found is not None
+    document["before"][0] |= {"mean": list(found[::2]), "scale": list(found[1::2])}
+    path.write_text(json.dumps(document))
+
+
+def from_the_other_training(name: str) -> Spoil:
+    def spoil(user: User) -> None:
+        shutil.copy(user.folder.parent / "other" / name, user.folder / "models" / name)
+
+    return spoil
+
+
+def two_features_exchanged(user: User) -> None:
+    path = user.folder / "models/feature_schema.json"
+    document = json.loads(path.read_text())
+    document["features"][0], document["features"][1] = document["features"][1], document["features"][0]
+    path.write_text(json.dumps(document))
+
+
+def a_fold_too_near(user: User) -> None:
+    """The label looks ahead over the gap that was left."""
+    replaced("gonogo.yaml", "embargo: 10 h", "embargo: 30 h")(user)
+
+
+SPOILINGS: dict[str, tuple[str, Spoil]] = {
+    "a leaked future hour": ("no-leak", leaked_hours),
+    "shuffled labels": ("bundle-quality", shuffled_labels),
+    "one red metric of five": ("certification-metrics", replaced("gonogo.yaml", "test_accuracy >= 0.975", "test_accuracy >= 0.98")),
+    "the scaler of other rows": ("scaler", scaler_of_other_rows),
+    "the scaler of other rows, by its features": ("same-features", scaler_of_other_rows),
+    "the trees of another training": ("scaler", from_the_other_training("model.txt")),
+    "a certificate of another model": ("certification-series", from_the_other_training("model.txt")),
+    "a certificate of other gaps": ("certification-series", a_fold_too_near),
+    "a document with an old number": ("documents-current", replaced("README.md", "| the model, test | 0.9", "| the model, test | 0.8")),
+    "metadata of another training": ("model-metadata", from_the_other_training("model_metadata.json")),
+    "two features exchanged": ("feature-schema", two_features_exchanged),
+}
+
+
+@pytest.mark.parametrize("name", SPOILINGS)
+def test_a_spoiling_is_no_go_on_its_item(name: str, project: User) -> None:
+    item, spoil = SPOILINGS[name]
+    spoil(project)
+    verdict = check(Workspace.open(project.folder), only=frozenset({item})).verdict
+    (result,) = [result for result in verdict.items if result.item == item]
+    assert (verdict.decision, result.outcome) == (Decision.NO_GO, Outcome.FAIL), (item, result.reason)
