@@ -91,6 +91,17 @@ def lightgbm_text(y: Any, **parameters: Any) -> bytes:
     return bytes(lightgbm.train({"verbose": -1, "num_threads": 1, **parameters}, data, 5).model_to_string().encode())
 
 
+def test_loading_a_lightgbm_model_imports_no_table_library_and_hides_none_afterwards(tmp_path: Path) -> None:
+    (tmp_path / "model.txt").write_bytes(lightgbm_text(TWO, objective="binary"))
+    code = (
+        "import sys, numpy as np; from gonogo.model.runtimes.lightgbm import LightgbmRuntime as R\n"
+        "loaded = R().load(open(sys.argv[1], 'rb').read()); loaded.run({'x': np.zeros((2, 4))})\n"
+        "print(sorted(set(sys.modules) & {'pandas', 'sklearn', 'pyarrow'})); import sklearn, pyarrow"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "model.txt")], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 @pytest.mark.parametrize("objective", ["regression", "poisson", "lambdarank"])
 def test_a_lightgbm_model_that_gives_no_probabilities_is_refused(objective: str) -> None:
     text = lightgbm_text(TWO, objective="binary").replace(b"objective=binary sigmoid:1", f"objective={objective}".encode())

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from gonogo.errors import ModelError
@@ -19,6 +21,8 @@ from gonogo.model.declared import Declared, first_line, library
 from gonogo.model.one_output import OneOutput, numeric_inputs, one_matrix
 from gonogo.model.runtime import NO_OPTIONS, GraphOutput
 
+#: What LightGBM imports where it is installed, and a Booster on arrays never uses: without them it takes a fifth of the time and memory.
+_NOT_NEEDED = ("pandas", "sklearn", "pyarrow", "matplotlib", "dask", "graphviz", "datatable")
 _PROBABILITIES = ("binary", "cross_entropy", "xentropy", "multiclass", "softmax", "multiclassova", "multiclass_ova", "ova", "ovr")
 
 
@@ -32,7 +36,8 @@ class LightgbmRuntime:
     def load(self, data: bytes, options: Mapping[str, Any] = NO_OPTIONS) -> OneOutput:
         """Load a model. Raises ModelError when the text is not whole, or its objective gives no probabilities."""
         declared = Declared.read(options)
-        lightgbm = library("lightgbm", "a LightGBM model", "lightgbm")
+        with _without_friends():
+            lightgbm = library("lightgbm", "a LightGBM model", "lightgbm")
         declared.settled_device(False, "LightGBM")
         text = _whole(data)
         objective = _line(text, "objective").partition(" ")[0]
@@ -52,6 +57,18 @@ class LightgbmRuntime:
         named = not all(re.fullmatch(r"Column_\d+", name) for name in names)
         metadata = {"feature_names": json.dumps(names)} if named else {}
         return OneOutput(inputs, output, lambda batch: predict(matrix(batch), num_threads=1), metadata=metadata)
+
+
+@contextmanager
+def _without_friends() -> Iterator[None]:
+    """Lets an import find none of `_NOT_NEEDED`, as if they were not installed; what is imported already stays."""
+    kept_out = [name for name in _NOT_NEEDED if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(kept_out))  # type: ignore[arg-type]  # None is Python's own word for "not to be found"
+    try:
+        yield
+    finally:
+        for name in kept_out:
+            del sys.modules[name]
 
 
 def _whole(data: bytes) -> str:
