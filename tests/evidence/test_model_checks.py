@@ -447,6 +447,24 @@ def test_a_configuration_that_was_changed_after_the_run_does_not_match(made: Mad
     assert "config_digest_match" not in values(measure("metadata", **given))
 
 
+def test_a_checkpoint_of_another_run_and_one_that_is_gone_are_changed_and_one_that_nobody_recorded_is_not(
+    made: Made, tmp_path: Path
+) -> None:
+    (tmp_path / "train.csv").write_text("x0,y\n1,0\n")
+    files = {name: tmp_path / f"{name}.pt" for name in ("best", "last", "other")}
+    for name, path in files.items():
+        path.write_text(name)
+    record = run_record(made, tmp_path / "train.csv")
+    record["data"] |= {name: {"digest": file_digest(files[name])} for name in ("best", "last")}
+    given = {"run_record": record, "bundle": made.bundle, "train_file": tmp_path / "train.csv", "files": files}
+    assert values(measure("metadata", **given))["files_changed"] == 0
+    files["best"].write_text("of another run")
+    files["last"].unlink()
+    found = measure("metadata", **given)
+    assert values(found)["files_changed"] == 2
+    assert "the file best is not the one that the run was recorded with" in found.findings
+
+
 @pytest.mark.parametrize("finished", ["yesterday", "2026-01-02T03:04:05", "2999-01-01T00:00:00Z"])
 def test_a_run_at_no_time_or_in_the_future_is_an_error(made: Made, tmp_path: Path, finished: str) -> None:
     (tmp_path / "train.csv").write_text("x0,y\n1,0\n")
