@@ -97,15 +97,22 @@ def figure_text(figure: Document | None, expected: Sequence[float] | None) -> st
 
 def _text(document: Document, most: int | None) -> Iterator[str]:
     shown = document["candidates"][:most]
-    rows = [list(HEADS.values()), *(_row(one) for one in shown)]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(HEADS))]
-    for row in rows:
-        cells = enumerate(zip(row, widths, strict=True))
-        yield "  ".join(f"{cell:<{width}}" if place in (0, len(HEADS) - 1) else f"{cell:>{width}}" for place, (cell, width) in cells)
+    yield from _aligned([list(HEADS.values()), *(_row(one) for one in shown)])
     if len(shown) < len(document["candidates"]):
         yield f"… and {len(document['candidates']) - len(shown)} older ones: --all"
     yield ""
+    newest = [[one["run"][7:19], one["model"], *_row(one)[1:3], one["time"] or MISSING] for one in shown]
+    yield from _aligned([["run", "model", "F1", "accuracy", "trained"], *newest])
+    yield ""
     yield from _said(document, most)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Columns as wide as they need: the first and the last to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        sides = ["<", *">" * (len(row) - 2), "<"]
+        yield "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True))
 
 
 def _said(document: Document, most: int | None) -> Iterator[str]:
@@ -113,7 +120,9 @@ def _said(document: Document, most: int | None) -> Iterator[str]:
     by_name = {one["model"]: one for one in document["candidates"]}
     metric = document["metric"]
     for family, name in document["best"].items():
-        yield f"best {family} by {metric}: {name}, {figure_text(by_name[name]['metrics'].get(metric), None)}"
+        f1, accuracy, precision, recall = _row(by_name[name])[1:5]
+        found = figure_text(by_name[name]["metrics"].get(metric), None)
+        yield f"best {family} by {metric}: {name}, {found}; F1 {f1}, accuracy {accuracy}, precision {precision}, recall {recall}"
     for one in document["candidates"][:most]:
         for name, bounds in one["expected"].items():
             yield f"{one['model']}: {name} {figure_text(one['metrics'].get(name), bounds)}"
