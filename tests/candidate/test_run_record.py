@@ -137,5 +137,12 @@ def test_a_half_written_line_of_the_ledger_is_named(run: Path) -> None:
         read_ledger(ledger)
 
 
+def test_a_line_that_stands_twice_is_named(run: Path) -> None:
+    ledger = run.with_name("runs.jsonl")
+    ledger.write_bytes(ledger.read_bytes() * 2)
+    with pytest.raises(DataError, match="line 2 is the run of line 1 again"):
+        read_ledger(ledger)
+
+
 def test_without_a_ledger_there_are_no_runs(tmp_path: Path) -> None:
     assert read_ledger(tmp_path / "runs.jsonl") == []

@@ -100,7 +100,8 @@ def test_figures_come_with_intervals_from_the_predictions_and_sizes_from_the_fil
     assert [one.name for one in comparison.candidates] == ["crf", "position", "plain", "stones"]
     position = comparison.candidates[1]
     found = position.figures["accuracy"]
-    assert (found.n, found.recorded) == (300, pytest.approx(found.value))
+    assert found.n == 300
+    assert found.recorded == pytest.approx(found.value)
     assert found.low is not None
     assert found.low < found.value
     assert position.size == (spans.folder / "position.onnx").stat().st_size
@@ -214,7 +215,7 @@ def test_no_run_is_no_results_and_a_copied_line_is_named(spans: Spans) -> None:
     ledger = spans.folder / "runs.jsonl"
     lines = ledger.read_text().splitlines()
     ledger.write_text("\n".join([*lines, lines[1]]) + "\n")
-    with pytest.raises(DataError, match="line 5 stands in line 2 already"):
+    with pytest.raises(DataError, match="line 5 is the run of line 2 again"):
         compare(spans.workspace())
     ledger.unlink()
     with pytest.raises(RefusedError, match="NO_RESULTS"):

@@ -1,4 +1,7 @@
-"""Two forests of real flights are compared, one is chosen and written down, certified by retrains, and the gate holds them to it."""
+"""Two forests of real flights are compared, one is chosen and written down, certified by a retrain, and the gate holds them to it.
+
+The series is short, for the time it takes; tests/operations/test_certify.py has more of them.
+"""
 
 from __future__ import annotations
 
@@ -29,20 +32,20 @@ sections:
   - title: Certification
     items:
       - id: certified
-        statement: Two retrains in a row were green.
+        statement: A retrain was green.
         check: certification
         options:
-          green: [cv_mean >= 0.9, cv_std <= 0.1, bootstrap_low >= 0.9, permutation_p <= 0.34, test_accuracy >= 0.9, p95_ms <= 5000 ms]
+          green: [cv_mean >= 0.9, cv_std <= 0.1, bootstrap_low >= 0.9, permutation_p <= 0.5, test_accuracy >= 0.9, p95_ms <= 5000 ms]
           stable: [cv_mean, test_accuracy]
-          series: 2
-        require: [voided == 0, model_green == true, consecutive_green >= 2, metrics_missing == 0, spread <= 2 pp]
+          series: 1
+        require: [voided == 0, model_green == true, consecutive_green >= 1, metrics_missing == 0, spread <= 2 pp]
       - id: folds
         statement: Folds go forward in time.
         check: cross_validation
         require: [folds >= 2, out_of_order == 0, embargo_violations == 0]
 """
 DECLARED = """
-certify: {seeds: [1, 2], folds: 2, permutations: 2, metric: roc_auc}
+certify: {seeds: [1], folds: 2, permutations: 1, metric: roc_auc}
 files: {decision: decision.json}
 candidates: {expected: {unnamed: {validation_roc_auc: [0.9, 0.99]}}}
 """
@@ -94,7 +97,7 @@ def certify(user: User) -> None:
     assert user.outcomes(user.json("check", expect=1))["certified"] == "ERROR", "nobody has certified it"
     certified = user.json("certify", "--out", ".gonogo/certificate.json")
     assert certified["certified"] is True, certified["reasons"]
-    assert len(certified["runs"]) == 2
+    assert [run["seed"] for run in certified["runs"]] == [1]
     assert json.loads((user.folder / ".gonogo" / "certificate.json").read_text())["payloadType"] == "application/vnd.in-toto+json"
     good = user.outcomes(user.json("check", expect=None))
     assert {item: good[item] for item in ("decision", "certified", "folds")} == dict.fromkeys(("decision", "certified", "folds"), "PASS")
@@ -110,7 +113,7 @@ def spoil_the_ledger(user: User) -> None:
     lines = ledger.read_text().splitlines()
     ledger.write_text("\n".join([*lines, lines[0]]) + "\n")
     twice = user.gonogo("candidates", expect=2).stderr
-    assert f"the run of line {len(lines) + 1} stands in line 1 already" in twice
+    assert f"line {len(lines) + 1} is the run of line 1 again" in twice
     ledger.write_text(lines[0] + "\n" + lines[1][:-20] + "\n")
     assert "line 2 is damaged" in user.gonogo("select", expect=2).stderr
     ledger.unlink()

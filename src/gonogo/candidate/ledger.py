@@ -41,14 +41,16 @@ def append_run(path: Path, run: Mapping[str, Any]) -> str:
 
 
 def read_ledger(path: Path) -> list[LedgerLine]:
-    """Every run, oldest first; none when there is no ledger yet. Raises DataError naming the first line that is not whole."""
+    """Every run, oldest first; none when there is no ledger yet. Raises DataError naming the first line that is not whole, or that is an
+    earlier one again."""
     try:
         text = path.read_bytes()
     except FileNotFoundError:
         return []
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from error
-    lines = []
+    lines: list[LedgerLine] = []
+    seen: dict[str, int] = {}
     for number, line in enumerate(text.split(b"\n"), 1):
         if not line:
             continue
@@ -59,5 +61,10 @@ def read_ledger(path: Path) -> list[LedgerLine]:
                 raise ValueError("the run does not have the digest beside it")
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise DataError(f"{path}, line {number} is damaged: {error}.", hint="Move the ledger away; a new one will begin.") from error
+        if found.digest in seen:
+            raise DataError(
+                f"{path}, line {number} is the run of line {seen[found.digest]} again.", hint="A run is one line; remove the copy."
+            )
+        seen[found.digest] = number
         lines.append(found)
     return lines

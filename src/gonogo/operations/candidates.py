@@ -168,8 +168,9 @@ def find_model(workspace: Workspace, run: Mapping[str, Any]) -> tuple[Path | Non
         pass  # what lies there is no model: then it is not this one
     for manifest in sorted(workspace.bundles.glob("*/bundle.json")):
         try:
-            model = manifest.parent / str(parse_json(manifest.read_bytes())["model"]["path"])
-            if model.is_file() and file_digest(model) == entry.get("digest"):
+            about = parse_json(manifest.read_bytes())["model"]
+            model = manifest.parent / str(about["path"])
+            if f"sha256:{about['sha256']}" == entry.get("digest") == file_digest(model):
                 return model, ""
         except (OSError, ValueError, KeyError, TypeError):
             continue  # a damaged bundle holds no model

@@ -1,4 +1,4 @@
-"""The certificates of a store: kept in its signed log, whole, in their envelopes; the newest one counts."""
+"""The certificates of a store: kept in its signed log, whole, in their envelopes. Of those of a model the newest counts."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from gonogo.base.tree import file_digest
 from gonogo.candidate.certificate import Certificate, read_certificate, voided
 from gonogo.candidate.run_record import read_run
 from gonogo.errors import NotFoundError
-from gonogo.model.formats import shipped_digest
 
 if TYPE_CHECKING:
     from gonogo.model.schema import Schema
     from gonogo.operations.workspace import Workspace
+    from gonogo.release.contents import Bundle
 
 KIND, ATTEMPT = "certificate", "certification"
 HINT = "Run `gonogo certify`."
@@ -48,29 +48,26 @@ class Standing:
         return digest({"certificate": dict(self.certificate.said), "voided": list(self.voided)})
 
 
-def standing(workspace: Workspace, schema: Schema) -> Standing:
-    """Raises NotFoundError when the system has no certificate, VerificationError for one that the store's key has not signed."""
-    envelope = newest(workspace)
-    if envelope is None:
-        raise NotFoundError(f"{workspace.project.system} has no certificate.", hint=HINT)
-    certificate = read_certificate(envelope, workspace.public_key())
+def standing(workspace: Workspace, bundle: Bundle) -> Standing:
+    """The certificate of the bundle's model; where it has none, the newest of the system, which is about another one. Raises NotFoundError
+    when the system has none, VerificationError for one that the store's key has not signed."""
     project = workspace.project
-    reasons = voided(
-        certificate,
-        system=project.system,
-        model=shipped_digest(project.model.path),
-        bound=bound_to(workspace, schema),
-        now=workspace.clock.now(),
-    )
-    return Standing(certificate, reasons)
+    envelope = newest(workspace, bundle.model_digest) or newest(workspace)
+    if envelope is None:
+        raise NotFoundError(f"{project.system} has no certificate.", hint=HINT)
+    certificate = read_certificate(envelope, workspace.public_key())
+    bound = bound_to(workspace, bundle.schema)
+    now = workspace.clock.now()
+    return Standing(certificate, voided(certificate, system=project.system, model=bundle.model_digest, bound=bound, now=now))
 
 
-def newest(workspace: Workspace) -> bytes | None:
-    """The envelope of the newest certificate of this system, not verified; None when there is none."""
+def newest(workspace: Workspace, model: str | None = None) -> bytes | None:
+    """The envelope of the newest certificate of this system (about this model), not verified; None when there is none."""
     if not workspace.has_log():
         return None
-    mine = [event for event in workspace.store().events(kinds=[KIND]) if event.body.get("system") == workspace.project.system]
-    return str(mine[-1].body["envelope"]).encode() if mine else None
+    mine = [event.body for event in workspace.store().events(kinds=[KIND]) if event.body.get("system") == workspace.project.system]
+    found = [str(body["envelope"]).encode() for body in mine if model is None or body.get("model") == model]
+    return found[-1] if found else None
 
 
 def bound_to(workspace: Workspace, schema: Schema) -> dict[str, str]:
@@ -87,9 +84,9 @@ def bound_to(workspace: Workspace, schema: Schema) -> dict[str, str]:
     }
 
 
-def record_certificate(workspace: Workspace, envelope: bytes) -> None:
+def record_certificate(workspace: Workspace, model: str, envelope: bytes) -> None:
     with workspace.store().transaction() as tx:
-        tx.append(KIND, {"system": workspace.project.system, "envelope": envelope.decode()}, settings.actor())
+        tx.append(KIND, {"system": workspace.project.system, "model": model, "envelope": envelope.decode()}, settings.actor())
 
 
 def record_attempt(workspace: Workspace, state: str, more: Mapping[str, Any]) -> None:

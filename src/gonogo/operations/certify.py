@@ -107,7 +107,7 @@ def certify(workspace: Workspace, *, progress: Progress = silent) -> Certified:
 def holding(workspace: Workspace) -> dict[str, Any]:
     """The newest certificate as it stands today: what it says, and `voided`, why it does not hold. Raises NotFoundError without one."""
     with ProjectInputs(workspace, build=True, progress=silent) as inputs:
-        found = standing(workspace, inputs.get("bundle").schema)
+        found = standing(workspace, inputs.get("bundle"))
     about = {"system": found.certificate.system, "model": found.certificate.model, "voided": list(found.voided)}
     return {"format": "gonogo-certification/1", **about, **found.certificate.said}
 
@@ -338,7 +338,7 @@ class _Certification:
         envelope = None
         if not reasons:
             envelope = seal_certificate(self.project.system, self.model, said, self.workspace.signer())
-            record_certificate(self.workspace, envelope)
+            record_certificate(self.workspace, self.model, envelope)
         self.progress("", self.total, self.total)
         return Certified(self.project.system, self.model, tuple(reasons), said, envelope)
 

@@ -197,7 +197,7 @@ class ProjectInputs:
         return self._get_certificate().digest
 
     def _get_certificate(self) -> Standing:
-        return standing(self.workspace, self._bundle.schema)
+        return standing(self.workspace, self._bundle)
 
     # -- declarations ----------------------------------------------------------------------------------------------------------------
 

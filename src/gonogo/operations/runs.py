@@ -7,7 +7,6 @@ from pathlib import Path
 from gonogo.candidate.ledger import LedgerLine, read_ledger
 from gonogo.candidate.mlflow import read_mlflow
 from gonogo.candidate.run_record import LEDGER
-from gonogo.errors import DataError
 from gonogo.operations.workspace import Workspace
 
 MLFLOW = "sqlite:///"
@@ -19,15 +18,7 @@ def read_runs(workspace: Workspace) -> list[LedgerLine]:
     declared = workspace.project.candidates
     if declared.ledger.startswith(MLFLOW):
         return read_mlflow(workspace.project.root / declared.ledger.removeprefix(MLFLOW), declared.experiment)
-    file = ledger_file(workspace)
-    lines = read_ledger(file)
-    seen: dict[str, int] = {}
-    for number, line in enumerate(lines, 1):
-        if line.digest in seen:
-            message = f"{workspace.project.shown(file)}: the run of line {number} stands in line {seen[line.digest]} already."
-            raise DataError(message, hint="A run is one line; remove the copy.")
-        seen[line.digest] = number
-    return lines
+    return read_ledger(ledger_file(workspace))
 
 
 def ledger_file(workspace: Workspace) -> Path:
