@@ -179,12 +179,17 @@ def test_quality_is_known_as_far_as_labels_have_come() -> None:
     quality = {
         "rows": 100, "coverage": 0.5, "why": "", "figures": {**figures, "ece": None}, "before": {**figures, "ece": None},
         "reliability": [{"n": 50, "score": 0.8, "share": 0.7}, {"n": 50, "score": 0.2, "share": 0.1}], "reliability_before": [],
+        "by_class": [],
     }  # fmt: skip
     found = LiveQuality({}).measure({"kept": True, "quality": quality})
     assert (found.facts["enough"].value, found.facts["roc_auc"].value, "ece" in found.facts) == (True, 0.9, False)
     assert draw("x", found.pictures["reliability"]).svg
     few = {**quality, "coverage": None, "why": "too few", "figures": dict.fromkeys(figures | {"ece": 0})}
     assert set(LiveQuality({}).measure({"kept": True, "quality": few}).facts) == {"rows", "enough"}
+    worse = {"value": 0.4, "low": 0.2, "high": 0.6, "n": 9}
+    of_three = [{"class": name, "figures": {"f1": f1}} for name, f1 in (("a", figures["f1"]), ("b", worse), ("c", None))]
+    told = LiveQuality({}).measure({"kept": True, "quality": {**quality, "by_class": of_three}}).facts
+    assert (told["worst_class"].value, told["worst_class_f1"].value) == ("b", 0.4)
     with pytest.raises(DataError, match="no predictions are kept"):
         LiveQuality({}).measure({"kept": False, "quality": quality})
 
