@@ -62,6 +62,7 @@ class Walk:
         self._service: subprocess.Popen[bytes] | None = None
         self._traffic: subprocess.Popen[str] | None = None
         self._environment = {
+            "GONOGO_START_SECONDS": "180",  # a worker that imports TensorFlow takes its time on a busy machine
             **os.environ,
             "GONOGO_KEYS": str(self.work / f"{name}.keys"),
             "PYTHONDONTWRITEBYTECODE": "1",

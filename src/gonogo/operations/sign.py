@@ -163,7 +163,9 @@ def must_pin_first(state: PolicyState, role: str, *, rejecting: bool) -> bool:
     if state.log.pinned is None and role in state.declared.policy_roles:
         return True
     if state.log.pinned is None:
-        raise RefusedError(state.problem, hint=f"Let somebody sign first who is {' or '.join(state.declared.policy_roles)}.")
+        roles = state.declared.policy_roles
+        hint = f"Let somebody sign first who is {' or '.join(roles)}; before what is measured, with `--policy`."
+        raise RefusedError(state.problem, hint=hint)
     raise RefusedError(state.problem, hint="See `gonogo policy`.")
 
 

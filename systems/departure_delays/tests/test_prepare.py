@@ -88,3 +88,13 @@ def test_a_table_that_breaks_the_schema_is_not_written(airport, tmp_path, change
 
 def test_the_schema_names_the_columns_of_the_feature_list_in_its_order():
     assert list(read_schema()["columns"]) == list(NAMES)
+
+
+def test_what_is_later_is_counted_from_the_tables_that_lie_there_and_keeps_their_setting(airport, tmp_path):
+    for month in range(1, 13):
+        for hour in range(4):
+            airport.flight(month=month, sched_dep_time=600 + 100 * hour, sched_arr_time=745 + 100 * hour)
+    airport.write(tmp_path, small=True)
+    assert prepare.gone_on(tmp_path, 20) == (date(2013, 12, 21), True)
+    with pytest.raises(SystemExit, match="nobody knows what is later"):
+        prepare.gone_on(tmp_path / "nowhere", 20)
