@@ -17,7 +17,7 @@ from images import Images  # noqa: E402
 from network import ResNet18  # noqa: E402
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def network():
     torch.manual_seed(3)
     found = ResNet18(4)
@@ -25,7 +25,7 @@ def network():
     return found.eval()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def few():
     """Sixty images, six of each digit: a bright row whose height tells the digit, and noise."""
     rng = np.random.default_rng(5)

@@ -62,6 +62,12 @@ def test_a_file_that_is_not_the_digits_is_refused(tmp_path):
         prepare.read(path)
 
 
+def test_a_package_that_is_not_there_is_said_in_words(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match="pip install -r requirements.lock"):
+        prepare.package_file()
+
+
 def test_a_table_holds_images_as_they_are(digits, tmp_path):
     images, labels = digits
     chosen = np.arange(IMAGES) < 3
