@@ -39,7 +39,7 @@ INPUTS: dict[str, str] = {
     "environment": "Path of the lock of the training or serving environment; digest of its bytes",
     "run_record": "Mapping: the run record of the candidate; digest of its file's bytes",
     "certificate": "CertificateView: the system's newest certificate; digest over it and what makes it void today, its age included",
-    "ledger": "Sequence of run records, oldest first: the ledger beside the run record; digest of its bytes",
+    "ledger": "Sequence of run records, oldest first: the project's ledger; digest over those of the runs",
     "model_file": "Path of the declared model; digest of its bytes (a folder: as it would be packed)",
     "model": "ModelSource of the declared model; digest of its bytes, of what is declared for its runtime and of its pipeline",
     "train_file": "Path of the training table; digest of its bytes",
