@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,17 @@ import pytest
 from sklearn.metrics import confusion_matrix, f1_score, recall_score
 
 from gonogo.base.table import read_table
+from gonogo.evidence.memory import measure
 from gonogo.model.encode import encode_table
 from gonogo.operations.drift import drift_record
 from gonogo.operations.labels import label_quality
+from gonogo.operations.logged import logged_rows
 from gonogo.operations.verify import verify_reference
 from gonogo.operations.workspace import Workspace
 from gonogo.service.answering.batching import Computed
 from gonogo.service.labels.store import Label, LabelStore
 from gonogo.service.prediction_log.frames import prediction_frame, read_frames
+from gonogo.service.prediction_log.segments import write_segments
 from window_project import CHANNELS, CLASSES, windows, write_project
 
 from .conftest import User
@@ -60,8 +64,12 @@ def test_the_bundle_seals_every_channel_and_what_each_class_was_taken_for(user: 
 
 
 def test_the_card_says_what_a_window_is(user: User) -> None:
-    card = user.gonogo("card", REF, expect=None)
-    text = card.stdout or (next((user.folder / ".gonogo").rglob("card.md"))).read_text()
+    archive = next((user.folder / ".gonogo" / "releases").glob("*.tar.gz"))
+    with tarfile.open(archive) as files:
+        [name] = [name for name in files.getnames() if name.endswith("card.md")]
+        card = files.extractfile(name)
+        assert card is not None
+        text = card.read().decode()
     assert "float \\[20, 3\\], by channel (open, high, low) mean and spread and missing are watched" in text
 
 
@@ -77,6 +85,7 @@ def kept(user: User, rows: int, share_wrong: float) -> Workspace:
     ids, made = [f"p{number}" for number in range(rows)], NOW - timedelta(days=2)
     computed = Computed({"window": values.reshape(rows, -1)}, scores, ids, [1] * rows)
     frames = [frame for frame, _ in read_frames(prediction_frame(schema, REF, computed, made.timestamp()))]
+    write_segments(frames, workspace.service / "log", "segment", {}, b"")
     store = LabelStore(workspace.service / "log" / "labels.db")
     store.record("one", frames)
     store.take([Label(name, CLASSES[one]) for name, one in zip(ids, actual.tolist(), strict=True)], made.timestamp())
@@ -99,6 +108,18 @@ def test_every_class_has_its_figures_beside_those_that_are_sealed(user: User) ->
     )
     assert by_class["rise"]["figures"]["precision"]["value"] == pytest.approx(0.5, abs=0.1)
     assert by_class["rise"]["before"]["precision"]["value"] > 0.95
+
+
+def test_what_the_model_relies_on_in_service_is_measured_channel_by_channel(user: User) -> None:
+    workspace = kept(user, 600, 0.0)
+    bundle = verify_reference(workspace, REF).bundle
+    logged = logged_rows(workspace, REF, bundle.schema, NOW, 7 * 86_400.0)
+    found = measure(
+        "importance_stability", {"rows": 300}, project=workspace.project, bundle=bundle, test=read_table(user.folder / "test.parquet"),
+        logged=logged, sandbox=workspace.sandbox(),
+    )  # fmt: skip
+    assert found.facts["top"].value == 3
+    assert found.facts["first_now"].value in {"window.open", "window.high", "window.low"}
 
 
 def test_the_page_of_drift_knows_whose_each_summary_is(user: User, tmp_path: Path) -> None:
