@@ -28,9 +28,6 @@ def tell(walk: Any) -> None:
     go(walk)
     walk.gonogo("release")
 
-    walk.chapter("100 at a time, 1,000 in all: the source's own load test, of the sealed release")
-    walk.gonogo("loadtest", "visibility-watch@1.0.0")
-
     walk.chapter("1.0.0 in service; the hours of December arrive, with the label that comes later")
     walk.serve("visibility-watch@1.0.0")
     walk.start_traffic("data/live.parquet", target="low", leave_out=NO_FEATURES, rate=200)
@@ -62,6 +59,7 @@ def tell(walk: Any) -> None:
 
 
 def go(walk: Any) -> None:
-    """The gate is shown to refuse spoiled copies; then the signatures, and the check that is a GO."""
+    """The load test of the source, 1,000 requests, 100 at a time; spoiled copies that must be refused; the signatures; GO."""
+    walk.gonogo("loadtest")
     walk.gonogo("check", "--prove", "--json", expect=1, quiet=True)
     walk.go()
