@@ -17,6 +17,7 @@ SOUND = {
     "reliability": {"bins": [{"mean_score": 0.1, "share": 0.2, "n": 10}, {"mean_score": 0.9, "share": 0.8, "n": 5}]},
     "roc": {"points": [[0, 0], [0.05, 0.8], [1, 1]], "auc": 0.97},
     "bars": {"title": "Importance", "items": [{"name": "dep_delay", "value": 0.4}, {"name": "noise", "value": -0.01}]},
+    "intervals": {"title": "F1", "items": [{"name": "crf", "value": 0.27, "low": 0.2, "high": 0.31}, {"name": "position", "value": 0.22}]},
     "histogram": {"title": "Scores", "edges": [0, 0.5, 1], "series": {"train": [8, 2], "test": [9, 1]}},
     "latency": {"quantiles": [{"p": 50, "ms": 1.3}, {"p": 99, "ms": 5.4}]},
     "percentiles": {"series": {"now": [[0.0, 0.4], [0.5, 1.3], [0.999, 5.4], [1.0, 9.0]], "before": [[0.5, 1.0], [1.0, 4.0]]}},
