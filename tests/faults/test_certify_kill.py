@@ -19,7 +19,7 @@ if SEED == 2 and Path("mood.txt").read_text() == "slow":
     import time
     time.sleep(600)
 """
-pytestmark = pytest.mark.xdist_group("certify")
+pytestmark = [pytest.mark.xdist_group("certify"), pytest.mark.timeout(400)]
 
 
 @pytest.fixture

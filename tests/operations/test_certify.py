@@ -21,7 +21,7 @@ from gonogo.operations.check import check
 from gonogo.operations.training_copy import seconds_of_rows, training_copy, write_rows
 from gonogo.verdict.outcome import Outcome
 
-pytestmark = pytest.mark.xdist_group("certify")
+pytestmark = [pytest.mark.xdist_group("certify"), pytest.mark.timeout(400)]
 QUICK = "certify: {seeds: [1, 2], folds: 2, permutations: 4}"
 
 

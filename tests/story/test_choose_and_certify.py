@@ -8,9 +8,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from .conftest import User
 
+pytestmark = pytest.mark.timeout(400)
 PACK = """
 name: flights
 title: Flights
