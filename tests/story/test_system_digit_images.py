@@ -131,6 +131,14 @@ def leaked_images(user: User) -> None:
     rewrite(user.folder / "data/test.parquet", f"SELECT * FROM '{{path}}' UNION ALL (SELECT * FROM '{train}' LIMIT 10)")
 
 
+def split_by_image(user: User) -> None:
+    """One image in four of the test comes from the forms of the training, none of them twice: a split that knows no forms."""
+    train, test = user.folder / "data/train.parquet", user.folder / "data/test.parquet"
+    some = f"SELECT * FROM '{test}' WHERE place % 4 > 0 UNION ALL (SELECT * FROM '{train}' WHERE place % 4 = 0)"
+    rewrite(test, some)
+    rewrite(train, "SELECT * FROM '{path}' WHERE place % 4 > 0")
+
+
 def from_the_other_training(name: str) -> Spoil:
     def spoil(user: User) -> None:
         shutil.copy(user.folder.parent / "other" / name, user.folder / name)
@@ -176,6 +184,7 @@ def last_months_report(user: User) -> None:
 SPOILINGS: dict[str, tuple[str, Spoil]] = {
     "shuffled labels": ("test-accuracy", shuffled_labels),
     "images of the training in the test": ("test-unseen", leaked_images),
+    "a split by image instead of by form": ("no-shared-groups", split_by_image),
     "pixels from 0 to 1": ("test-accuracy", pixels_from_zero_to_one),
     "an export without scaling": ("export-accuracy", unscaled_export),
     "the last checkpoint exported": ("reproducibility", last_instead_of_best),
