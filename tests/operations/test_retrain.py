@@ -19,6 +19,7 @@ from gonogo.base.clock import FakeClock
 from gonogo.base.names import Ref
 from gonogo.errors import ChildError, ConflictError, ModelError, NotFoundError, ProjectFileError
 from gonogo.monitor.retraining import reasons
+from gonogo.operations.candidates import compare
 from gonogo.operations.check import check
 from gonogo.operations.duties import due
 from gonogo.operations.promotion import Doors
@@ -123,6 +124,18 @@ def test_a_model_that_is_no_better_is_rejected_and_the_champion_put_back(live: T
         assert (done.folder / "left-1" / "0").read_bytes() == sample.model_bytes(weight), "what it wrote is set aside"
     with pytest.raises(NotFoundError):
         resume(live.workspace())
+
+
+def test_a_rejected_model_stays_in_the_ledger_as_rejected_with_the_reason(live: Team) -> None:
+    (live.folder / "next.onnx").write_bytes(sample.model_bytes(-1.5))
+    (live.folder / "train.py").write_text(
+        TRAIN + "; import gonogo; gonogo.record_run('run.json', params={}, metrics={'roc_auc': 0.3}, data={'model': 'model.onnx'}, seed=1)"
+    )
+    live.edit("data:", "run_record: run.json\ndata:")
+    assert retrain(live.workspace()).outcome == "rejected"
+    [run] = compare(live.workspace()).candidates
+    assert run.status == "REJECTED"
+    assert "against small@1.0.0 on the same 120 rows" in run.reason
 
 
 def test_no_worse_is_enough_where_the_project_says_so_and_that_is_policy(live: Team) -> None:

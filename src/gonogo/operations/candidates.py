@@ -33,6 +33,7 @@ from gonogo.model.rows import class_text
 from gonogo.model.weights import width
 from gonogo.operations.check import Progress, silent
 from gonogo.operations.runs import ledger_file, read_runs
+from gonogo.operations.trainings import put_away_models
 from gonogo.operations.workspace import Workspace
 from gonogo.stats.feasibility import contradictions
 from gonogo.stats.intervals import wilson
@@ -53,10 +54,13 @@ def compare(workspace: Workspace, *, progress: Progress = silent) -> Comparison:
     given = [str(line.run.get("name") or "") for line in lines]
     names = named_apart([name or f"run-{line.digest.removeprefix('sha256:')[:8]}" for name, line in zip(given, lines, strict=True)],
                         [line.digest for line in lines])  # fmt: skip
-    chosen, found = _chosen(workspace), []
+    chosen, found, put_away = _chosen(workspace), [], put_away_models(workspace)
     for number, (line, name, own) in enumerate(zip(lines, names, given, strict=True)):
         progress(name, number, len(lines))
         candidate = _candidate(workspace, line, name, own)
+        why = put_away.get(str(line.run.get("data", {}).get("model", {}).get("digest")))
+        if why is not None and candidate.status == "CANDIDATE":
+            candidate = replace(candidate, status="REJECTED", reason=why)
         found.append(replace(candidate, status="CHOSEN") if line.digest == chosen and candidate.status == "CANDIDATE" else candidate)
     progress("", len(lines), len(lines))
     return Comparison(workspace.project.system, _metric(workspace, found), tuple(found), workspace.project.model.positive)

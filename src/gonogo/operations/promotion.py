@@ -12,6 +12,7 @@ from typing import Any
 
 from gonogo.base.files import write_atomic
 from gonogo.errors import ConflictError, GonogoError
+from gonogo.operations.certify import certify, wants_certificate
 from gonogo.operations.check import Checked, Progress, check, silent
 from gonogo.operations.policy import AUTHORISED
 from gonogo.operations.release import release
@@ -25,6 +26,7 @@ from gonogo.reports.html import render_html
 from gonogo.verdict.outcome import GOOD, Decision, Outcome
 
 FINAL = frozenset({"unchanged", "rejected", "staging", "production"})
+REFUSED = "mend it, then gonogo retrain --resume; or gonogo retrain --put-back"  #: what to type then
 ACCEPTED: Mapping[str, frozenset[str | None]] = {
     "better": frozenset({"better", None}),
     "no worse": frozenset({"better", "as good", None}),
@@ -74,6 +76,11 @@ def settle(workspace: Workspace, made: Mapping[str, Any], doors: Doors) -> Retra
         return _end(workspace, made, "rejected", words, f"look at what it wrote: {folder_of(workspace, name)}")
     if present_model(workspace) != made["model"]:
         raise ConflictError(f"the model that lies there is not the one of {name}.", hint="Begin anew: gonogo retrain")
+    if wants_certificate(workspace):
+        found = certify(workspace, progress=doors.progress)
+        if not found.green:
+            return _end(workspace, made, "refused", [*words, *(f"not certified: {why}" for why in found.reasons)], REFUSED)
+        words.append("it is certified")
     checked = check(workspace, progress=doors.progress)
     write_atomic(folder_of(workspace, name) / "report.html", render_html(checked.report).encode())
     if checked.verdict.decision is not Decision.GO:
@@ -93,7 +100,9 @@ def _stopped(workspace: Workspace, made: Mapping[str, Any], checked: Checked, wo
         return _end(workspace, made, "waiting", [*words, said], then)
     reasons = [f"{one.item}: {one.outcome}: {one.reason}" for one in verdict.items if one.item in (*failed, *rejected)]
     reasons += verdict.blocked
-    return _end(workspace, made, "refused", [*words, *reasons], "mend it, then gonogo retrain --resume; or gonogo retrain --put-back")
+    undecided = [item for item in failed if checklist.item(item).check == "selection"]
+    then = "gonogo select, with a reason; gonogo retrain --resume" if undecided == failed and failed else REFUSED
+    return _end(workspace, made, "refused", [*words, *reasons], then)
 
 
 def _promoted(workspace: Workspace, made: Mapping[str, Any], checked: Checked, words: list[str], doors: Doors) -> Retrained:

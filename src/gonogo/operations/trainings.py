@@ -87,6 +87,11 @@ def training(workspace: Workspace, name: str) -> Mapping[str, Any]:
     return next(one for one in trainings(workspace) if one["id"] == name)
 
 
+def put_away_models(workspace: Workspace) -> dict[str, str]:
+    """By its digest, every model that a training left and that was rejected, with the reason."""
+    return {str(one["model"]): "; ".join(one["words"]) for one in trainings(workspace) if one.get("outcome") == "rejected"}
+
+
 def was_cut_off(workspace: Workspace) -> bool:
     """Whether the last training was ended by something from outside (a kill, a power cut), so that it can go on."""
     made = trainings(workspace)
