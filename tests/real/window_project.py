@@ -19,6 +19,7 @@ model:
   path: windows.onnx
   task: multiclass-classification
   also: [start, end]
+  explainer: shapley
   tensors:
     window: {axis: 1, channels: [open, high, low], summaries: [mean, spread, missing]}
 data:

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from gonogo.base.clock import FakeClock
-from gonogo.model.schema import Feature, GraphInput, Schema
+from gonogo.model.schema import Feature, GraphInput, Schema, Tensor
 from gonogo.service.answering.batching import Computed
 from gonogo.service.labels.desk import LABELS
 from gonogo.service.labels.store import LabelStore
@@ -27,7 +27,7 @@ from gonogo.service.prediction_log.believed import BelievedClock
 from gonogo.service.prediction_log.frames import prediction_frame, read_frames
 from gonogo.service.prediction_log.process import LogProcess
 from gonogo.service.prediction_log.segments import write_segments
-from gonogo.service.prediction_log.sink import MOST_ROWS, PredictionSink
+from gonogo.service.prediction_log.sink import MOST_NUMBERS, MOST_ROWS, PredictionSink
 from gonogo.service.prediction_log.spool import Spool, read_spool, spools
 from gonogo.service.prediction_log.writer import WriterRules
 
@@ -112,6 +112,53 @@ def test_a_dropped_feature_is_null_and_a_hashed_one_cannot_be_read(tmp_path: Pat
     assert "Köln".encode() not in path.read_bytes()
     write_segments([document], tmp_path / "other", "one", {"town": "hash"}, b"another secret")
     assert read(tmp_path / "other", "SELECT feature_town FROM LOG")[0] != (rows[0][1],)
+
+
+def windows(count: int, *, holes: bool = False) -> tuple[Schema, Computed]:
+    """A schema with a tensor beside a number, and one call for it."""
+    features = (Feature("window", "float", holes, "w", 0, Tensor((3, 2))), Feature("age", "float", False, "x", 0))
+    inputs = (GraphInput("w", "float32", 6, (3, 2)), GraphInput("x", "float32", 1))
+    values = np.arange(6 * count, dtype=np.float32).reshape(count, 6)
+    if holes:
+        values[0, 4] = np.nan
+    batch = {"w": values, "x": np.ones((count, 1), np.float32)}
+    return Schema("binary-classification", inputs, features, ("no", "yes"), "p"), Computed(batch, np.full((count, 2), 0.5), ["a"], [count])
+
+
+@pytest.mark.parametrize("holes", [False, True])
+def test_a_tensor_is_one_list_a_row_with_null_for_what_is_missing(tmp_path: Path, holes: bool) -> None:
+    schema, call = windows(3, holes=holes)
+    [(frame, _)] = read_frames(prediction_frame(schema, RELEASE, call, 1.0))
+    assert write_segments([frame], tmp_path, "t", {}, b"secret") == {RELEASE: 3}
+    assert read(tmp_path, "SELECT feature_window, feature_age FROM LOG ORDER BY row") == [
+        ([0.0, 1.0, 2.0, 3.0, None if holes else 4.0, 5.0], 1.0),
+        ([6.0, 7.0, 8.0, 9.0, 10.0, 11.0], 1.0),
+        ([12.0, 13.0, 14.0, 15.0, 16.0, 17.0], 1.0),
+    ]
+
+
+@pytest.mark.parametrize("how", ["drop", "hash"])
+def test_a_redacted_tensor_cannot_be_read(tmp_path: Path, how: str) -> None:
+    schema, call = windows(2)
+    [(frame, _)] = read_frames(prediction_frame(schema, RELEASE, call, 1.0))
+    write_segments([frame], tmp_path, "t", {"window": how}, b"secret")
+    kept = [value for (value,) in read(tmp_path, "SELECT feature_window FROM LOG ORDER BY row")]
+    assert kept == [None, None] if how == "drop" else (len(set(kept)), {len(one) for one in kept}) == (2, {32})
+
+
+def test_a_sink_holds_fewer_rows_where_they_are_tensors(tmp_path: Path) -> None:
+    wide = Schema(
+        "binary-classification",
+        (GraphInput("w", "float32", 1 << 20, (1024, 1024)),),
+        (Feature("w", "float", False, "w", 0, Tensor((1024, 1024))),),
+        ("no", "yes"),
+        "p",
+    )
+    sink = PredictionSink(str(tmp_path / "nobody.sock"), wide, RELEASE, 1.0)
+    for _ in range(20):
+        sink.see(Computed({"w": np.zeros((1, 1 << 20), np.float32)}, np.zeros((1, 2)), ["a"], [1]))
+    assert sink.dropped == 20 - MOST_NUMBERS // (1 << 20)
+    sink.close()
 
 
 def test_a_sink_without_a_writer_drops_and_counts_and_never_waits(tmp_path: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -12,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import numpy as np
 import onnxruntime
+import pyarrow
 import pytest
 
 from window_project import CLASSES, SHAPE, window_model, windows, write_project
@@ -109,6 +113,46 @@ def test_a_numpy_file_gets_the_scores(asked: Service, right: Any) -> None:
     status, body = post(asked, "/predict", file.getvalue(), {"content-type": "application/x-npy"})
     assert status == 200
     close(np.load(io.BytesIO(body)), right["probabilities"])
+
+
+def test_binary_outputs_and_arrow_streams_have_what_is_beside_the_scores(asked: Service, right: Any) -> None:
+    tensor = {"name": "window", "shape": [16, *SHAPE], "datatype": "FP32", "data": right["window"].ravel().tolist()}
+    wanted = {"inputs": [tensor], "outputs": [{"name": "end"}, {"name": "start", "parameters": {"binary_data": True}}]}
+    status, body = post(asked, INFER, json.dumps(wanted).encode())
+    assert status == 200
+    head, tail = body[: -16 * SHAPE[0] * 8], body[-16 * SHAPE[0] * 8 :]
+    assert [one["name"] for one in json.loads(head)["outputs"]] == ["end", "start"]
+    close(np.frombuffer(tail, "<f8").reshape(16, -1), right["start"])
+
+    file = io.BytesIO()
+    batch = pyarrow.record_batch({"window": pyarrow.array(right["window"].tolist(), pyarrow.list_(pyarrow.list_(pyarrow.float32())))})
+    with pyarrow.ipc.new_stream(file, batch.schema) as writer:
+        writer.write_batch(batch)
+    status, body = post(asked, "/predict", file.getvalue(), {"content-type": "application/vnd.apache.arrow.stream"})
+    assert status == 200
+    rows = pyarrow.ipc.open_stream(body).read_all().to_pylist()
+    close([row["also.start"] for row in rows], right["start"])
+    assert [row["also.end"] for row in rows] == right["end"].tolist()
+
+
+def test_an_answer_is_explained_by_channel(asked: Service, right: Any) -> None:
+    body = json.dumps({"features": {"window": right["window"][0].tolist()}}).encode()
+    status, text = post(asked, "/predict?explain=true", body)
+    assert status == 200, text
+    [one] = json.loads(text)["explanations"]
+    assert set(one["contributions"]) == {"window.open", "window.high", "window.low"}
+    assert sum(one["contributions"].values()) + one["base"] == pytest.approx(one["score"], abs=1e-5)
+
+
+def test_the_page_for_people_has_a_field_for_the_window_and_a_program_that_runs(asked: Service) -> None:
+    with urllib.request.urlopen(asked.url + "/docs", timeout=5) as answer:
+        page = answer.read().decode()
+    assert '<textarea id="f0"' in page
+    for name, command in (("python", [sys.executable, "-c"]), ("curl", ["bash", "-c"])):
+        text = html.unescape(page.split(f'id="{name}">')[1].split("</pre>")[0])
+        done = subprocess.run([*command, text], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "also" in done.stdout
 
 
 def test_the_service_describes_what_it_takes_and_gives(asked: Service) -> None:

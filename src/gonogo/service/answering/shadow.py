@@ -95,7 +95,8 @@ def compare(given: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[int, in
     >>> compare({"predictions": [{"label": "a", "score": 0.75}]}, {"predictions": [{"label": "b", "score": 0.5}]})
     (1, 1, 0.25)
 
-    Open Inference Protocol: tensors of text are labels, all other numbers are scores. Raises ValueError for two answers of another shape.
+    Open Inference Protocol: tensors of text are labels, "scores" are scores, or all other numbers where there is no such tensor. Raises
+    ValueError for two answers of another shape.
     """
     if "predictions" in given:
         pairs = list(zip(given["predictions"], other["predictions"], strict=True))
@@ -108,7 +109,7 @@ def compare(given: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[int, in
         rows = max(rows, tensor["shape"][0])
         if tensor["datatype"] == "BYTES":
             labels += sum(one != two for one, two in numbers)
-        else:
+        elif tensor["name"] == "scores" or "scores" not in theirs:
             largest = max(largest, max((abs(one - two) for one, two in numbers), default=0.0))
     return rows, labels, largest
 
