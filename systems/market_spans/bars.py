@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import importlib.util
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,11 +52,17 @@ def real(series: str) -> Bars:
     """All daily bars of a series. Exits in words when a bar contradicts itself or the days are not in order."""
     with gzip.open(package_file(series), "rt", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    days = np.array([row["Date"][:10] for row in rows], dtype="datetime64[D]")
+    days = np.array([day(row["Date"]) for row in rows], dtype="datetime64[D]")
     prices = {name: np.array([float(row[name]) for row in rows]) for name in ("Open", "High", "Low", "Close")}
     bars = Bars(series, days, prices["Open"], prices["High"], prices["Low"], prices["Close"])
     check(bars)
     return bars
+
+
+def day(written: str) -> str:
+    """1999-01-04, which the package's files write as 1/4/1999."""
+    month, of_month, year = written.split("/")
+    return f"{year}-{month:0>2}-{of_month:0>2}"
 
 
 def check(bars: Bars) -> None:
@@ -76,22 +83,23 @@ def generated(length: int, seed: int, last_day: np.datetime64) -> Bars:
     """
     rng = np.random.default_rng(seed)
     steps = 12
+    noise, gusts = rng.normal(size=(length, steps)) / np.sqrt(steps), rng.normal(size=length)
     close = np.empty((length, steps))
     level, anchor, drift, pull, quiet, left, wander = 0.0, 0.0, 0.0, 0.0, 1.0, 0, 0.0
     for bar in range(length):
         if left == 0:
             left = int(rng.integers(12, 61))
-            kind = rng.choice(("leg", "rest"), p=(0.65, 0.35))
-            drift = 0.0 if kind == "rest" else float(rng.choice((-1.0, 1.0)) * rng.uniform(0.05, 0.35))
-            pull, quiet, anchor = (0.15, 0.7, level) if kind == "rest" else (0.0, 1.0, level)
+            rests = rng.random() < 0.35
+            drift = 0.0 if rests else float(rng.choice((-1.0, 1.0)) * rng.uniform(0.05, 0.35))
+            pull, quiet, anchor = (0.15, 0.7, level) if rests else (0.0, 1.0, level)
         left -= 1
-        wander = 0.97 * wander + 0.08 * rng.normal()
-        size = 0.011 * quiet * float(np.exp(wander))
-        for step in range(steps):
-            level += (0.011 * drift + pull * (anchor - level)) / steps + size * rng.normal() / np.sqrt(steps)
+        wander = 0.97 * wander + 0.08 * float(gusts[bar])
+        size = 0.011 * quiet * math.exp(wander)
+        for step, shock in enumerate(noise[bar].tolist()):
+            level += (0.011 * drift + pull * (anchor - level)) / steps + size * shock
             close[bar, step] = level
     opens = np.concatenate([[0.0], close[:-1, -1]]) + 0.001 * rng.normal(size=length)
     path = np.concatenate([opens[:, None], close], axis=1)
     days = np.busday_offset(last_day, np.arange(-length + 1, 1), roll="backward")
     prices = 1000 * np.exp(np.stack([opens, path.max(axis=1), path.min(axis=1), close[:, -1]]))
-    return Bars("generated", days, *prices)
+    return Bars(f"generated-{seed}", days, *prices)

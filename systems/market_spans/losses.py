@@ -31,13 +31,13 @@ class UncertaintyWeighted(nn.Module):
 
 
 def tasks_of(net: SpanNet) -> tuple[str, ...]:
-    """What a network is taught: the type of its span, and where it lies, by pointers or by tags."""
-    return ("type", *(["pointers"] if net.pointer_head is not None else []), *(["tags"] if net.chain is not None else []))
+    """What a network is taught: the kind of its span, and where it lies, by pointers or by tags."""
+    return ("kind", *(["pointers"] if net.pointer_head is not None else []), *(["tags"] if net.chain is not None else []))
 
 
 def task_losses(net: SpanNet, found: Mapping[str, Tensor], label: Tensor, span: Tensor) -> dict[str, Tensor]:
     """Each task's loss. `label` is int64 [rows], `span` int64 [rows, 2]: first and last bar, both included."""
-    losses = {"type": functional.cross_entropy(found["logits"], label)}
+    losses = {"kind": functional.cross_entropy(found["logits"], label)}
     if net.pointer_head is not None:
         losses["pointers"] = functional.huber_loss(found["pointers"], span / 104, delta=DELTA)
     if net.chain is not None:

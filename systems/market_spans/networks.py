@@ -26,7 +26,7 @@ FARTHEST = 4.0  #: no feature lies further from 0 than 3; what does is cut off, 
 
 
 class SpanNet(nn.Module):
-    """Encoder, mean over the bars, heads. `projection` puts a layer between the mean and the heads; 0 puts none.
+    """Encoder, largest value over the bars, heads. `projection` puts a layer between that and the heads; 0 puts none.
 
     `position` adds an input that runs from 0 to 1 over the window. `chain` marks the span by a linear chain instead of the pointer head.
     """
@@ -73,7 +73,7 @@ class SpanNet(nn.Module):
 
     def forward(self, window: Tensor) -> dict[str, Tensor]:
         encoded = self.encode(window)
-        pooled = self.dropout(self.projection(encoded.mean(dim=1)))
+        pooled = self.dropout(self.projection(encoded.amax(dim=1)))
         logits = self.classifier(pooled)
         found = {"logits": logits, "probabilities": logits.softmax(dim=1)}
         if self.pointer_head is not None:

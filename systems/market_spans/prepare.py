@@ -1,4 +1,4 @@
-"""Make the tables: `python prepare.py [--generated 4000]`.
+"""Make the tables: `python prepare.py [--generated 200]`.
 
 Real daily bars of two indices and generated ones become windows of 105 bars with eleven features each; the rule of `spans.py` labels them.
 
@@ -32,12 +32,13 @@ from spans import Span, span_of
 SEED = 17
 #: First and last day of each part. `live` is what the service meets later.
 PARTS = {
-    "train": ("1999-01-01", "2010-12-31"),
-    "validation": ("2011-01-01", "2013-12-31"),
-    "test": ("2014-01-01", "2017-12-31"),
-    "live": ("2018-01-01", "2018-12-31"),
+    "train": ("1999-01-01", "2007-12-31"),
+    "validation": ("2008-01-01", "2012-12-31"),
+    "test": ("2013-01-01", "2015-12-31"),
+    "live": ("2016-01-01", "2018-12-31"),
 }
-STRIDE = {"train": 5, "validation": 5, "test": 5, "live": 1}  #: bars from one window to the next
+STRIDE = {"train": 2, "validation": 1, "test": 2, "live": 1}  #: bars from one window to the next
+GENERATED, APART = 2250, 30  #: bars of a generated series, as long as the training part; and from one of its windows to the next
 EMBARGO = 20  #: bars at the beginning of a part that are in none of its windows
 NUMBERS = pa.list_(pa.list_(pa.float32(), len(FEATURES)), WINDOW)
 Array = np.ndarray
@@ -98,24 +99,24 @@ def main(words: Sequence[str] | None = None) -> None:
     arguments = parse(words)
     arguments.out.mkdir(parents=True, exist_ok=True)
     series = [real(name) for name in SERIES]
-    made = generated(arguments.generated, SEED, np.datetime64(PARTS["train"][1])) if arguments.generated else None
+    last = np.datetime64(PARTS["train"][1])
+    made = [generated(GENERATED, SEED + number, last) for number in range(arguments.generated)]
     summary: dict[str, object] = {}
     for part, stride in STRIDE.items():
-        sources = [*series, *([made] if made is not None and part == "train" else [])]
-        rows = sorted((row for bars in sources for row in windows(bars, part, stride)), key=lambda row: (row.last_day, row.series))
+        sources = [*series, *(made if part == "train" else [])]
+        rows = [row for bars in sources for row in windows(bars, part, APART if bars.name.startswith("generated") else stride)]
+        rows.sort(key=lambda row: (row.last_day, row.series))
         if not rows:
             raise SystemExit(f"{part}: no window shows exactly one span")
         write(arguments.out / f"{part}.parquet", rows)
         summary[part] = {
             "rows": len(rows),
-            "generated": sum(row.series == "generated" for row in rows),
+            "generated": sum(row.series.startswith("generated") for row in rows),
             "retracements": round(sum(row.span.label for row in rows) / len(rows), 4),
             "from": str(rows[0].last_day),
             "to": str(rows[-1].last_day),
         }
-    last = np.datetime64(PARTS["train"][1])
-    sources = [*series, *([made] if made is not None else [])]
-    write_bars(arguments.out / "unlabelled.parquet", [bars[: int((bars.days <= last).sum())] for bars in sources])
+    write_bars(arguments.out / "unlabelled.parquet", [bars[: int((bars.days <= last).sum())] for bars in (*series, *made)])
     ends = {name: f"{PARTS[part][1]}T23:59:59" for name, part in (("train_end", "train"), ("val_end", "validation"), ("test_end", "test"))}
     (arguments.out / "splits.json").write_text(json.dumps(ends, indent=1) + "\n")
     (arguments.out / "tables.json").write_text(json.dumps(summary, indent=1) + "\n")
@@ -124,7 +125,7 @@ def main(words: Sequence[str] | None = None) -> None:
 
 def parse(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Make the tables of windows.")
-    parser.add_argument("--generated", type=int, default=4000, help="generated bars beside the real ones (0: none)")
+    parser.add_argument("--generated", type=int, default=200, help="generated series beside the real ones (0: none)")
     parser.add_argument("--out", type=Path, default=Path("data"))
     return parser.parse_args(words)
 

@@ -10,6 +10,7 @@ best epoch. What comes of a variant lies in `models/`, each file under the varia
     position.metadata.json   architecture (counted), training, validation figures
     position.history.json    losses by epoch, and why the training stopped
     position.log             what the training said
+    position.predictions.parquet   what it says of every validation window
     position.run.json        the run record; a line of it goes to runs.jsonl
     position.card.md         the model card: docs/model_card.md with the figures of this run
 """
@@ -27,6 +28,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 from gonogo import record_run
 from torch import Tensor
@@ -35,7 +38,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from card import write_card
 from checkpoints import load, load_encoder, save
 from config import Config, Setting, read_config
-from evaluate import Figures, Windows, figures, read
+from evaluate import Figures, Windows, figures, predict, read
 from export import export
 from losses import UncertaintyWeighted, task_losses, tasks_of
 from networks import VARIANTS, Shape, SpanNet, parameters
@@ -70,8 +73,10 @@ def main() -> None:
     model = out / f"{variant}.onnx"
     gap = export(best_net, model, validation.window[:64])
     on_validation = figures(best_net, validation)
+    predictions = out / f"{variant}.predictions.parquet"
+    write_predictions(predictions, best_net, validation)
+    seconds = round((datetime.now(UTC) - started).total_seconds(), 1)
     params = {
-        "kind": variant,
         "epochs": len(history["epochs"]),
         "batch_size": config.batch_size,
         "learning_rate": config.learning_rate,
@@ -80,19 +85,24 @@ def main() -> None:
         **{key: value for key, value in asdict(shape).items() if key != "num_classes"},
     }
     losses = {"train_loss": round(best["train_loss"], 6), "validation_loss": round(best["validation_loss"], 6)}
-    metrics = {**on_validation.recorded(), **losses, "export_gap": gap, "seconds": round((datetime.now(UTC) - started).total_seconds(), 1)}
+    metrics = {**on_validation.recorded(), **losses, "export_gap": gap}
     write_metadata(out / f"{variant}.metadata.json", variant, best_net, {**params, "seed": config.seed}, on_validation, len(train.label))
     say.info("Training complete")
     record_run(
         out / f"{variant}.run.json",
         params=params,
         metrics=metrics,
-        data={**tables, "model": model, "checkpoint": out / f"{variant}.pt", "encoder": encoder},
+        data={**tables, "model": model, "checkpoint": out / f"{variant}.pt", "encoder": encoder, "predictions": predictions},
         seed=config.seed,
         features=["window"],
         framework=f"torch {torch.__version__}",
         version=sources(),
         started=started,
+        name=variant,
+        family="bilstm-crf" if shape.chain else "bilstm",
+        status="CANDIDATE",
+        epochs=params["epochs"],
+        seconds=seconds,
     )
     on_test = figures(best_net, read(arguments.data / "test.parquet"))
     write_card(out / f"{variant}.card.md", variant, best_net, on_validation, on_test, history)
@@ -105,6 +115,9 @@ def fit(
     """Train until the validation stops improving; the best epoch's weights are at `path`. Gives the history and the best epoch."""
     weighing = UncertaintyWeighted(tasks_of(net))
     optimizer = torch.optim.Adam([*net.parameters(), *weighing.parameters()], lr=config.learning_rate)
+    rate = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, config.learning_rate, total_steps=setting.epochs * -(-len(train.label) // config.batch_size)
+    )
     order = torch.Generator().manual_seed(config.seed)
     batches = DataLoader(TensorDataset(train.window, train.label, train.span), config.batch_size, shuffle=True, generator=order)
     epochs: list[dict[str, float]] = []
@@ -112,7 +125,7 @@ def fit(
     since, reason = 0, "epoch_limit"
     for number in range(1, setting.epochs + 1):
         begun = time.perf_counter()
-        train_loss = one_epoch(net, weighing, optimizer, batches)
+        train_loss = one_epoch(net, weighing, optimizer, rate, batches)
         validation_loss = mean_loss(net, validation)
         sigmas = {f"log_sigma_{task}": round(value.item(), 4) for task, value in weighing.log_sigma.items()}
         epochs.append({"epoch": number, "train_loss": train_loss, "validation_loss": validation_loss, **sigmas})
@@ -130,7 +143,13 @@ def fit(
     return {"stop_reason": reason, "epochs": epochs}, best
 
 
-def one_epoch(net: SpanNet, weighing: UncertaintyWeighted, optimizer: torch.optim.Optimizer, batches: DataLoader) -> float:
+def one_epoch(
+    net: SpanNet,
+    weighing: UncertaintyWeighted,
+    optimizer: torch.optim.Optimizer,
+    rate: torch.optim.lr_scheduler.LRScheduler,
+    batches: DataLoader,
+) -> float:
     """One pass over the training windows; the mean loss, in which every task counts as much."""
     net.train()
     total, rows = 0.0, 0
@@ -140,6 +159,7 @@ def one_epoch(net: SpanNet, weighing: UncertaintyWeighted, optimizer: torch.opti
         weighing(losses).backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimizer.step()
+        rate.step()
         total += plain(losses) * len(label)
         rows += len(label)
     return total / rows
@@ -176,6 +196,14 @@ def write_metadata(path: Path, variant: str, net: SpanNet, params: dict, on_vali
         "notes": "labels windows of 105 daily bars, and marks the span",
     }
     path.write_text(json.dumps(document, indent=1) + "\n")
+
+
+def write_predictions(path: Path, net: SpanNet, windows: Windows) -> None:
+    """What the network says of every validation window: row, its label, the label said. Candidates are compared on these."""
+    probabilities, _ = predict(net, windows.window)
+    said = (probabilities[:, 1] >= 0.5).long()
+    columns = {"row": np.arange(len(said)), "label": windows.label.numpy(), "predicted": said.numpy()}
+    pq.write_table(pa.table(columns), path)
 
 
 def sources() -> str:

@@ -23,6 +23,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "architecture": "gonogo.evidence.checks.architecture:Architecture",
         "audit_log": "gonogo.evidence.checks.audit_log:AuditLog",
         "baseline_comparison": "gonogo.evidence.checks.baseline_comparison:BaselineComparison",
+        "benchmark": "gonogo.evidence.checks.benchmark:Benchmark",
         "certification": "gonogo.evidence.checks.certification:Certification",
         "checkpoint": "gonogo.evidence.checks.checkpoint:Checkpoint",
         "committed": "gonogo.evidence.checks.committed:Committed",

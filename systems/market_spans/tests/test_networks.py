@@ -30,14 +30,14 @@ def test_the_position_variant_is_an_encoder_and_a_dense_pointer_head():
     assert isinstance(net.bilstm, torch.nn.LSTM)
     assert isinstance(net.pointer_head, torch.nn.Linear)
     assert net.bilstm.input_size == 12
-    assert tasks_of(net) == ("type", "pointers")
+    assert tasks_of(net) == ("kind", "pointers")
 
 
 def test_the_crf_variant_is_an_encoder_and_a_chain():
     net = build("crf")
     assert net.pointer_head is None
     assert net.chain is not None
-    assert tasks_of(net) == ("type", "tags")
+    assert tasks_of(net) == ("kind", "tags")
 
 
 @pytest.mark.parametrize("variant", sorted(VARIANTS))
@@ -69,17 +69,17 @@ def test_the_place_of_a_bar_reaches_the_position_variant_alone():
 
 
 def test_each_task_has_one_learned_sigma_and_its_gradient_weighs_the_loss():
-    weighing = UncertaintyWeighted(("type", "pointers"))
-    assert sorted(weighing.log_sigma) == ["pointers", "type"]
-    weighing({"type": torch.tensor(2.0), "pointers": torch.tensor(0.01)}).backward()
+    weighing = UncertaintyWeighted(("kind", "pointers"))
+    assert sorted(weighing.log_sigma) == ["kind", "pointers"]
+    weighing({"kind": torch.tensor(2.0), "pointers": torch.tensor(0.01)}).backward()
     slope = {task: value.grad.item() for task, value in weighing.log_sigma.items()}
-    assert slope["type"] == pytest.approx(1 - 2 * 2.0)  # a large loss wants a larger sigma
+    assert slope["kind"] == pytest.approx(1 - 2 * 2.0)  # a large loss wants a larger sigma
     assert slope["pointers"] == pytest.approx(1 - 2 * 0.01)
 
 
 def test_a_task_without_a_weight_is_an_error():
     with pytest.raises(ValueError, match="weights of"):
-        UncertaintyWeighted(("type",))({"type": torch.tensor(1.0), "tags": torch.tensor(1.0)})
+        UncertaintyWeighted(("kind",))({"kind": torch.tensor(1.0), "tags": torch.tensor(1.0)})
 
 
 @pytest.mark.parametrize("variant", sorted(VARIANTS))

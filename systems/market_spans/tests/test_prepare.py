@@ -18,7 +18,7 @@ from features import BOUNDS, FEATURES, WINDOW
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory):
     out = tmp_path_factory.mktemp("data")
-    prepare.main(["--generated", "1500", "--out", str(out)])
+    prepare.main(["--generated", "1", "--out", str(out)])
     return out
 
 
@@ -65,6 +65,6 @@ def test_no_unlabelled_bar_is_later_than_the_training(tables):
 
 
 def test_the_same_input_gives_the_same_tables(tables, tmp_path):
-    prepare.main(["--generated", "1500", "--out", str(tmp_path)])
+    prepare.main(["--generated", "1", "--out", str(tmp_path)])
     for part in prepare.PARTS:
         assert pq.read_table(tmp_path / f"{part}.parquet").equals(pq.read_table(tables / f"{part}.parquet"))
