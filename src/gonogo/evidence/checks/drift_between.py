@@ -43,7 +43,7 @@ class DriftBetween(Check):
         own, names = bundle.schema.feature_names, [item.name for item in bundle.schema.measured]
         if not names:
             raise DataError("the model has no features, so nothing can drift.")
-        rows = min(ROWS, MOST_CELLS // sum(graph_input.width for graph_input in bundle.schema.inputs))
+        rows = min(ROWS, MOST_CELLS // bundle.schema.width)
         with TableFiles(validation=validation_file, test=test_file) as tables:
             same_kinds(tables, own)
             validation, test = (measured_table(bundle.schema, tables.sample(title, own, rows)) for title in ("validation", "test"))

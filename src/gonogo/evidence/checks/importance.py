@@ -15,9 +15,11 @@ from gonogo.evidence.record import Fact, Measurement
 from gonogo.model.encode import encode_table
 from gonogo.model.parts import Part, parts
 from gonogo.model.rows import class_indices
+from gonogo.model.schema import Schema
 from gonogo.stats.classification import overall_roc_auc
 
 MOST_CELLS = 20_000_000  #: values sent to the child at once
+LEAST_ROWS = 100  #: that are shuffled, however wide they are
 Batch = dict[str, Numbers]
 
 
@@ -46,7 +48,7 @@ class Importance(Check):
     def measure(self, project: ProjectView, bundle: BundleView, test: Table, sandbox: SandboxPort) -> Measurement:
         if test.rows == 0 or self.chosen["rows"] < 1 or self.chosen["repeats"] < 1:
             raise DataError("there is nothing to shuffle.")
-        taken = test.take(np.unique(np.linspace(0, test.rows - 1, num=min(test.rows, self.chosen["rows"]), dtype=np.int64)))
+        taken = evenly(test, self.chosen["rows"], bundle.schema)
         found = permutation_drops(
             bundle, taken, project.data.target, sandbox, repeats=self.chosen["repeats"], seed=self.chosen["seed"]
         )  # fmt: skip
@@ -79,6 +81,12 @@ class Importance(Check):
             },
             isolation=found.isolation,
         )
+
+
+def evenly(table: Table, most: int, schema: Schema) -> Table:
+    """At most so many rows, evenly spread; fewer of very wide ones, so that a copy of them is no burden."""
+    rows = min(table.rows, most, max(LEAST_ROWS, MOST_CELLS // schema.width))
+    return table.take(np.unique(np.linspace(0, table.rows - 1, num=rows, dtype=np.int64)))
 
 
 class Drops(NamedTuple):

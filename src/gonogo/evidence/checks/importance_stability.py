@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import numpy as np
-
 from gonogo.base.table import Table
 from gonogo.errors import DataError
 from gonogo.evidence.check import Check
-from gonogo.evidence.checks.importance import permutation_drops
+from gonogo.evidence.checks.importance import evenly, permutation_drops
 from gonogo.evidence.inputs import BundleView, ProjectView, SandboxPort
 from gonogo.evidence.record import Fact, Measurement
 from gonogo.stats.ranks import spearman
@@ -19,8 +17,9 @@ class ImportanceStability(Check):
     """Is the order of the features' importance in service that of the held-out data?
 
     Permutation importance (Breiman 2001) of the same model, on the test table and on logged rows whose labels have come: how much ROC-AUC
-    falls when a feature's values are shuffled. The two orders are compared by Spearman's rank correlation, and by how many features stand
-    among the first `top` of both. What costs no more than `idle` costs nothing here: features that hardly matter change places by chance.
+    falls when a feature's values (a channel's, of a tensor) are shuffled. The two orders are compared by Spearman's rank correlation, and
+    by how many features stand among the first `top` of both. What costs no more than `idle` costs nothing here: features that hardly matter
+    change places by chance.
     """
 
     name = "importance_stability"
@@ -42,9 +41,9 @@ class ImportanceStability(Check):
             )
         orders, isolation = [], ""
         for table in (test, logged):
-            rows = np.unique(np.linspace(0, table.rows - 1, num=min(table.rows, self.chosen["rows"]), dtype=np.int64))
+            taken = evenly(table, self.chosen["rows"], bundle.schema)
             found = permutation_drops(
-                bundle, table.take(rows), project.data.target, sandbox, repeats=self.chosen["repeats"], seed=self.chosen["seed"]
+                bundle, taken, project.data.target, sandbox, repeats=self.chosen["repeats"], seed=self.chosen["seed"]
             )  # fmt: skip
             orders.append({name: drop if drop > self.chosen["idle"] else 0.0 for name, drop in found.drops.items()})
             isolation = found.isolation

@@ -21,7 +21,7 @@ from gonogo.stats.classification import roc_auc, roc_auc_delong
 
 Truth = np.ndarray[Any, np.dtype[np.bool_]]
 LEVEL = 0.95
-MOST_CELLS, LEAST_ROWS = 20_000_000, 5_000  #: of tables with tensors so many values are read, and so many rows at least
+MOST_CELLS, LEAST_ROWS = 20_000_000, 500  #: of tables with tensors so many values are read, and so many rows at least
 MOST_ELEMENTS = 2_000  #: of a tensor
 
 
@@ -43,7 +43,7 @@ class Leakage(Check):
 
     def measure(self, project: ProjectView, bundle: BundleView, train_file: Path) -> Measurement:
         names, target = bundle.schema.feature_names, project.data.target
-        most = min(self.chosen["max_rows"], max(LEAST_ROWS, MOST_CELLS // sum(graph_input.width for graph_input in bundle.schema.inputs)))
+        most = min(self.chosen["max_rows"], max(LEAST_ROWS, MOST_CELLS // bundle.schema.width))
         with TableFiles(train=train_file) as tables:
             taken = tables.sample("train", [*names, target], most, by=target)
         y = class_indices(bundle.schema, taken.column(target))

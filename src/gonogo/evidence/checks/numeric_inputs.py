@@ -111,7 +111,7 @@ def _answers(
 
 def hard_rows_base(schema: Schema, test: Table, most: int) -> Batch:
     """At most `most` rows of the table, evenly spread, as the model takes them: fewer when all that is made from them would be too much."""
-    width = sum(graph_input.width for graph_input in schema.inputs)
+    width = schema.width
     copies = 1 + (len(EXTREME) + len(NO_NUMBER)) * min(len(parts(schema)), MOST_FEATURES)
     most = min(most, max(1, MOST_CELLS // (copies * width)))
     return encode_table(schema, test.take(np.unique(np.linspace(0, test.rows - 1, num=min(test.rows, most), dtype=np.int64))))
