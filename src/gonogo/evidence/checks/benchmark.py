@@ -21,7 +21,8 @@ class Benchmark(Check):
     """How long did a batch take in the project's own benchmark, on the CPU and on a CUDA device, and was it this very model?
 
     Reads the map of the file that `file` names under `files`: `model` (the digest of the model's file), `batch`, `passes`, `cpu_ms`, and
-    `cuda_ms` or `cuda_skipped`. What was not measured has no fact: an item that asks for it is not satisfied. The speed-up is computed here.
+    `cuda_ms` or `cuda_skipped`. What was not measured has no fact: an item that asks for it is not satisfied. The speed-up is computed
+    here.
     """
 
     name = "benchmark"
