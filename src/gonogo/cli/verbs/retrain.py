@@ -89,8 +89,9 @@ def _status(workspace: Any, as_json: bool) -> None:
     if as_json:
         show_json(document)
         return
-    asked = [f"  {one['cause']}: {one['words']}" for one in document["reasons"]]
-    click.echo(words("\n".join(["asked for:", *asked] if asked else ["nothing asks for a training"])))
+    click.echo("asked for:" if document["reasons"] else "nothing asks for a training")
+    for one in document["reasons"]:
+        click.echo(words(f"  {one['cause']}: {one['words']}"))
     for one in document["trainings"]:
         said = one.get("outcome") or one["state"]
         click.echo(words(f"{one['id']}  {said:<10} {one['reason']}  {one.get('problem', '')}".rstrip()))
