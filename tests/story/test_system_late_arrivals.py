@@ -1,0 +1,169 @@
+"""`systems/late_arrivals` in its small setting: GO as it is, NO-GO on the right item for each way to spoil it, and trained again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+
+from gonogo.operations.check import check
+from gonogo.operations.workspace import Workspace
+from gonogo.verdict.outcome import Decision, Outcome
+
+if TYPE_CHECKING:
+    from .conftest import User
+
+pytestmark = [pytest.mark.xdist_group("story"), pytest.mark.timeout(900)]
+
+REF = "late-arrivals@1.0.0"
+COIN = "CAST(hash(temp, departures, dep_delay) % 2 AS TINYINT)"
+UNCALIBRATED = """
+import onnx
+from features import SEASONS, WORDS
+from season_correction import append_to_graph
+onnx.save(append_to_graph(onnx.load('models/forest.onnx'), dict.fromkeys(SEASONS, 3.0)), 'models/forest.onnx')
+"""
+
+
+def rewritten(table: str, select: str) -> Callable[[User], None]:
+    """A table made from itself, or from others, by a query over {train}, {validation} and {test}."""
+
+    def spoil(user: User) -> None:
+        data = user.folder / "data"
+        files = {name: f"'{data / name}.parquet'" for name in ("train", "validation", "test")}
+        with duckdb.connect(config={"threads": 1}) as connection:
+            connection.execute(f"COPY ({select.format(**files)}) TO '{data / 'new.parquet'}' (FORMAT parquet)")
+        (data / "new.parquet").replace(data / f"{table}.parquet")
+
+    return spoil
+
+
+def replaced(name: str, old: str, new: str) -> Callable[[User], None]:
+    def spoil(user: User) -> None:
+        text = (user.folder / name).read_text()
+        assert old in text
+        (user.folder / name).write_text(text.replace(old, new))
+
+    return spoil
+
+
+def stale_checkpoint(user: User) -> None:
+    (user.folder / "models/forest.onnx").write_bytes((user.folder / "later/1.1.0/forest.onnx").read_bytes())
+
+
+def mismatched_export(user: User) -> None:
+    (user.folder / "models/reference.parquet").write_bytes((user.folder / "later/1.1.0/reference.parquet").read_bytes())
+
+
+def uncalibrated(user: User) -> None:
+    user.python("-c", UNCALIBRATED)
+
+
+def worse_retrain(user: User) -> None:
+    user.python("train.py", "--trees", "1", "--depth", "1")
+
+
+SPOILINGS: dict[str, tuple[Callable[[User], None], str]] = {
+    "leaked-column": (rewritten("train", "SELECT * REPLACE (CAST(late * 100 AS FLOAT) AS dep_delay) FROM {train}"), "no-leakage"),
+    "shuffled-labels": (rewritten("test", f"SELECT * REPLACE ({COIN} AS late) FROM " + "{test}"), "quality"),
+    "tuned-on-the-test": (rewritten("validation", "SELECT * FROM {test}"), "temporal-split"),
+    "trained-on-the-test": (rewritten("train", "SELECT * FROM {train} UNION ALL SELECT * FROM {test}"), "no-overlap"),
+    "stale-checkpoint": (stale_checkpoint, "reproducible"),
+    "mismatched-export": (mismatched_export, "export-parity"),
+    "uncalibrated-scores": (uncalibrated, "calibration"),
+    "retrain-that-got-worse": (worse_retrain, "quality"),
+    "wrong-units": (rewritten("train", "SELECT * REPLACE (CAST((temp - 32) / 1.8 AS FLOAT) AS temp) FROM {train}"), "data-versioned"),
+    "old-documents": (replaced("OPERATIONS_RUNBOOK.md", "Alarm: drift", "Alarm: shift"), "runbook"),
+    "loose-environment": (replaced("requirements.lock", "numpy==", "numpy>="), "environment-pinned"),
+}  # fmt: skip
+
+
+def test_the_system_as_it_is_was_a_go(released: User) -> None:
+    assert check(Workspace.open(released.folder), judge_only=True).verdict.decision is Decision.GO
+
+
+@pytest.mark.parametrize(("spoil", "item"), SPOILINGS.values(), ids=list(SPOILINGS))
+def test_each_way_to_spoil_it_fails_its_item(released: User, spoil: Callable[[User], None], item: str) -> None:
+    spoil(released)
+    verdict = check(Workspace.open(released.folder), only=frozenset({item})).verdict
+    [result] = [one for one in verdict.items if one.item == item]
+    assert (verdict.decision, result.outcome) == (Decision.NO_GO, Outcome.FAIL), result.reason
+
+
+# -- training again
+
+
+def steps(user: User, train: str) -> None:
+    file = user.folder / "gonogo.yaml"
+    head, _, _ = file.read_text().partition("\nretrain:")
+    people = file.read_text().partition("\npeople:")[2].partition("\nretrain:")[0]
+    text = head if "people:" in head else f"{head}\npeople:{people}"
+    data = f"{{run: {sys.executable} prepare.py --every 6, reads: [prepare.py, features.py], writes: [data]}}"
+    again = f"retrain:\n  steps:\n    data: {data}\n    train: {{run: {sys.executable} {train}, reads: [train.py]}}\n"
+    file.write_text(f"{text.rstrip()}\n{again}")
+
+
+def in_production(user: User) -> None:
+    service = user.serve(REF)
+    deadline = time.monotonic() + 60
+    while not user.json("status")["production"] and time.monotonic() < deadline:
+        time.sleep(0.2)
+    service.stop()
+    assert user.json("status")["production"]["version"] == "1.0.0"
+
+
+def trainings(user: User) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = user.json("retrain", "--status")["trainings"]
+    return found
+
+
+def test_a_training_that_is_killed_is_resumed_and_a_worse_model_leaves_the_champion_where_it_was(released: User) -> None:
+    in_production(released)
+    steps(released, "train.py --trees 2 --depth 2")
+    champion = (released.folder / "models/forest.onnx").read_bytes()
+    before = {path.name: path.read_bytes() for path in (released.folder / "data").iterdir()}
+    running = released.start("retrain")
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not any(one["step"] == "train" for run in trainings(released) for one in run["steps"]):
+        time.sleep(0.1)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    [made] = trainings(released)
+    assert [(one["step"], one["state"]) for one in made["steps"]] == [("data", "done"), ("train", "started")]
+    assert made["problem"] == "it ended without a word"
+
+    done = released.json("retrain", "--resume", expect=1)
+    assert (done["outcome"], done["id"]) == ("rejected", made["id"])
+    assert done["comparison"]["champion"] == REF
+    assert done["comparison"]["standing"] == "worse"
+    [made] = trainings(released)
+    assert [(one["step"], one["state"]) for one in made["steps"]] == [("data", "done"), ("train", "done")]
+    begun = [one.body for one in Workspace.open(released.folder).store().events(kinds=["retrain_step"])]
+    assert [one["step"] for one in begun if one["state"] == "started"] == ["data", "train", "train"], "the tables were made once"
+    assert (released.folder / "models/forest.onnx").read_bytes() == champion
+    assert {path.name: path.read_bytes() for path in (released.folder / "data").iterdir()} == before
+    assert len(released.json("releases")["releases"]) == 1
+    assert released.json("status")["production"]["version"] == "1.0.0"
+
+
+def test_from_september_on_drift_begins_a_training_and_what_is_better_takes_over(tmp_path: Path, trained: Path) -> None:
+    from .conftest import SYSTEM, User, free_port
+
+    user = User(SYSTEM, tmp_path / "people", {"DEMO_PORT": str(free_port()), "DEMO_PACE": "1"})
+    user.python("months.py", "--every", "6", "--last", "9", "--work", str(tmp_path / "work"), "--page", str(tmp_path / "months.md"))
+    page = (tmp_path / "months.md").read_text()
+    [met] = [line for line in page.splitlines() if line.startswith("| September | late-arrivals@1.0.0 |")]
+    assert met.endswith("| better | production: 1.1.0 |")
+    assert "polyline" in (tmp_path / "months.svg").read_text()
+    project = User(tmp_path / "work" / "late_arrivals", tmp_path / "people")
+    assert project.json("status")["production"]["version"] == "1.1.0"
+    [made] = trainings(project)
+    assert (made["outcome"], made["reason"].partition(":")[0]) == ("staging", "drift")
+    assert made["comparison"]["standing"] == "better"
