@@ -22,6 +22,7 @@ from gonogo.errors import ModelError
 from gonogo.model.archives import pack
 from gonogo.model.predict import Scored, scored
 from gonogo.model.runtime import Inspection, Loaded, inspect
+from gonogo.model.sandbox import Sandbox
 from gonogo.model.schema import Feature, GraphInput, Schema, Tensor
 from runtime_models import marked, packed_zip
 
@@ -222,3 +223,12 @@ def test_an_onnx_graph_may_leave_one_size_open() -> None:
     found = OnnxRuntime().load(model.SerializeToString())
     assert found.inputs == (GraphInput("window", "float32", 0, (0, 2)),)
     np.testing.assert_allclose(found.run({"window": X})["probabilities"][:, 0], right(X)[0], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("runtime", [marked("torchscript")])
+def test_the_file_beside_an_export_is_run_on_tensors_too(runtime: str, tmp_path: Path) -> None:
+    """What export parity compares with: the framework's own file, in a child, gets the shapes of the schema."""
+    (tmp_path / "model.pt").write_bytes(MADE[runtime]())
+    found, isolation = Sandbox(120, 4096).torch_output(tmp_path / "model.pt", (GraphInput("window", "float32", 8, SHAPE),), {"window": X})
+    np.testing.assert_allclose(found[:, 0], right(X)[0], rtol=0, atol=1e-6)
+    assert isolation

@@ -80,7 +80,9 @@ def test_our_own_bundle_has_a_baseline_for_every_feature(served: tuple[TrialServ
 @pytest.mark.skipif(sys.platform != "linux", reason="only there the system says it")
 def test_the_serving_process_is_weighed_and_timed(served: tuple[TrialServer, Bundle]) -> None:
     server, bundle = served
-    assert 20 < measure("memory", endpoint=server, bundle=bundle).facts["peak_mb"].value < 4000
+    found = measure("memory", endpoint=server, bundle=bundle).facts
+    assert 20 < found["peak_mb"].value < 4000
+    assert found["rows"].value == 1000
     found = measure("latency", {"samples": 100}, endpoint=server, bundle=bundle)
     assert 0 < found.facts["p50"].value <= found.facts["p99"].value
     assert "process" in found.isolation
