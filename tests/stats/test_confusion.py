@@ -10,7 +10,8 @@ import pytest
 from sklearn.metrics import confusion_matrix as reference
 from sklearn.metrics import precision_recall_fscore_support
 
-from gonogo.stats.confusion import FIGURES, comparable, confusion_matrix, macro, of_class, one_against_rest
+from gonogo.stats.classification import confusion_matrix
+from gonogo.stats.confusion import FIGURES, comparable, macro, of_class, one_against_rest
 from gonogo.stats.intervals import wilson
 
 BY_HAND = np.array([[5, 1, 0], [2, 6, 1], [0, 0, 9]])  # rows: predicted, columns: actual
@@ -39,7 +40,7 @@ def test_matrix_and_figures_are_those_of_scikit_learn(seed: int) -> None:
     classes = int(generator.integers(3, 7))
     actual = generator.integers(0, classes, 500)
     predicted = np.where(generator.random(500) < 0.7, actual, generator.integers(0, classes, 500))
-    matrix = confusion_matrix(predicted, actual, classes)
+    matrix = confusion_matrix(actual, predicted, classes).T
     assert (matrix == reference(actual, predicted).T).all()
     each = precision_recall_fscore_support(actual, predicted)
     means = precision_recall_fscore_support(actual, predicted, average="macro")

@@ -293,6 +293,12 @@ def test_figures_of_classes_stand_beside_those_that_are_sealed(kept, status):
     assert "means over the classes" in said
 
 
+def test_the_confusion_matrix_says_what_was_told_of_rows_that_are_of_a_class(kept, status):
+    kept["releases"][OLD] |= {"confusion": [[5, 1], [2, 9]], "classes": ["no", "yes"]}  # told no: 5 are no, 1 is yes
+    drawn = quality.view(kept, OLD, status, [])["confusion"]
+    assert "Of 7 that are no: 5 predicted no (71.4%), 2 predicted yes (28.6%)." in drawn.words
+
+
 def of_score(value: float | None, n: int = 900) -> dict[str, Any]:
     labels = {"release": OLD, "feature": "(score)"}
     bounds = {"value": value, "low": value, "high": value}

@@ -26,7 +26,8 @@ from gonogo.model.schema import Measured, Schema
 from gonogo.model.slices import Slices, members, slice_name
 from gonogo.model.summaries import measured_table
 from gonogo.stats.bins import as_float32, fit_categorical, fit_numeric
-from gonogo.stats.confusion import MOST_CLASSES, confusion_matrix
+from gonogo.stats.classification import confusion_matrix
+from gonogo.stats.confusion import MOST_CLASSES
 from gonogo.stats.score_table import ScoreTable, pooled, score_bin
 
 BEFORE, FORMAT = "gonogo-baseline/1", "gonogo-baseline/2"
@@ -155,7 +156,7 @@ def _matrix(cells: Any, classes: int) -> Array:
 
 def _cells(scores: Array, labels: Array) -> list[list[int]]:
     """The cells of the confusion matrix that have rows: [predicted, actual, rows], in order."""
-    matrix = confusion_matrix(scores.argmax(axis=1), labels, scores.shape[1])
+    matrix = confusion_matrix(labels, scores.argmax(axis=1), scores.shape[1]).T
     return [[int(predicted), int(actual), int(matrix[predicted, actual])] for predicted, actual in np.argwhere(matrix)]
 
 

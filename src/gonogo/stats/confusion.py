@@ -11,23 +11,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from gonogo.stats.bins import Array, Counts
+from gonogo.stats.bins import Array
 from gonogo.stats.intervals import Estimate, z_of
 from gonogo.stats.score_decisions import Decisions
 
 MOST_CLASSES = 100
 Figure = Literal["precision", "recall", "f1"]
 FIGURES: tuple[Figure, ...] = ("precision", "recall", "f1")
-
-
-def confusion_matrix(predicted: Any, actual: Any, classes: int) -> Counts:
-    """Rows by predicted and actual class (indices from 0), int64 [classes, classes]."""
-    cells = np.asarray(predicted, dtype=np.int64) * classes + np.asarray(actual, dtype=np.int64)
-    return np.bincount(cells, minlength=classes * classes).astype(np.int64).reshape(classes, classes)
 
 
 def one_against_rest(confusion: Array, place: int) -> Decisions:

@@ -19,7 +19,7 @@ from gonogo.web.readings import last_seen, with_known_numbers
 
 Record = Mapping[str, Any]
 SCORE = "(score)"
-MOST_DRAWN = 24  #: features with pictures, those that moved most; the others stand in the table
+MOST_DRAWN = 24  #: features with pictures, those that moved most; of a tensor the worst, and what is worth a look
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,13 @@ def view(drift: Record, status: Record) -> dict[str, Any]:
     rows = sorted((_row(one, drift, status) for one in drift["features"]), key=lambda row: (row.name != SCORE, -row.value))
     tensors = _tensors(rows)
     worst = {tensor.worst.name: tensor for tensor in tensors}
+    drawn = [row for row in rows if row.tensor is None or row.unfolded or row.name in worst][:MOST_DRAWN]
     return {
         "drift": drift,
         "rows": [(row, worst.get(row.name)) for row in rows if row.tensor is None or row.name in worst],
         "tensors": tensors,
-        "features": [(row, _pictures(row, drift)) for row in rows[:MOST_DRAWN]],
-        "drawn": {row.name for row in rows[:MOST_DRAWN]},
+        "features": [(row, _pictures(row, drift)) for row in drawn],
+        "drawn": {row.name for row in drawn},
         "moved": sum(row.tone == "bad" for row in rows),
         "unsure": sum(row.tone == "open" for row in rows),
         "judged": any(row.tone == "good" for row in rows),

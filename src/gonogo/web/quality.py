@@ -107,4 +107,5 @@ def _confusion(mine: Record) -> Drawn | None:
     counts = mine["confusion"]
     if not counts or not any(map(any, counts)):
         return None
-    return draw("confusion", {"kind": "confusion_matrix", "labels": mine["classes"], "counts": counts})
+    turned = [list(row) for row in zip(*counts, strict=True)]  # the store's rows are predicted, the picture's actual
+    return draw("confusion", {"kind": "confusion_matrix", "labels": mine["classes"], "counts": turned})
