@@ -141,7 +141,8 @@ def put_in_place(config: dict[str, Any], history: dict[str, Any]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train, choose, export, evaluate, report and record.")
-    parser.add_argument("--setting", choices=("small", "full"), default="small", help="which of configs/ (default: small)")
+    settings = sorted(path.stem for path in Path("configs").glob("*.yaml"))
+    parser.add_argument("--setting", choices=settings, default="small", help="which of configs/ (default: small)")
     parser.add_argument("--seed", type=int, help="another seed than the configuration's")
     parser.add_argument("--resume", action="store_true", help="go on with a training that was broken off")
     arguments = parser.parse_args()

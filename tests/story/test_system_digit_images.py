@@ -43,7 +43,7 @@ Spoil = Callable[["User"], None]
 
 @pytest.fixture(scope="module")
 def trained(shelf: Shelf) -> Path:
-    """The system trained, and another training of it with another seed, in `other`."""
+    """The system trained, and what a short training of it with another seed left, in `other`."""
 
     def make(folder: Path) -> None:
         from .conftest import User
@@ -51,7 +51,10 @@ def trained(shelf: Shelf) -> Path:
         shutil.copytree(SYSTEM, folder / "project", ignore=LEFT_OUT)
         user = User(folder / "project", folder / "people")
         user.python("prepare.py")
-        user.python("train.py", "--seed", "7")
+        small = (user.folder / "configs/small.yaml").read_text()
+        (user.folder / "configs/short.yaml").write_text(small.replace("epochs: 40", "epochs: 4"))
+        user.python("train.py", "--setting", "short", "--seed", "7")
+        (user.folder / "configs/short.yaml").unlink()
         other = folder / "other"
         for name in ("models", "checkpoints", "results"):
             shutil.copytree(user.folder / name, other / name)
