@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from gonogo.operations.select import accept_risk, recommend, select, survey
 from gonogo.operations.workspace import Workspace
 from gonogo.reports.candidates import render_candidates_html, render_candidates_markdown, render_candidates_text, render_sheet_text
 from gonogo.trust.keys import generate_key
+from mlflow_database import write_tracking
 
 PACK = "name: spans-pack\ntitle: Spans\nroles: {lead: the technics, owner: the business}\n"
 GATE = """
@@ -209,6 +211,30 @@ def test_a_high_risk_is_accepted_by_a_second_person_and_by_nobody_else(spans: Sp
     select(spans.workspace(), "position", reason="best on validation by far", risk="LOW", fallback="plain")
     with pytest.raises(RefusedError, match="no decision of a high risk"):
         accept_risk(spans.workspace(), "owner")
+
+
+def test_runs_of_an_mlflow_database_are_compared_chosen_and_held_to(spans: Spans, tmp_path: Path) -> None:
+    spans.edit("candidates: {", "candidates: {ledger: sqlite:///mlruns.db, experiment: forest, ")
+    write_tracking(spans.folder / "mlruns.db", tmp_path / "artifacts")
+    with sqlite3.connect(spans.folder / "mlruns.db") as connection:  # a second finished run, of the model that lies there
+        (tmp_path / "second").mkdir()
+        (tmp_path / "second" / "model.onnx").write_bytes((spans.folder / "position.onnx").read_bytes())
+        run = ("ffff", "lstm", "LOCAL", "FINISHED", 1_767_225_700_000, 1_767_225_800_000, "active", str(tmp_path / "second"), 1)
+        connection.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", run)
+        connection.execute("INSERT INTO latest_metrics VALUES ('f1_macro', 0.4, 0, 0, 0, 'ffff')")
+    workspace = spans.workspace()
+    comparison = compare(workspace)
+    assert {one.name: (one.status, one.gone) for one in comparison.candidates} == {
+        "lstm": ("CANDIDATE", ""),
+        "odd": ("REJECTED", "its record names no model"),
+        "crf": ("IN_PROGRESS", ""),
+        "wide-1": ("CANDIDATE", ""),
+    }
+    select(workspace, "lstm", reason="best on validation by far", risk="LOW", fallback="wide-1")
+    with ProjectInputs(workspace, build=True, progress=lambda what, part, whole: None) as inputs:
+        asked = {name: inputs.get(name) for name in ("files", "ledger", "run_record", "people")}
+        facts = {name: fact.value for name, fact in measure("selection", **asked).facts.items()}
+    assert (facts["recommended_is_this"], facts["fallback_ready"], facts["unknown_runs"]) == (True, True, 0)
 
 
 def test_no_run_is_no_results_and_a_copied_line_is_named(spans: Spans) -> None:
