@@ -168,6 +168,7 @@ def month(walk: Walk, number: int, every: int) -> Month:
     """One month: served, watched, labelled, and trained again when something asks for it."""
     release = walk.record("status")["production"]["release"] if number > FIRST else "late-arrivals@1.0.0"
     walk.chapter(f"Month {number}, with {release}")
+    declare(walk, number - 1, every)  # until the labels are there nothing begins by itself
     walk.python("prepare.py", "--every", str(every), "--newest", str(number - 1), "--out", "../month")
     (walk.project.parent / "month" / "live.parquet").replace(walk.project / "data" / "live.parquet")
     rows, late = flights(walk, "live")

@@ -15,9 +15,10 @@ from typing import Any
 
 from sealing_child import killed_at
 
+from gonogo.candidate.kept import is_whole
 from gonogo.errors import NotFoundError
 from gonogo.operations.retrain import resume, retrain, take_back
-from gonogo.operations.retrain_steps import folder_of, is_whole, steps_of
+from gonogo.operations.retrain_steps import folder_of, steps_of
 from gonogo.operations.trainings import retraining
 from gonogo.operations.workspace import Workspace
 

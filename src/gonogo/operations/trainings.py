@@ -93,8 +93,8 @@ def put_away_models(workspace: Workspace) -> dict[str, str]:
 
 
 def was_cut_off(workspace: Workspace) -> bool:
-    """Whether the last training was ended by something from outside (a kill, a power cut), so that it can go on."""
-    made = trainings(workspace)
+    """Whether the last training was ended by something from outside (a kill, a power cut), and the project lets it go on by itself."""
+    made = trainings(workspace) if workspace.project.retrain.when else []
     return bool(made) and made[-1].get("problem") == LOST and bool(made[-1]["kept"])
 
 
