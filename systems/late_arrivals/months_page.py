@@ -48,6 +48,7 @@ def page(months: list[Month], every: int, file: Path) -> None:
         "",
         f"Made by `{command}`: {setting} of September to December, served, watched, labelled, and trained again when the watch asks for",
         "it. Release 1.0.0 was trained on January to April. What 1.0.0 would have said stands beside what was in service.",
+        "The alarms of drift leave the calendar (weekday, season) out.",
         "",
         "| month | flights | late | in service | ROC-AUC | of 1.0.0 | log loss | of 1.0.0 | drifts most (PSI) | rang | asks for training |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
