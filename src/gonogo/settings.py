@@ -53,7 +53,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("otlp", "", "address", "where metrics are sent by OpenTelemetry, such as `http://127.0.0.1:4318`; default: nowhere"),
     Setting("otlp_seconds", 15.0, "s", "how often metrics are sent by OpenTelemetry"),
     Setting("duty_seconds", 60.0, "s", "how often a service looks whether a review is due or a training is asked for"),
-    Setting("retrain_seconds", 21600.0, "s", "longest a training may run"),
+    Setting("retrain_seconds", 21600.0, "s", "longest a step of a training may run"),
     Setting("rate_limits", "", "requests/s", "limits of callers by role, such as `reader=500 operator=20`; default: none"),
     Setting("log_size", 64.0, "MiB", "size at which a service's log is set aside; three older ones are kept"),
     Setting("project", ".", "folder", "the project whose release the ASGI application serves"),
