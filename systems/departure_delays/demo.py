@@ -8,6 +8,7 @@ as many are late as in the month of the calibrator; the labels are what became o
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from typing import Any
@@ -116,15 +117,17 @@ def commit(walk: Any, tag: str) -> None:
     }
 
     def git(*words: str) -> None:
-        walk.say("$ git " + " ".join(words))
+        walk.say("$ git " + " ".join(words).replace("\n\n", " … "))
         subprocess.run(["git", *words], cwd=walk.project, env=environment, check=True)
 
     git("init", "-q", "-b", "main")
     git("add", "-A")
     git("commit", "-q", "-m", "Departure delays\n\nReviewed-by: Rob <rob@example.org>")
     git("tag", tag)
-    git("clone", "-q", "--bare", ".", "../upstream.git")
-    git("remote", "add", "origin", "../upstream.git")
+    upstream = f"../{walk.name}.upstream.git"
+    shutil.rmtree(walk.project / upstream, ignore_errors=True)
+    git("clone", "-q", "--bare", ".", upstream)
+    git("remote", "add", "origin", upstream)
     git("fetch", "-q", "origin")
     git("branch", "-q", "--set-upstream-to=origin/main")
 
