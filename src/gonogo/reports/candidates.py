@@ -140,7 +140,7 @@ def _said(document: Document, most: int | None) -> Iterator[str]:
 
 def _row(one: Document) -> list[str]:
     figures = [MISSING if one[name] is None else f"{one[name]:.3f}" for name in ("f1", "accuracy", "precision", "recall")]
-    size = MISSING if one["size_mb"] is None else f"{one['size_mb']:.2f}"
+    size = MISSING if one["size_mb"] is None else f"{one['size_mb']:.2f}" if one["size_mb"] >= 0.1 else f"{one['size_mb']:.2g}"
     return [one["model"], *figures, _number(one["params"]), size, one["status"]]
 
 
