@@ -105,7 +105,7 @@ def wrong_place(row: str, place: str, rows: Mapping[str, tuple[str, ...]]) -> st
 
 
 def kind_of(place: str) -> str:
-    if place.startswith("tests/"):
+    if place.startswith(("tests/", "systems/")):
         return "feature"
     if place.startswith("runbooks/"):
         return "runbook"

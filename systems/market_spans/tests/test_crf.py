@@ -33,7 +33,7 @@ def every_path(steps: int) -> list[tuple[int, ...]]:
     return [tags for tags in itertools.product((BEFORE, INSIDE, AFTER), repeat=steps) if allowed(tags)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10_000), steps=st.integers(1, 7), size=st.sampled_from([0.1, 1.0, 20.0]))
 def test_the_decoded_path_is_the_best_of_all(seed, steps, size):
     made, scores = chain(seed), emissions(seed + 1, 2, steps, size)
@@ -44,7 +44,7 @@ def test_the_decoded_path_is_the_best_of_all(seed, steps, size):
         assert torch.allclose(made.score(scores[row : row + 1], decoded), best, atol=1e-4)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10_000), steps=st.integers(1, 105), size=st.sampled_from([0.1, 1.0, 50.0]))
 def test_every_decoded_path_is_one_span_whose_start_is_never_after_its_end(seed, steps, size):
     decoded = chain(seed).decode(emissions(seed + 1, 3, steps, size))
@@ -53,7 +53,7 @@ def test_every_decoded_path_is_one_span_whose_start_is_never_after_its_end(seed,
     assert ((start >= 0) & (start <= end) & (end <= steps - 1)).all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 10_000), steps=st.integers(1, 6))
 def test_the_partition_is_the_sum_over_all_paths(seed, steps):
     made, scores = chain(seed), emissions(seed + 1, 1, steps, 1.0)
