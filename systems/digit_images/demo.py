@@ -50,8 +50,7 @@ def tell(walk: Any) -> None:
 
     walk.chapter("Two more forms are typed in: trained again, compared with what is in production, judged, signed, at staging")
     walk.gonogo("retrain", "--reason", "two more forms", expect=1)
-    for role in PEOPLE:
-        walk.gonogo("sign", role)
+    walk.go()
     walk.gonogo("retrain", "--resume")
 
     walk.chapter("In staging: smoke, and a load of 1,000 requests")
