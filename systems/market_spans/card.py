@@ -17,6 +17,7 @@ def write_card(path: Path, variant: str, net: SpanNet, validation: Figures, test
         "epochs": len(history["epochs"]),
         "test_rows": test.rows,
         "validation_rows": validation.rows,
+        "test_constant": f"{test.constant:.1%}",
     }
     for part, of in (("test", test), ("validation", validation)):
         found |= {f"{part}_{name}": f"{value:.4f}" for name, value in of.stated().items()}
