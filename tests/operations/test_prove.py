@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -125,3 +126,13 @@ def test_a_permuted_column_keeps_its_values_and_leaves_the_others_alone(workspac
 
 def test_the_weights_of_a_real_graph_are_found() -> None:
     assert sum(end - start for start, end in weight_spans(sample.model_bytes())) == 4 * (3 + 1)  # three tensors and values_floats
+
+
+def test_a_model_whose_weights_cannot_be_found_in_its_file_is_spoiled_in_the_other_ways(tmp_path: Path) -> None:
+    sample.write_project(tmp_path)
+    project = Workspace.open(tmp_path).project
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "saved_model.pb").write_bytes(b"\x08\x01")
+    other = replace(project, model=replace(project.model, path=tmp_path / "saved"))
+    assert {way.name for way in spoilings(project, "amount")} - {way.name for way in spoilings(other, "amount")} == {"corrupted-weights"}
+    assert len(spoilings(other, "amount")) == 3
