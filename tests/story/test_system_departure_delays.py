@@ -34,7 +34,7 @@ Spoil = Callable[[Path], None]
 
 pytestmark = [
     pytest.mark.xdist_group("departure_delays"),
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1800),
     pytest.mark.skipif(MISSING and not os.environ.get("CI"), reason="tensorflow is not installed (gonogo[tensorflow]); in CI it must be"),
 ]
 
