@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -157,7 +158,15 @@ def test_from_september_on_drift_begins_a_training_and_what_is_better_takes_over
     from .conftest import SYSTEM, User, free_port
 
     user = User(SYSTEM, tmp_path / "people", {"DEMO_PORT": str(free_port()), "DEMO_PACE": "1"})
-    user.python("months.py", "--every", "6", "--last", "9", "--work", str(tmp_path / "work"), "--page", str(tmp_path / "months.md"))
+    words = ["months.py", "--every", "6", "--last", "9", "--work", str(tmp_path / "work"), "--page", str(tmp_path / "months.md")]
+    with (tmp_path / "months.log").open("wb") as log:
+        told = subprocess.Popen([sys.executable, *words], cwd=SYSTEM, env=user.environ(), stdout=log, stderr=log)
+        try:
+            told.wait(timeout=800)
+        finally:
+            told.send_signal(signal.SIGINT)  # it ends the service that it has started
+            told.wait(timeout=60)
+    assert told.returncode == 0, (tmp_path / "months.log").read_text()[-3000:]
     page = (tmp_path / "months.md").read_text()
     [met] = [line for line in page.splitlines() if line.startswith("| September | late-arrivals@1.0.0 |")]
     assert met.endswith("| better | production: 1.1.0 |")
