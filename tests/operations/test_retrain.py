@@ -169,6 +169,18 @@ def test_a_model_that_the_gate_refuses_stays_to_be_looked_at_and_can_be_taken_ba
         resume(live.workspace())
 
 
+def test_a_training_on_the_rows_of_the_test_is_refused_however_good_it_looks(live: Team) -> None:
+    apart = "      - {id: apart, statement: The tables have no rows in common., check: overlap, require: shared_share <= 50%}\n"
+    live.edit("  - title: Approval\n", f"{apart}  - title: Approval\n", file="pack/gate.yaml")
+    live.sign_policy("lead", "ana")
+    live.sign_policy("owner", "ben")
+    steps(live, "data: cp test.csv train.csv\ntrain: python train.py")
+    done = retrain(live.workspace())
+    assert (done.outcome, done.comparison and done.comparison["standing"]) == ("refused", "better")
+    assert any(line.startswith("apart: FAIL") for line in done.words)
+    assert pointers(live) == {"production": "1.0.0"}
+
+
 def test_production_is_only_pre_authorised_by_a_signed_policy(live: Team) -> None:
     live.edit("people:", "retrain: {then: production}\npeople:")
     done = retrain(live.workspace())
