@@ -207,7 +207,7 @@ def trained_again(walk: Walk, found: Month, rows: list[dict[str, Any]], made: in
         trainings = walk.record("retrain", "--status")["trainings"]
         return trainings[-1] if len(trainings) > made else {}
 
-    ended = until(last, lambda one: one.get("outcome") or one.get("state") == "failed", "the training does not end", 300)
+    ended = until(last, lambda one: one.get("outcome") or one.get("state") == "failed", "the training does not end", 600)
     walk.gonogo("retrain", "--status")
     if ended["state"] == "failed":
         raise StoryError(f"the training failed: {ended['problem']}")
