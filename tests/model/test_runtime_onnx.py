@@ -109,7 +109,7 @@ def test_an_input_that_is_no_matrix_of_any_number_of_rows_is_refused(models: Any
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)],
     )
-    with pytest.raises(ModelError, match="of any number of rows|one free dimension"):
+    with pytest.raises(ModelError, match=r"of any number of rows|one free dimension"):
         OnnxRuntime().load(data)
 
 
