@@ -99,9 +99,7 @@ def test_every_command_of_the_page_does_what_it_says(served: Team) -> None:
         assert "Traceback" not in done.stderr, f"{line}\n{done.stderr}"
         assert done.returncode in (0, 1), f"{line}\n{done.stdout}\n{done.stderr}"
         may_say_no = (["review", "hour"], ["review", "day"], ["review", "sign"], ["retrain", "--reason"])
-        assert done.returncode == 0 or words[:2] in may_say_no, (
-            f"{line}\n{done.stdout}{done.stderr}"
-        )
+        assert done.returncode == 0 or words[:2] in may_say_no, f"{line}\n{done.stdout}{done.stderr}"
     assert "WELL" in gonogo(served, "review").stdout
     assert "A day in service" in (served.folder.parent / "day.html").read_text()
     assert {file.name for file in (served.folder.parent / "deploy").iterdir()} == {

@@ -1,4 +1,4 @@
-"""A small real project that trains: a linear model on bootstrapped rows of two years, exported to ONNX, with a pack that wants a certificate.
+"""A small real project that trains: a linear model on bootstrapped rows of two years, in ONNX, with a pack that wants a certificate.
 
 Its training is quick and honest: the seed chooses the rows, what is learnt comes from the table alone.
 """
@@ -142,9 +142,8 @@ def write_fires(folder: Path) -> Fires:
         days = [(first + timedelta(days=row)).strftime("%Y-%m-%dT00:00:00") for row in range(rows)]
         lines = [f"{a:.5f},{b:.5f},{day},{label}" for (a, b), day, label in zip(x, days, fire, strict=True)]
         (folder / f"data/{name}.csv").write_text("\n".join(["heat,wind,day,fire", *lines]) + "\n")
-    texts: Mapping[str, str] = {
-        "train.py": TRAIN, "gonogo.yaml": PROJECT.replace("PYTHON", sys.executable) + ANSWER, "pack/pack.yaml": PACK, "pack/gate.yaml": GATE,
-    }  # fmt: skip
+    project = PROJECT.replace("PYTHON", sys.executable) + ANSWER
+    texts: Mapping[str, str] = {"train.py": TRAIN, "gonogo.yaml": project, "pack/pack.yaml": PACK, "pack/gate.yaml": GATE}
     for name, text in texts.items():
         (folder / name).write_text(text)
     fires = Fires(folder, FakeClock(datetime.now(UTC)))
