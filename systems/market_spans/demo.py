@@ -59,14 +59,19 @@ def tell(walk: Any) -> None:
     walk.gonogo("ship")
     walk.insist(walk.record("status")["production"]["version"] == "1.1.0", "1.1.0 is not in production")
 
-    walk.chapter("Watched, labelled, and back to 1.0.0 at once")
+    walk.chapter("Watched, and labelled")
     counted = walk.stop_traffic()
     walk.say(json.dumps(counted, indent=2))
     walk.insist(counted["failed"] == 0, f"{counted['failed']} requests failed")
     walk.gonogo("feedback", "answers.jsonl")
     walk.gonogo("status")
+    walk.chapter("Trained again on the record: the same recipe on the same bars gives the same model, byte for byte; nothing is replaced")
+    walk.gonogo("retrain", "--reason", "to show that the training can be repeated", expect=1)
+
+    walk.chapter("Back to 1.0.0, at once")
     walk.gonogo("rollback", "--reason", "to show that it takes no second")
     walk.insist(walk.record("status")["production"]["version"] == "1.0.0", "1.0.0 is not back in production")
+
     walk.gonogo("log", "--verify", "--last", "12")
     walk.gonogo("verify", ".gonogo/releases/market-spans-1.1.0.tar.gz", "--key", ".gonogo/keys/store.pub")
     walk.say(f"""
