@@ -43,7 +43,7 @@ def tell(walk: Any) -> None:
 
     walk.chapter("1.0.0 in service; the flights of December arrive")
     walk.serve("departure-delays@1.0.0")
-    walk.start_traffic("data/live.parquet", target="late", leave_out="scheduled,landed", rate=60, concurrency=8)
+    walk.start_traffic("data/live.parquet", target="late", leave_out="scheduled,landed", rate=300)
 
     walk.chapter("Two versions at once: a wider network gets half of the callers")
     walk.python("train.py", "--hidden", "96", "48")
