@@ -43,7 +43,7 @@ def tell(walk: Any) -> None:
 
     walk.chapter("1.0.0 in service; the flights of December arrive")
     walk.serve("departure-delays@1.0.0")
-    walk.start_traffic("data/live.parquet", target="late", leave_out="scheduled,landed", rate=300)
+    december(walk)
 
     walk.chapter("Two versions at once: a wider network gets half of the callers")
     walk.python("train.py", "--hidden", "96", "48")
@@ -76,8 +76,12 @@ def tell(walk: Any) -> None:
     walk.sign()
     walk.gonogo("retrain", "--resume")
     newest = walk.record("releases")["pointers"]["staging"]
+    december(walk)
     walk.gonogo("rollout", "start", f"departure-delays@{newest}")
     walk.insist(walk.record("status")["production"]["version"] == newest, f"{newest} is not in production")
+
+    again = walk.stop_traffic()
+    walk.insist(again["failed"] == 0, f"{again['failed']} requests failed: {again['first_failures']}")
 
     walk.chapter("The full way back: to the first release with all that it had, and started anew")
     walk.gonogo("rollback", "--to", "departure-delays@1.0.0", "--reason", "to show the full way")
@@ -93,6 +97,11 @@ def tell(walk: Any) -> None:
     walk.say(
         f"\n{counted['requests']} requests of real flights, {counted['failed']} failed. The report lies beside the project: report.html"
     )
+
+
+def december(walk: Any) -> None:
+    """The flights of the live table as requests, dense enough for the judge of a rollout."""
+    walk.start_traffic("data/live.parquet", target="late", leave_out="scheduled,landed", rate=300)
 
 
 def hurry(walk: Any) -> None:
