@@ -12,7 +12,7 @@ import subprocess
 from typing import Any
 
 POINTERS = "  also: [start, end]\n"
-PEOPLE = {"deployer": "dana", "reviewer": "ravi", "approver": "ana"}
+PEOPLE = {"reviewer": "ravi", "deployer": "dana", "approver": "ana"}  # a reviewer pins the policy, so signs first
 
 
 def tell(walk: Any) -> None:
