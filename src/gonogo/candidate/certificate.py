@@ -22,6 +22,7 @@ KEYS = frozenset({"bound", "plan", "issued", "valid_until", "seed", "metrics", "
 #: What a certificate is bound to, and how it is said that it is another by now.
 BOUND = {
     "params": "the run record names other parameters",
+    "pipeline": "its pre- or post-processing is another",
     "schema": "the model takes or gives something else",
     "declarations": "gonogo.yaml declares model or data otherwise",
     "tables": "a table is another",

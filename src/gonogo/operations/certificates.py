@@ -78,6 +78,7 @@ def bound_to(workspace: Workspace, schema: Schema) -> dict[str, str]:
     tables = {"train": project.data.train, "validation": project.data.validation, "test": project.data.test}
     return {
         "params": digest(read_run(project.run_record)["params"]),
+        "pipeline": "" if project.model.pipeline is None else file_digest(project.model.pipeline),
         "schema": digest(schema.to_json()),
         "declarations": project.digest("model", "data"),
         "tables": digest({name: file_digest(path) for name, path in tables.items() if path is not None}),
