@@ -86,6 +86,7 @@ def tell(walk: Any) -> None:
     walk.chapter("The full way back: to the first release with all that it had, and started anew")
     walk.gonogo("rollback", "--to", "departure-delays@1.0.0", "--reason", "to show the full way")
     walk.stop_service()
+    walk.insist(not until(walk, lambda: answers(walk), lambda there: not there), "the service that was stopped still answers")
     walk.serve("departure-delays@production")
     walk.insist(walk.get("/health")["release"] == "departure-delays@1.0.0", "1.0.0 does not serve")
 
@@ -147,6 +148,13 @@ def item(report: Any, name: str) -> Any:
 
 def ringing(walk: Any) -> list[str]:
     return [alarm["rule"] for alarm in walk.record("alarms", expect=None)["alarms"] if alarm["state"] == "FIRING"]
+
+
+def answers(walk: Any) -> bool:
+    try:
+        return bool(walk.get("/health"))
+    except OSError:
+        return False
 
 
 def until(walk: Any, seen: Any, done: Any) -> Any:
