@@ -5,6 +5,7 @@ the disk goes through is a state in which the process died once. After each deat
 
     sealing_child.py seal FOLDER        FOLDER holds bundle/ and keys/; prints one JSON line
     sealing_child.py commit FOLDER
+    sealing_child.py begin FOLDER       FOLDER holds project/; the log of its store is begun
     sealing_child.py limited FOLDER N   seal once with files limited to N bytes; prints the error's class or "sealed"
     sealing_child.py busy FOLDER        commit for ever, until somebody kills it
 """
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from gonogo.errors import GonogoError
+from gonogo.operations.workspace import Workspace
 from gonogo.registry.stores.sqlite import SqliteStore
 from gonogo.release.contents import Bundle
 from gonogo.release.verify import verify
@@ -129,6 +131,35 @@ def commit_points(folder: Path) -> dict[str, int]:
         store.close()
 
 
+def begin_points(folder: Path) -> dict[str, int]:
+    """The first use of a store: key and log are made, and an event is recorded."""
+    seen = {"points": 0, "new": 0, "begun": 0}
+    store = folder / "project" / ".gonogo"
+    point = 0
+    while True:
+        point += 1
+        shutil.rmtree(store, ignore_errors=True)
+
+        def work() -> None:
+            with Workspace.open(folder / "project").store().transaction() as tx:
+                tx.append("counted", {"number": 1}, "child")
+
+        died = killed_at(point, work)
+        workspace = Workspace.open(folder / "project")
+        begun = workspace.has_log()
+        with workspace.store().transaction() as tx:  # nothing was tampered with, so nobody says so
+            tx.append("went on", {}, "parent")
+        report = workspace.store().verify_chain(workspace.public_key())
+        assert report.intact, (point, report.problems)
+        assert {path.name for path in workspace.key_file.parent.glob("[!.]*")} == {"begin.lock", "store.key", "store.pub"}
+        workspace.store().close()
+        if not died:
+            assert report.count == 2
+            return seen
+        seen["points"] += 1
+        seen["begun" if begun else "new"] += 1
+
+
 def limited(folder: Path, most: int) -> str:
     ready = ready_in(folder)
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
@@ -160,6 +191,8 @@ if __name__ == "__main__":
         print(json.dumps(seal_points(place)))
     elif what == "commit":
         print(json.dumps(commit_points(place)))
+    elif what == "begin":
+        print(json.dumps(begin_points(place)))
     elif what == "limited":
         print(limited(place, int(sys.argv[3])))
     else:

@@ -68,6 +68,12 @@ def test_a_sealing_that_is_killed_at_any_point_leaves_no_half_release(place: Pat
     assert seen["points"] == seen["nothing"] + seen["release"]
 
 
+def test_a_store_whose_beginning_was_killed_at_any_point_is_begun_again_or_goes_on(tmp_path: Path) -> None:
+    sample.write_project(tmp_path / "project")
+    seen = json.loads(child("begin", str(tmp_path)))
+    assert min(seen["new"], seen["begun"]) > 3, seen
+
+
 def test_a_commit_that_is_killed_at_any_point_is_there_or_not_there(place: Path) -> None:
     seen = json.loads(child("commit", str(place)))
     assert seen["before"] > 5, seen

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gonogo.base.clock import Clock, SystemClock
-from gonogo.base.files import storage
+from gonogo.base.files import exclusive, fsync_directory, storage
 from gonogo.errors import VerificationError
 
 if TYPE_CHECKING:
@@ -77,20 +77,47 @@ class Workspace:
     def store(self) -> SqliteStore:
         """The registry's store, opened once."""
         from gonogo.registry.stores.sqlite import SqliteStore
-        from gonogo.trust.keys import generate_key
 
         if self._store is None:
-            self._refuse_a_removed_log()
             if not self.key_file.exists():
-                with storage(self.key_file, "create"):
-                    self.key_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                generate_key(self.key_file)
+                self._begin_log()
+            self._refuse_a_removed_log()
             self._store = SqliteStore(self.log_file, self.signer(), self.clock)
         return self._store
 
+    def _begin_log(self) -> None:
+        """The log without any event first, and its key last: whoever is killed in between leaves a log that nobody has used, and the next
+        one begins again."""
+        from gonogo.registry.stores.sqlite import SqliteStore
+        from gonogo.trust.keys import generate_key
+        from gonogo.trust.signers.file import FileSigner
+
+        with exclusive(self.key_file.with_name("begin.lock"), "somebody else begins the log of this store.", hint="Try again."):
+            if self.key_file.exists():
+                return
+            self._refuse_a_removed_log()
+            fresh, log = self.key_file.with_name("begun.key"), self.log_file
+            with storage(self.key_file, "create"):
+                self.key_file.parent.chmod(0o700)
+                beside = [log.with_name(name) for name in ("anchor.json", log.name + "-wal", log.name + "-shm")]
+                for left in (fresh, fresh.with_suffix(".pub"), self.key_file.with_suffix(".pub"), *beside, log):
+                    left.unlink(missing_ok=True)
+            generate_key(fresh)
+            SqliteStore(self.log_file, FileSigner(fresh), self.clock).close()
+            with storage(self.key_file, "create"):
+                fresh.with_suffix(".pub").replace(self.key_file.with_suffix(".pub"))
+                fresh.replace(self.key_file)
+                fsync_directory(self.key_file.parent)
+
     def has_log(self) -> bool:
         """Whether something was ever recorded here, also when it was removed since."""
-        return any(path.exists() for path in (self.log_file, self.log_file.with_name("anchor.json"), self.key_file))
+        if self.key_file.exists():
+            return True
+        if not self.log_file.exists():
+            return bool(self.log_file.with_name("anchor.json").exists())
+        from gonogo.registry.stores.sqlite import is_unused
+
+        return not is_unused(self.log_file)  # one that was begun, and never used: its key comes last
 
     def _refuse_a_removed_log(self) -> None:
         """The key is made with the log: one without the other is a log that was taken away, and is never begun again under that key."""

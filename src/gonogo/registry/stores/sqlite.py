@@ -306,6 +306,23 @@ class SqliteTransaction:
             return self._connection.execute(statement, values)
 
 
+def is_unused(path: Path) -> bool:
+    """Whether the log in this file has no event, and its anchor, where there is one, is that of a log without any. False when nobody can
+    say. Raises nothing."""
+    anchor = path.with_name("anchor.json")
+    try:
+        if anchor.exists() and Anchor.from_bytes(anchor.read_bytes()).seq > 0:
+            return False
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            made = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'event'").fetchone()[0]
+            return bool(not made or not connection.execute("SELECT count(*) FROM event").fetchone()[0])
+        finally:
+            connection.close()
+    except (OSError, sqlite3.Error, VerificationError):
+        return False
+
+
 def _try_lock(handle: int) -> bool:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
