@@ -6,7 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from gonogo.model.schema import Feature, GraphInput, Schema, Tensor
 from gonogo.service.codecs.arrow import ArrowCodec
+from gonogo.service.codecs.numpy_file import NumpyCodec
 from gonogo.service.door.exchange import Exchange
 from gonogo.service.wire import RequestRefused
 from http_fuzz import SEEDS
@@ -14,6 +16,14 @@ from small_bundle import small_schema
 
 DIED = sorted(SEEDS.glob("ended-a-process-*.arrow"))
 CODEC = ArrowCodec(small_schema(), 1000)
+WINDOWS = Schema(
+    "binary-classification",
+    (GraphInput("w", "float32", 6, (3, 2)), GraphInput("k", "float32", 1)),
+    (Feature("w", "float", True, "w", 0, Tensor((3, 2))), Feature("k", "float", False, "k", 0)),
+    ("0", "1"),
+    "p",
+)
+LONG = 100_000_000  #: as Python's lists: gigabytes
 
 
 def stream(columns, **options):
@@ -24,9 +34,9 @@ def stream(columns, **options):
     return file.getvalue()
 
 
-def status(body):
+def status(body, codec=CODEC):
     with pytest.raises(RequestRefused) as caught:
-        CODEC.read(Exchange(b"POST", b"/predict", {}, body))
+        codec.read(Exchange(b"POST", b"/predict", {}, body))
     return caught.value.status
 
 
@@ -68,3 +78,32 @@ def test_a_column_of_nothing_that_says_it_is_long_is_refused():
 def test_text_that_is_no_utf_8_is_refused():
     body = stream({"x": pa.array([0.5]), "k": pa.array(["abcd"])}).replace(b"abcd", b"\xff\xfe\xfd\xfc")
     assert status(body) == 400
+
+
+def lists_of_nothing(count):
+    """Fixed-size lists of no elements, which take no bytes."""
+    return pa.Array.from_buffers(pa.list_(pa.float32(), 0), count, [None], children=[pa.array([], pa.float32())])
+
+
+@pytest.mark.parametrize("nothing", [pa.nulls, lists_of_nothing], ids=["nulls", "lists of nothing"])
+@pytest.mark.parametrize("name", ["w", "unknown"])
+def test_a_window_of_a_hundred_million_nothings_in_a_thousand_bytes_is_refused_before_it_is_made(name, nothing):
+    bomb = stream({name: pa.FixedSizeListArray.from_arrays(nothing(LONG), LONG), "k": pa.array([0.5])})
+    assert len(bomb) < 2000
+    assert status(bomb, ArrowCodec(WINDOWS, 1000)) == 413
+
+
+def test_columns_of_lists_that_are_too_much_together_are_refused():
+    many = {f"c{n}": pa.array([[1.0] * 6] * 100, pa.list_(pa.float32())) for n in range(15)}
+    assert status(stream(many), ArrowCodec(WINDOWS, 100)) == 413
+
+
+def test_windows_without_any_value_are_read():
+    empty = pa.array([[[None, None]] * 3] * 2, pa.list_(pa.list_(pa.null())))
+    assert ArrowCodec(WINDOWS, 2).read(Exchange(b"POST", b"/predict", {}, stream({"w": empty, "k": pa.array([1.0, 2.0])}))).rows == 2
+
+
+def test_a_numpy_field_of_a_hundred_million_lists_of_nothing_is_refused_before_it_is_made():
+    text = str({"descr": [("w", "<f4", (LONG, 0)), ("k", "<f4")], "fortran_order": False, "shape": (1,)}).encode()
+    body = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(4)
+    assert status(body, NumpyCodec(WINDOWS, 1000)) == 415

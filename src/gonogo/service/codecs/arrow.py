@@ -26,6 +26,7 @@ from gonogo.service.wire import PROBLEM, RequestRefused, to_json
 
 ARROW = b"application/vnd.apache.arrow.stream"
 _MOST_COLUMNS = 2  #: times the number of features, and a few: columns may share their bytes, so that their number bounds what they become
+_MOST_BESIDE_BYTES = 8  #: elements of lists for each byte of the body: a boolean takes a bit, and a list of nothing takes none
 
 
 class ArrowCodec:
@@ -49,7 +50,7 @@ class ArrowCodec:
                     raise RequestRefused(415, "A schema and plain record batches are read: no dictionaries, no compressed buffers.")
             with arrow.ipc.open_stream(buffer) as stream:
                 self._check(arrow, stream.schema)
-                return self._values(arrow, stream)
+                return self._values(arrow, stream, len(body))
         # What a reader in C++ raises; a table that is not where it should be.
         except (arrow.ArrowException, ValueError, TypeError, OSError, MemoryError, OverflowError, StructError) as error:
             raise RequestRefused(400, f"The body is no Arrow stream that can be read: {str(error)[:200]}.") from None
@@ -63,24 +64,27 @@ class ArrowCodec:
         read = (types.is_boolean, types.is_integer, types.is_floating, types.is_string, types.is_large_string, types.is_null)
         for field in schema:
             kind = field.type
-            while self._schema.has_tensors and any(
-                is_list(kind) for is_list in (types.is_list, types.is_large_list, types.is_fixed_size_list)
-            ):
+            while self._schema.has_tensors and _is_list(arrow, kind):
                 kind = kind.value_type
             if not any(is_read(kind) for is_read in read) or (kind != field.type and types.is_float16(kind)):
                 holds = f"Column {str(field.name)[:NAME_SHOWN]!r} holds {str(field.type)[:NAME_SHOWN]}"
                 raise RequestRefused(415, f"{holds}; numbers, booleans and text are read.")
 
-    def _values(self, arrow: ModuleType, stream: Any) -> dict[str, list[Any]]:
+    def _values(self, arrow: ModuleType, stream: Any, size: int) -> dict[str, list[Any]]:
         names = stream.schema.names
         found: dict[str, list[Any]] = {name: [] for name in names}
-        count = 0
+        count = elements = 0
+        most = min(_MOST_BESIDE_BYTES * size, self._most_rows * self._schema.width)
         for batch in stream:
             batch.validate(full=True)
             count += batch.num_rows
             if count > self._most_rows:
                 raise RequestRefused(413, f"A request may have {self._most_rows} rows at most.")
             for name, column in zip(names, batch.columns, strict=True):
+                elements += _elements(arrow, column)
+                if elements > most:
+                    shown = str(name)[:NAME_SHOWN]
+                    raise RequestRefused(413, f"With column {shown!r} there are {elements} values in lists; this request may have {most}.")
                 found[name] += (column.cast(arrow.float32()) if arrow.types.is_float16(column.type) else column).to_pylist()
         return found
 
@@ -104,6 +108,20 @@ class ArrowCodec:
 
     def refuse(self, refusal: RequestRefused) -> tuple[int, bytes, bytes]:
         return refusal.status, PROBLEM, to_json(refusal.members())
+
+
+def _is_list(arrow: ModuleType, kind: Any) -> bool:
+    types = arrow.types
+    return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
+
+
+def _elements(arrow: ModuleType, column: Any) -> int:
+    """How many lists and values Python would make of a column of lists, counted without making them; 0 of a column of single values."""
+    count = 0
+    while _is_list(arrow, column.type):
+        column = column.flatten()
+        count = max(count, len(column))
+    return count
 
 
 def _compressed(metadata: bytes) -> bool:

@@ -107,6 +107,7 @@ def _array(body: bytes, most_dimensions: int) -> Array:
         dtype.hasobject
         or not {part.base.kind for part in parts} <= set("biufU")
         or any(len(part.shape) >= most_dimensions for part in parts)
+        or any(part.shape and not part.itemsize for part in parts)  # millions of lists of nothing have no bytes
     ):
         raise RequestRefused(415, f"Values of the type {str(dtype)[:120]} are not read; numbers, booleans and text (U) are.")
     if len(shape) > most_dimensions or any(type(size) is not int or size < 0 for size in shape):
