@@ -16,7 +16,7 @@ import pytest
 
 import sample
 from gonogo.base.clock import FakeClock
-from gonogo.base.names import Ref
+from gonogo.base.names import Ref, Version
 from gonogo.errors import ChildError, ConflictError, ModelError, NotFoundError, ProjectFileError
 from gonogo.monitor.retraining import reasons
 from gonogo.operations.candidates import compare
@@ -203,6 +203,40 @@ def test_another_model_in_place_of_the_one_that_waits_is_not_taken_for_it(live: 
         resume(live.workspace())
 
 
+def put_live_by_hand(team: Team, weight: float) -> bytes:
+    """Another model is checked, signed, released and put live beside a training that waits; gives what the training left."""
+    waits = (team.folder / "model.onnx").read_bytes()
+    (team.folder / "model.onnx").write_bytes(sample.model_bytes(weight))
+    check(team.workspace())
+    signed(team)
+    registry, sealed = team.workspace().registry(), release(team.workspace()).release
+    entry = registry.resolve(Ref.parse(f"small@{sealed.version}"))
+    registry.move_pointer(
+        "small", "production", entry.version, verdict_digest=entry.verdict_digest, expected=Version.parse("1.0.0"), reason="", actor="ana"
+    )
+    return waits
+
+
+def test_a_model_that_waited_is_compared_with_what_is_in_production_by_now(live: Team) -> None:
+    (live.folder / "next.onnx").write_bytes(sample.model_bytes(0.3))
+    before = files(live)
+    assert retrain(live.workspace()).outcome == "waiting"
+    (live.folder / "model.onnx").write_bytes(put_live_by_hand(live, STRONG))
+    check(live.workspace())
+    signed(live)
+    done = resume(live.workspace())
+    assert (done.outcome, done.comparison and done.comparison["champion"]) == ("rejected", "small@1.1.0")
+    assert pointers(live) == {"production": "1.1.0"}, "it had beaten the one before"
+    assert files(live) == before
+
+
+def test_a_model_that_was_put_live_by_hand_while_it_waited_is_not_compared_with_itself(live: Team) -> None:
+    retrain(live.workspace())
+    put_live_by_hand(live, STRONG)
+    done = resume(live.workspace())
+    assert (done.outcome, done.comparison and done.comparison["champion"]) == ("staging", "small@1.0.0")
+
+
 # -- training that goes wrong
 
 
@@ -267,6 +301,13 @@ def test_what_a_step_is_declared_to_write_must_be_there(live: Team) -> None:
     steps(live, "train: python train.py\nevaluate: {run: python -c pass, writes: [figures.json]}")
     with pytest.raises(ChildError, match="the step evaluate left nothing at figures"):
         retrain(live.workspace())
+
+
+@pytest.mark.parametrize("path", [".", "pack/..", ".gonogo", ".gonogo/bundles", "gonogo.yaml"])
+def test_a_step_may_not_be_declared_to_write_the_store_or_gonogo_yaml(live: Team, path: str) -> None:
+    steps(live, f"train: {{run: python train.py, writes: [{path}]}}")
+    with pytest.raises(ProjectFileError, match="would be put back with the files of a training"):
+        live.workspace()
 
 
 def test_nothing_to_train_with_is_refused(live: Team) -> None:

@@ -314,6 +314,7 @@ class _Reader:
         self.data: dict[str, Any] = source.data
         self.file = file
         self.root = file.resolve().parent
+        self.store = self.root / self.data.get("store", ".gonogo")
 
     def project(self) -> Project:
         model = self.model()
@@ -340,7 +341,7 @@ class _Reader:
             environment=self.path(self.data, "environment"),
             isolation=self.data.get("isolation", "required"),
             accelerator=self.data.get("accelerator", "none"),
-            store=self.root / self.data.get("store", ".gonogo"),
+            store=self.store,
             run_record=self.run_record(model.path),
             source=self.source,
         )
@@ -492,7 +493,13 @@ class _Reader:
         words = self.words(path if isinstance(entry, str) else (*path, "run"), section["run"])
         timeout = duration(section["timeout"]) if "timeout" in section else None
         reads = tuple(self.root / value for value in section["reads"]) if "reads" in section else None
-        return RetrainStep(name, words, timeout, reads, tuple(self.root / value for value in section.get("writes", ())))
+        writes = tuple(self.root / value for value in section.get("writes", ()))
+        for place in (one.resolve() for one in writes):
+            store, file = self.store.resolve(), self.file.resolve()
+            if place.is_relative_to(store) or store.is_relative_to(place) or file.is_relative_to(place):
+                problem = "the store or gonogo.yaml would be put back with the files of a training."
+                raise self.error((*path, "writes"), problem, "Name the files and folders that the step itself leaves.")
+        return RetrainStep(name, words, timeout, reads, writes)
 
     def certify(self) -> CertifyDeclaration:
         section = dict(self.data.get("certify", {}))

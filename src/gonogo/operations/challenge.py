@@ -91,14 +91,13 @@ def challenge(workspace: Workspace) -> Challenge | None:
     """
     project = workspace.project
     bundle = find_bundle(project, workspace.bundles) or build_bundle(project, workspace.sandbox(), into=workspace.bundles)
-    try:
-        live = live_release(workspace)
-    except NotFoundError:
+    found = in_production(workspace)
+    if found is None:
         return None
-    champion: Bundle = verify_reference(workspace, live.release).bundle
+    release, champion = found
     if others := _differences(champion.schema, bundle.schema):
         raise ModelError(
-            f"the training wrote a model of another shape than {live.release}: {'; '.join(others)}.",
+            f"the training wrote a model of another shape than {release}: {'; '.join(others)}.",
             hint="A model that takes or gives something else is a new one, no retrained one: train it by hand, then `gonogo check`.",
         )
     table = read_table(project.data.test)
@@ -106,7 +105,7 @@ def challenge(workspace: Workspace) -> Challenge | None:
     try:
         old = _scores(workspace, champion, table).usable()
     except DataError as error:  # one that gives NaN, say, is not to stand in the way of what replaces it
-        return Challenge(live.release, table.rows, (), problem=error.message)
+        return Challenge(release, table.rows, (), problem=error.message)
     areas = area_gain(new, old.scores, LEVEL)
     lost_before, lost_now = log_losses(old.y, old.scores), log_losses(new.y, new.scores)
     saved = lost_before - lost_now
@@ -114,7 +113,16 @@ def challenge(workspace: Workspace) -> Challenge | None:
         Gain("ROC-AUC", overall_roc_auc(old.y, old.scores), overall_roc_auc(new.y, new.scores), *areas),
         Gain("log loss", float(lost_before.mean()), float(lost_now.mean()), float(saved.mean()), *mean_interval(saved, LEVEL)),
     )
-    return Challenge(live.release, table.rows, gains)
+    return Challenge(release, table.rows, gains)
+
+
+def in_production(workspace: Workspace) -> tuple[str, Bundle] | None:
+    """The release in production and its bundle; None when there is none. Raises VerificationError when it is not as it was sealed."""
+    try:
+        live = live_release(workspace)
+    except NotFoundError:
+        return None
+    return live.release, verify_reference(workspace, live.release).bundle
 
 
 def _scores(workspace: Workspace, bundle: Bundle, table: Table) -> Scores:

@@ -19,10 +19,11 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Mapping
+from typing import Any
 
 from gonogo.candidate.kept import keep
 from gonogo.errors import ChildError, ConflictError, GonogoError, NotFoundError
-from gonogo.operations.challenge import challenge
+from gonogo.operations.challenge import challenge, in_production
 from gonogo.operations.promotion import FINAL, Doors, Retrained, settle
 from gonogo.operations.retrain_steps import folder_of, present_model, restore, run_steps, steps_of, written_by
 from gonogo.operations.trainings import LOST, alone, record, training, trainings
@@ -61,7 +62,7 @@ def resume(workspace: Workspace, *, doors: Doors | None = None) -> Retrained:
             raise NotFoundError("there is no training to go on with.", hint="Begin one: gonogo retrain")
         name, kept = str(last["id"]), last["kept"]
         if last["state"] == "done":
-            return settle(workspace, last, doors or Doors())
+            return settle(workspace, _compared_again(workspace, last), doors or Doors())
         if kept.keys() != set(written_by(workspace.project)):
             raise ConflictError(f"gonogo.yaml declares other files than when {name} began.", hint="Begin anew: gonogo retrain")
         restore(workspace, name, kept)
@@ -104,6 +105,21 @@ def _train(workspace: Workspace, name: str, kept: Mapping[str, str | None], door
     body = {"model": model, "changed": changed, "seconds": round(sum(one.seconds for one in done), 1)}
     record(workspace, name, "done", body | ({"comparison": compared.to_json()} if compared else {}))
     return settle(workspace, training(workspace, name), doors)
+
+
+def _compared_again(workspace: Workspace, made: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A training that is done, compared with what is in production now: while it waited, that may have become another release. One that
+    is in production itself by now stays compared with what was there before it."""
+    if not made["changed"] or present_model(workspace) != made["model"]:
+        return made  # nothing to compare, or not this one: that is said where it is settled
+    live = in_production(workspace)
+    if live is not None and live[1].model_digest == made["model"]:
+        return made
+    compared = challenge(workspace)
+    found = compared.to_json() if compared else None
+    if found != made.get("comparison"):
+        record(workspace, str(made["id"]), "compared", {"comparison": found})
+    return {**made, "comparison": found}
 
 
 def _asked(workspace: Workspace) -> None:
