@@ -247,6 +247,22 @@ class TestSelection:
         assert found["recommended_ready"] is False
         assert found["fallback_ready"] is False
 
+    @pytest.mark.parametrize("status", ["IN_PROGRESS", "REJECTED"])
+    def test_what_the_ledger_calls_rejected_or_in_progress_is_not_ready_whatever_the_decision_says(
+        self, tmp_path: Path, status: str
+    ) -> None:
+        ledger = [{**one, "status": status} for one in LEDGER]
+        names = ("first", "second")
+        candidates = [{"name": name, "status": "CANDIDATE", "run": digest(run)} for name, run in zip(names, ledger, strict=True)]
+        files = decision(tmp_path, candidates=candidates)
+        found = facts(measure("selection", files=files, ledger=ledger, run_record=ledger[0]))
+        assert (found["unknown_runs"], found["recommended_ready"], found["fallback_ready"]) == (0, False, False)
+
+    def test_a_fallback_that_is_the_run_of_the_chosen_one_under_another_name_is_none(self, tmp_path: Path) -> None:
+        candidates = [{"name": name, "status": "CANDIDATE", "run": RUNS[0]} for name in ("first", "second")]
+        files = decision(tmp_path, candidates=candidates)
+        assert facts(measure("selection", files=files, ledger=LEDGER, run_record=LEDGER[0]))["fallback_ready"] is False
+
     def test_a_high_risk_needs_a_second_person_over_this_very_decision(self, tmp_path: Path, ana: FileSigner, ben: FileSigner) -> None:
         (tmp_path / "ana.pub").write_text(ana.public.pem)
         people = {"reviewer": (Person("Ana", tmp_path / "ana.pub"),)}

@@ -36,12 +36,12 @@ class Selection(Check):
         "unknown_statuses": f"candidates whose status is none of {', '.join(STATUSES)}",
         "rejected_without_reason": "rejected candidates without a reason",
         "alternatives": "candidates beside the recommended one, with a reason each",
-        "recommended_ready": "whether the recommended model is a candidate that is neither in progress nor rejected",
+        "recommended_ready": "whether the recommended model is a candidate that neither decision nor ledger calls in progress or rejected",
         "recommended_is_this": "whether its run is the run record of the model that would ship",
         "reason_words": "words of the reason for the choice",
         "risk": "the written risk: LOW, MEDIUM, HIGH, or nothing",
         "second_approver": "whether the risk is not HIGH, or a second person has accepted it: a signature over this very decision",
-        "fallback_ready": "whether the fallback is another candidate of the ledger that is neither in progress nor rejected",
+        "fallback_ready": "whether the fallback is another run that neither decision nor ledger calls in progress or rejected",
         "metrics_missing": "metrics that a rule may ask for and the recommended run does not have",
         **{name: f"{name} of the recommended run, as its training recorded it" for name in METRICS},
     }
@@ -62,7 +62,8 @@ class Selection(Check):
         unknown = [name for name, entry in candidates.items() if entry.get("run") not in runs]
         odd = [name for name, entry in candidates.items() if entry.get("status") not in STATUSES]
         silent = [n for n, entry in candidates.items() if entry.get("status") == "REJECTED" and not _text(entry.get("reason"))]
-        ready = {name for name, entry in candidates.items() if entry.get("status") == "CANDIDATE" and name not in unknown}
+        through = {value for value, run in runs.items() if (run.get("status") or "CANDIDATE") == "CANDIDATE"}
+        ready = {name for name, entry in candidates.items() if entry.get("status") == "CANDIDATE" and entry.get("run") in through}
         of_chosen = candidates[chosen].get("run", "") if chosen in candidates else ""
         metrics = runs.get(of_chosen, {}).get("metrics", {})
         measured = {name: Fact(float(metrics[name])) for name in METRICS if is_finite_number(metrics.get(name))}
@@ -77,7 +78,7 @@ class Selection(Check):
             "reason_words": Fact(len(_text(record["reason"]).split())),
             "risk": Fact(record["risk"] if record["risk"] in RISKS else ""),
             "second_approver": Fact(record["risk"] in RISKS and (record["risk"] != "HIGH" or bool(accepted_by(record, people or {})))),
-            "fallback_ready": Fact(fallback != chosen and fallback in ready),
+            "fallback_ready": Fact(fallback in ready and candidates[fallback]["run"] != of_chosen),
             "metrics_missing": Fact(len(METRICS) - len(measured)),
             **measured,
         }
