@@ -73,7 +73,22 @@ def test_rows_keep_their_order_and_columns_theirs(tmp_path: Path) -> None:
 )
 def test_lists_that_are_no_tensors_of_one_shape_are_refused_by_name(tmp_path: Path, row: str, said: str) -> None:
     with pytest.raises(DataError, match=f"the column 'w' has {said}"):
-        read_table(stored(tmp_path, nested(row)))
+        read_table(stored(tmp_path, nested(row)), ["w"])
+
+
+def test_a_column_of_lists_of_many_lengths_is_an_error_only_for_whoever_asks_for_it(tmp_path: Path) -> None:
+    path = stored(tmp_path, "SELECT range AS n, [range]::FLOAT[] AS w, list_resize([]::FLOAT[], range % 3) AS boxes FROM range(4)")
+    table = read_table(path).take(np.array([1, 2]))
+    assert (list(table.columns), table.column("w").tolist()) == (["n", "w"], [[1], [2]])
+    with pytest.raises(DataError, match="the column 'boxes' has lists of different lengths \\(0, 1"):
+        table.column("boxes")
+    with TableFiles(whole=path) as files, pytest.raises(DataError, match="'boxes' has lists of different lengths"):
+        files.sample("whole", ["boxes", "n"], 4)
+
+
+def test_lists_are_no_labels(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="the target 'w' holds lists of 2 numbers, not one label a row"):
+        read_table(stored(tmp_path, nested("[0::FLOAT, 1]"))).labels("w")
 
 
 def test_questions_about_a_column_of_tensors_are_answered(tmp_path: Path) -> None:

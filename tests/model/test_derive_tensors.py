@@ -69,6 +69,8 @@ def test_beside_a_tensor_plain_inputs_take_the_columns_as_ever() -> None:
         (GraphInput("window", "float32", 6), (3, 2), (6,), (3, 2)),
         (GraphInput("window", "float32", 6), (), (3, 2), (3, 2)),
         (GraphInput("window", "float32", 0), (2, 3), (6,), (2, 3)),
+        (GraphInput("window", "float32", 6), None, (6,), (6,)),  # a matrix whose name is that of a column of lists: nothing to declare
+        (GraphInput("window", "float32", 0), None, (3, 2), (3, 2)),
     ],
 )
 def test_graph_project_and_table_agree_on_a_shape(item: GraphInput, said: Any, nesting: Any, shape: tuple[int, ...]) -> None:
@@ -114,3 +116,15 @@ def test_elements_that_are_missing_make_it_nullable_and_nothing_else_does() -> N
 
 def test_a_row_whose_tensor_misses_what_the_model_needs_is_no_sample() -> None:
     assert len(sample_rows(derived(WINDOW), table(values=HOLES), 2)) == 1
+
+
+def test_lists_of_many_lengths_are_an_error_where_the_model_takes_them_and_nowhere_else() -> None:
+    whole = table()
+    ragged = Table(whole.columns, whole.rows, whole.shapes, {"boxes": DataError("the column 'boxes' has lists of different lengths.")})
+    assert derived(WINDOW, table=ragged).feature_names == ("window",)
+    encode_table(derived(WINDOW), ragged)
+    for item in (GraphInput("boxes", "float32", 6, (3, 2)), GraphInput("boxes", "float32", 1)):
+        with pytest.raises(DataError, match="'boxes' has lists of different lengths"):
+            derived(item, table=ragged, feature_names=None if item.shape else ["boxes"])
+    with pytest.raises(DataError, match="'window' has lists"):
+        encode_table(derived(WINDOW), Table({}, 2, {}, {"window": DataError("the column 'window' has lists of different lengths.")}))

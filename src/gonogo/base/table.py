@@ -51,17 +51,30 @@ class Table:
     """Columns by name; all have `rows` entries. Text is an array of objects, None for missing; times are datetime64[us].
 
     A column of tensors is a matrix [rows, width], row-major, float32 where that is exact and else float64; `shapes` has how its lists are
-    nested.
+    nested. Lists of many lengths (the boxes on an image, say) are no tensors: `unreadable` has why, and whoever asks for them is told.
     """
 
     columns: dict[str, Column]
     rows: int
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    unreadable: dict[str, DataError] = field(default_factory=dict)
 
     def column(self, name: str) -> Column:
+        if name in self.unreadable:
+            raise self.unreadable[name]
         if name not in self.columns:
             raise DataError(f"the table has no column {name!r}.", hint=f"It has: {', '.join(self.columns)}.")
         return self.columns[name]
+
+    def labels(self, name: str) -> Column:
+        """A column of one value a row. Raises DataError when it holds lists."""
+        column = self.column(name)
+        if column.ndim != 1:
+            raise DataError(
+                f"the target {name!r} holds lists of {column.shape[1]} numbers, not one label a row.",
+                hint="Write the class as one value; of a one-hot list that is the place of the 1.",
+            )
+        return column
 
     def numeric(self, name: str) -> Column:
         """A column as float64. Raises DataError when it holds text or times."""
@@ -73,7 +86,11 @@ class Table:
     def take(self, rows: Column) -> Table:
         """The rows at the given positions (or where the mask is true)."""
         taken = {name: column[rows] for name, column in self.columns.items()}
-        return Table(taken, len(next(iter(taken.values()))) if taken else 0, self.shapes)
+        return Table(taken, len(next(iter(taken.values()))) if taken else 0, self.shapes, self.unreadable)
+
+
+class _NoTensors(DataError):
+    """The lists of a column are none of one shape."""
 
 
 class TableFiles:
@@ -147,6 +164,10 @@ class TableFiles:
             while rows := self._connection.fetchmany(size):
                 yield rows
 
+    def read(self, table: str) -> Table:
+        """All columns of all rows; what is unreadable is left out, with the reason."""
+        return self._read(table, list(self.kinds[table]), leave_out=True)
+
     def sample(self, table: str, names: Sequence[str], most: int, *, by: str | None = None) -> Table:
         """Named columns of all rows, in order; when there are more than `most`, of about that many, chosen by hashing their numbers.
 
@@ -194,22 +215,28 @@ class TableFiles:
         self.ask(f"CREATE TEMP VIEW {table} AS SELECT * FROM {before} POSITIONAL JOIN {more}")  # noqa: S608
         self.kinds[table] = {**self.kinds[table], **dict.fromkeys(names, "number")}
 
-    def _read(self, table: str, names: Sequence[str], where: str = "") -> Table:
+    def _read(self, table: str, names: Sequence[str], where: str = "", *, leave_out: bool = False) -> Table:
         plain = [self.column(table, name) for name in names if self.kinds[table].get(name) != "tensor"]
         found = self._run(f"SELECT {', '.join(plain or [ROW])} FROM {table} {where}", "fetchnumpy")  # noqa: S608 - names are quoted
         rows = len(next(iter(found.values())))
         if len(plain) == len(names):
             return Table({name: _plain(column) for name, column in found.items()}, rows)
         columns, shapes = {}, {}
+        unreadable: dict[str, DataError] = {}
         for name in names:
             if self.kinds[table][name] == "tensor":
-                columns[name], shapes[name] = self._tensors(table, name, where, rows)
+                try:
+                    columns[name], shapes[name] = self._tensors(table, name, where, rows)
+                except _NoTensors as error:
+                    if not leave_out:
+                        raise DataError(f"{self.files[table]}: {error.message}", hint=error.hint) from None
+                    unreadable[name] = error
             else:
                 columns[name] = _plain(found[name])
-        return Table(columns, rows, shapes)
+        return Table(columns, rows, shapes, unreadable)
 
     def _tensors(self, table: str, name: str, where: str, rows: int) -> tuple[Column, tuple[int, ...]]:
-        """A column of lists as one matrix, and how they are nested. Raises DataError when a row or a list in it is missing, empty or of
+        """A column of lists as one matrix, and how they are nested. Raises _NoTensors when a row or a list in it is missing, empty or of
         another length than the others."""
         level, depth = f"(SELECT {quoted(name)} AS x FROM {table} {where})", self._depths[table][name]  # noqa: S608 - names are quoted
         shape: list[int] = []
@@ -218,8 +245,8 @@ class TableFiles:
             if len(sizes) != 1 or not sizes[0]:
                 what = "missing lists" if None in sizes else "lists of different lengths" if len(sizes) > 1 else "empty lists"
                 said = f" ({', '.join(map(str, sizes))}, …)" if None not in sizes and len(sizes) > 1 else ""
-                raise DataError(
-                    f"{self.files[table]}: the column {name!r} has {what}{said}.",
+                raise _NoTensors(
+                    f"the column {name!r} has {what}{said}.",
                     hint="Every row needs a tensor of one and the same shape.",
                 )
             shape.append(int(sizes[0]))
@@ -278,9 +305,13 @@ class TableFiles:
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> Table:
-    """Read a .csv or .parquet file whole. Raises DataError when it cannot be read, lacks a column or has no rows."""
+    """Read a .csv or .parquet file: all rows of the named columns, or of all of them.
+
+    Raises DataError when it cannot be read, lacks a column or has no rows; a column that nobody named and that is unreadable is an error
+    only for whoever asks for it.
+    """
     with TableFiles(whole=path, memory=None) as files:
-        return files.sample("whole", list(files.kinds["whole"]) if columns is None else columns, files.rows["whole"])
+        return files.read("whole") if columns is None else files.sample("whole", columns, files.rows["whole"])
 
 
 def quoted(name: str) -> str:

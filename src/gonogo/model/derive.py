@@ -6,8 +6,8 @@ Where the names of the features come from, first match counts:
 3. inputs of one column, which are named after their feature; and for wider inputs the table's columns, without target, time and the
    ignored ones, if exactly as many are left.
 
-An input that is no matrix, or that `model.tensors` in gonogo.yaml names, is one feature by itself: a tensor under the input's name. Its
-column of the table holds lists, nested as its shape is or flat.
+An input that is no matrix, whose column of the table holds lists, or that `model.tensors` in gonogo.yaml names, is one feature by itself: a
+tensor under the input's name. The lists of its column are nested as its shape is, or flat.
 
 Types follow the graph: a float input takes float features, whatever the column looks like; int64 takes int, bool takes bool, string takes
 text. A float or text feature is nullable when the training table has missing values in its column; int64 and bool cannot say "missing".
@@ -24,7 +24,7 @@ from math import prod
 import numpy as np
 
 from gonogo.base.table import Table
-from gonogo.errors import ModelError
+from gonogo.errors import DataError, ModelError
 from gonogo.model.encode import table_column
 from gonogo.model.predict import ZIPMAP_HINT
 from gonogo.model.runtime import GraphOutput, Inspection
@@ -90,8 +90,9 @@ def _tensor_inputs(
             raise ModelError(f"`model.tensors` names {name!r}, which is no input of the model.", hint=hint)
     found = {}
     for item in inputs:
-        if item.shape or item.name in declared:
+        if item.shape or item.name in declared or table.shapes.get(item.name):
             said = declared.get(item.name, DeclaredTensor())
+            _check_readable(item.name, table)
             if item.name not in table.columns:
                 raise ModelError(
                     f"the model takes a tensor {item.name!r}, and the training table has no such column.",
@@ -127,6 +128,12 @@ def _settled_shape(item: GraphInput, said: DeclaredTensor, table: Table) -> tupl
     if prod(shape) > MAX_ELEMENTS:
         raise ModelError(f"the tensor {item.name!r} has {prod(shape):,} elements; {MAX_ELEMENTS:,} is the most.")
     return shape
+
+
+def _check_readable(name: str, table: Table) -> None:
+    if name in table.unreadable:
+        reason = table.unreadable[name]
+        raise DataError(f"training table: {reason.message}", hint=reason.hint)
 
 
 def _check_also(also: Sequence[str], outputs: Sequence[GraphOutput], scores: str) -> None:
@@ -246,6 +253,8 @@ def _features(
         raise ModelError(f"the model takes its own target {target!r} as a feature.", hint="Train it without the target.")
     if time is not None and time in names:
         raise ModelError(f"the model takes the time column {time!r} as a feature.", hint="Train it on parts of the time, such as the hour.")
+    for name in names:
+        _check_readable(name, table)
     absent = [name for name in names if name not in table.columns]
     if absent:
         raise ModelError(

@@ -166,6 +166,8 @@ def encode_table(schema: Schema, table: Table) -> dict[str, Array]:
     missing = [name for name in schema.feature_names if name not in table.columns]
     problems = [f"columns missing: {', '.join(missing)}"] if missing else []
     for feature in schema.features:
+        if feature.name in table.unreadable:
+            raise table.unreadable[feature.name]
         if feature.name in table.columns:
             try:
                 column = table_column(feature, dtypes[feature.input], table.columns[feature.name], table.shapes.get(feature.name, ()))

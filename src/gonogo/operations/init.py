@@ -59,9 +59,9 @@ def init(  # one argument for each thing a person may want to say instead of hav
     tables = _tables(root)
     test = read_table(tables["test"])
     target = target or _target(test)
-    if target not in test.columns:
+    if target not in {*test.columns, *test.unreadable}:
         raise DataError(f"{tables['test'].name} has no column {target!r}.", hint=f"It has: {', '.join(test.columns)}.")
-    classes = _classes(test.column(target), target)
+    classes = _classes(test.labels(target), target)
     time = time or _time(test)
     name = check_system_name(system or re.sub(r"[^a-z0-9]+", "-", root.name.lower()).strip("-") or "my-model")
     found = {"model": _relative(model_path, root), **{key: _relative(path, root) for key, path in tables.items()}, "target": target}

@@ -149,7 +149,10 @@ def _reference(project: Project) -> Path:
 
 def _table(project: Project, path: Path) -> Table:
     table = read_table(path)
-    target = table.column(project.data.target)
+    try:
+        target = table.labels(project.data.target)
+    except DataError as error:
+        raise DataError(f"{path}: {error.message}", hint=error.hint) from error
     present = {class_text(value) for value in (np.unique(target) if target.dtype != object else set(target.tolist()))}
     if None in present:
         raise DataError(f"{path}: the target {project.data.target!r} is missing in some rows.", hint="Take those rows out.")
