@@ -92,6 +92,29 @@ def test_what_was_measured_is_not_measured_again_and_what_was_edited_is_not_beli
         certify(fires.workspace())
 
 
+def test_a_certificate_is_not_made_young_again_by_what_was_measured_for_the_old_one(certified: Fires, tmp_path: Path) -> None:
+    fires = copied(certified, tmp_path / "fires")
+    fires.clock.advance(30 * 86_400.0)
+    first, again = holding(fires.workspace()), certify(fires.workspace()).said
+    assert again["valid_until"] == first["valid_until"], "nothing was measured since"
+    steps = {path: path.stat().st_mtime_ns for path in (fires.folder / ".gonogo" / "certify").glob("*/*.json")}
+    fires.clock.advance(61 * 86_400.0)
+    assert certify(fires.workspace()).green
+    assert [path.name for path, written in steps.items() if path.stat().st_mtime_ns == written] == [], "all was measured anew"
+    assert holding(fires.workspace())["voided"] == []
+
+
+def test_a_later_certification_that_is_not_green_voids_an_earlier_one(certified: Fires, tmp_path: Path) -> None:
+    fires = copied(certified, tmp_path / "fires")
+    fires.edit("test_accuracy >= 0.85", "test_accuracy >= 0.999", "pack/gate.yaml")
+    assert not certify(fires.workspace()).green
+    fires.edit("test_accuracy >= 0.999", "test_accuracy >= 0.85", "pack/gate.yaml")
+    assert "the last certification of this model was not green" in holding(fires.workspace())["voided"]
+    assert outcome(fires)[0] is Outcome.FAIL
+    assert certify(fires.workspace()).green
+    assert holding(fires.workspace())["voided"] == []
+
+
 def other_parameters(fires: Fires) -> None:
     fires.edit('"features":2', '"features":3', "models/run.json")
 

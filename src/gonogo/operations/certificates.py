@@ -58,7 +58,17 @@ def standing(workspace: Workspace, bundle: Bundle) -> Standing:
     certificate = read_certificate(envelope, workspace.public_key())
     bound = bound_to(workspace, bundle.schema)
     now = workspace.clock.now()
-    return Standing(certificate, voided(certificate, system=project.system, model=bundle.model_digest, bound=bound, now=now))
+    why = voided(certificate, system=project.system, model=bundle.model_digest, bound=bound, now=now)
+    red = ("the last certification of this model was not green",) if _ended_red(workspace, certificate) else ()
+    return Standing(certificate, (*why, *red))
+
+
+def _ended_red(workspace: Workspace, certificate: Certificate) -> bool:
+    """Whether, of the certifications of the certificate's model that came to an end, the last one was not green: a red retrain ends a row
+    of green ones, whenever it is made."""
+    said = (event.body for event in workspace.store().events(kinds=[ATTEMPT]))
+    mine = [one["state"] for one in said if (one.get("system"), one.get("model")) == (certificate.system, certificate.model)]
+    return [state for state in mine if state in ("certified", "not certified")][-1:] == ["not certified"]
 
 
 def newest(workspace: Workspace, model: str | None = None) -> bytes | None:

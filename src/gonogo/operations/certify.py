@@ -14,7 +14,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +24,7 @@ import numpy as np
 
 from gonogo.base import catalogue
 from gonogo.base.canonical import digest
-from gonogo.base.clock import stamp
+from gonogo.base.clock import parse_stamp, stamp
 from gonogo.base.files import exclusive, storage
 from gonogo.candidate.certificate import seal_certificate
 from gonogo.candidate.folds import Fold, expanding_folds, permutation_p, shuffled
@@ -142,7 +142,8 @@ class _Certification:
         self.plan = self.planned()
         self.folder = workspace.path / "certify"
         self.work = self.folder / "work"
-        self.journal = SealedFolder(self.folder / self.plan.removeprefix("sha256:"))
+        self.kept = self.folder / self.plan.removeprefix("sha256:")
+        self.journal = SealedFolder(self.kept)
         seeds, folds = len(self.declared.seeds), self.declared.folds
         self.total = 1 + seeds + self.declared.permutations + seeds * folds
         self.done = 0
@@ -152,7 +153,7 @@ class _Certification:
         files = FileDigests()
         return digest(
             {
-                "format": "gonogo-certification-plan/1",
+                "format": "gonogo-certification-plan/2",
                 "gonogo": version("gonogo"),
                 "system": self.project.system,
                 "model": shipped_digest(self.project.model.path),
@@ -174,7 +175,14 @@ class _Certification:
         with storage(self.work, "clear"):
             shutil.rmtree(self.work, ignore_errors=True)
         conditions = self.conditions()
-        own = {"seed": self.own["seed"], "train": self.train_digest} | self.step("model", "the model itself", self.of_model)
+        of_model = self.step("model", "the model itself", self.of_model)
+        if self.ends(of_model) <= self.workspace.clock.now():  # what is too old for a certificate is measured anew, all of it
+            with storage(self.kept, "clear"):
+                shutil.rmtree(self.kept)
+            self.done = 0
+            of_model = self.step("model", "the model itself", self.of_model)
+        self.until = self.ends(of_model)
+        own = {"seed": self.own["seed"], "train": self.train_digest} | of_model
         series = [own]
         for number, seed in enumerate(self.declared.seeds, 1):
             if self.short(series, conditions):
@@ -224,10 +232,16 @@ class _Certification:
         self.journal.write(f"{name}.json", made)
         return made
 
+    def ends(self, of_model: Mapping[str, Any]) -> datetime:
+        """Until when a certificate holds that begins with this step: its time runs from what was measured first, not from the signature."""
+        return parse_stamp(of_model["measured"]) + timedelta(seconds=self.declared.valid)
+
     def of_model(self) -> dict[str, Any]:
+        measured = stamp(self.workspace.clock.now())
         with ProjectInputs(self.workspace, build=True, progress=silent) as inputs:  # of its own: its server ends with the step
             scores: Scores = inputs.get("scores_test").usable()
-            return {"says": says(scores), "metrics": measures(scores, self.declared.metric) | {"p95_ms": _latency(inputs)}}
+            metrics = measures(scores, self.declared.metric) | {"p95_ms": _latency(inputs)}
+        return {"measured": measured, "says": says(scores), "metrics": metrics}
 
     def retrain(self, seed: int) -> dict[str, Any]:
         """One full training with another seed, and what it is worth: a service is started on what it wrote."""
@@ -321,12 +335,11 @@ class _Certification:
         if not reasons:  # then all steps were made, and a metric that is missing still is a reason
             missing = [(number, short) for number, run in enumerate(runs, 1) for short in shortfalls(run["metrics"], self.green)]
             reasons = [f"retrain {number}: {short}" for number, short in missing]
-        now = self.workspace.clock.now()
         said = {
             "bound": self.bound,
             "plan": self.plan,
-            "issued": stamp(now),
-            "valid_until": stamp(now + timedelta(seconds=self.declared.valid)),
+            "issued": stamp(self.workspace.clock.now()),
+            "valid_until": stamp(self.until),
             "seed": own["seed"],
             "metrics": own["metrics"],
             "runs": runs,
