@@ -14,6 +14,8 @@ import pytest
 
 import gonogo
 import sample
+from gonogo.base.canonical import canonical_bytes, digest
+from gonogo.candidate.ledger import append_run
 from gonogo.errors import DataError, NotFoundError, ProjectFileError, RefusedError, UsageError
 from gonogo.evidence.memory import measure
 from gonogo.operations.candidates import compare
@@ -245,6 +247,68 @@ def test_no_run_is_no_results_and_a_copied_line_is_named(spans: Spans) -> None:
         compare(spans.workspace())
     ledger.unlink()
     with pytest.raises(RefusedError, match="NO_RESULTS"):
+        compare(spans.workspace())
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda run: "trained",
+        lambda run: {},
+        lambda run: {**run, "metrics": []},
+        lambda run: {**run, "params": None},
+        lambda run: {**run, "data": {"model": "position.onnx"}},
+        lambda run: {**run, "examples": "100"},
+        lambda run: {**run, "examples": -5},
+        lambda run: {**run, "seconds": "long"},
+    ],
+    ids=["text", "nothing", "metrics", "params", "model", "examples", "less-than-none", "seconds"],
+)
+def test_a_line_that_is_whole_and_no_run_is_named(spans: Spans, spoil: Callable[[dict[str, Any]], Any]) -> None:
+    run = spoil(json.loads((spans.folder / "position.json").read_text()))
+    ledger = spans.folder / "runs.jsonl"
+    ledger.write_bytes(ledger.read_bytes() + canonical_bytes({"digest": digest(run), "run": run}) + b"\n")
+    with pytest.raises(DataError, match=f"runs.jsonl: the run {digest(run)[7:15]} is malformed"):
+        survey(spans.workspace())
+
+
+def test_a_path_that_no_file_can_have_is_a_model_that_is_gone(spans: Spans) -> None:
+    run = json.loads((spans.folder / "position.json").read_text())
+    run["data"] = {name: {"path": 5000 * "x", "digest": "sha256:1"} for name in ("model", "predictions")}
+    append_run(spans.folder / "runs.jsonl", {**run, "name": "far"})
+    far = compare(spans.workspace()).named("far")
+    assert far is not None
+    assert (far.gone, far.ready) == ("the model is gone", False)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE params SET value = '²' WHERE key = 'seed'",
+        "UPDATE params SET value = '--5' WHERE key = 'seed'",
+        "UPDATE runs SET artifact_uri = 'http://[::1'",
+        "UPDATE latest_metrics SET value = NULL WHERE key = 'accuracy'",
+        "UPDATE latest_metrics SET value = 9e999 WHERE key = 'accuracy'",
+    ],
+    ids=["superscript", "two-signs", "address", "null", "infinite"],
+)
+def test_what_one_run_of_a_tracking_database_has_that_is_no_value_is_missing(spans: Spans, tmp_path: Path, change: str) -> None:
+    spans.edit("candidates: {", "candidates: {ledger: sqlite:///mlruns.db, experiment: forest, ")
+    write_tracking(spans.folder / "mlruns.db", tmp_path / "artifacts")
+    with sqlite3.connect(spans.folder / "mlruns.db") as connection:
+        connection.execute(change)
+    found = compare(spans.workspace()).named("wide-1")
+    assert found is not None
+    assert [found.seed, found.figure("accuracy"), found.gone].count(None) + (found.gone != "") == 1
+
+
+@pytest.mark.parametrize("time", ["'soon'", "99999999999999999"])
+def test_a_time_that_is_none_in_a_tracking_database_is_told(spans: Spans, tmp_path: Path, time: str) -> None:
+    spans.edit("candidates: {", "candidates: {ledger: sqlite:///mlruns.db, experiment: forest, ")
+    write_tracking(spans.folder / "mlruns.db", tmp_path / "artifacts")
+    with sqlite3.connect(spans.folder / "mlruns.db") as connection:
+        connection.execute(f"UPDATE runs SET start_time = {time}")
+    with pytest.raises(DataError, match="the run aaaa cannot be read"):
         compare(spans.workspace())
 
 

@@ -11,6 +11,7 @@ Source: the tables of MLflow's store/tracking/dbmodels/models.py (versions 1 to 
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -21,6 +22,7 @@ from urllib.parse import quote, unquote, urlparse
 
 from gonogo.base.canonical import digest
 from gonogo.base.clock import stamp
+from gonogo.base.numbers import is_finite_number
 from gonogo.candidate.ledger import LedgerLine
 from gonogo.errors import DataError, ModelError, NotFoundError
 from gonogo.model.formats import model_kind, shipped_digest
@@ -58,7 +60,11 @@ def _runs(connection: sqlite3.Connection, experiment: int) -> Iterator[dict[str,
         metrics = connection.execute("SELECT key, value, is_nan FROM latest_metrics WHERE run_uuid = ? ORDER BY key", key).fetchall()
         params = dict(connection.execute("SELECT key, value FROM params WHERE run_uuid = ? ORDER BY key", key).fetchall())
         tags = dict(connection.execute("SELECT key, value FROM tags WHERE run_uuid = ? ORDER BY key", key).fetchall())
-        yield _run(row, {one["key"]: float(one["value"]) for one in metrics if not one["is_nan"]}, params, tags)
+        known = {one["key"]: float(one["value"]) for one in metrics if not one["is_nan"] and is_finite_number(one["value"])}
+        try:
+            yield _run(row, known, params, tags)
+        except (TypeError, ValueError, OverflowError, OSError) as error:
+            raise DataError(f"the run {row['run_uuid']} cannot be read: {error}.", hint="Mend it in MLflow, or delete it there.") from error
 
 
 def _run(row: sqlite3.Row, metrics: Mapping[str, float], params: Mapping[str, str], tags: Mapping[str, str]) -> dict[str, Any]:
@@ -75,7 +81,7 @@ def _run(row: sqlite3.Row, metrics: Mapping[str, float], params: Mapping[str, st
         "params": dict(params),
         "metrics": dict(metrics),
         "data": _model(str(row["artifact_uri"] or "")),
-        "seed": int(seed) if seed.lstrip("-").isdigit() else None,
+        "seed": int(seed) if re.fullmatch("-?[0-9]{1,18}", seed) else None,
         "started": began,
         "finished": ended or began,
         "seconds": (row["end_time"] - row["start_time"]) / 1000 if row["end_time"] and row["start_time"] else None,
@@ -88,7 +94,10 @@ def _stamp(milliseconds: int | None) -> str:
 
 def _model(artifacts: str) -> dict[str, dict[str, str]]:
     """The one model file below a local artifact folder, with its digest; {} when there is none, or more than one."""
-    place = urlparse(artifacts)
+    try:
+        place = urlparse(artifacts)
+    except ValueError:
+        return {}  # an address that is none holds nothing
     folder = Path(unquote(place.path)) if place.scheme in ("", "file") else None
     if folder is None or not folder.is_dir():
         return {}

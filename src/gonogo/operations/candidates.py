@@ -7,6 +7,7 @@ Figures come with intervals where a run kept what it said of each example (`data
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -166,7 +167,7 @@ def find_model(workspace: Workspace, run: Mapping[str, Any]) -> tuple[Path | Non
         return None, "its record names no model"
     place = ledger_file(workspace).parent / str(entry.get("path"))
     try:
-        if place.exists() and shipped_digest(place) == entry.get("digest"):
+        if os.path.exists(place) and shipped_digest(place) == entry.get("digest"):  # what no file can be called is not there
             return place, ""
     except GonogoError:
         pass  # what lies there is no model: then it is not this one
@@ -178,7 +179,7 @@ def find_model(workspace: Workspace, run: Mapping[str, Any]) -> tuple[Path | Non
                 return model, ""
         except (OSError, ValueError, KeyError, TypeError):
             continue  # a damaged bundle holds no model
-    return None, f"the model {Path(str(entry.get('path'))).name} is another by now" if place.exists() else "the model is gone"
+    return None, f"the model {Path(str(entry.get('path'))).name} is another by now" if os.path.exists(place) else "the model is gone"
 
 
 def _parameters(workspace: Workspace, model: Path) -> int | None:
@@ -201,8 +202,8 @@ def _predictions(workspace: Workspace, run: Mapping[str, Any]) -> tuple[Sequence
     if not isinstance(entry, Mapping):
         return (), (), ""
     path = ledger_file(workspace).parent / str(entry.get("path"))
-    if not path.is_file() or file_digest(path) != entry.get("digest"):
-        raise DataError(f"the predictions {path.name} are gone, or others than the run wrote.")
+    if not os.path.isfile(path) or file_digest(path) != entry.get("digest"):
+        raise DataError(f"the predictions {path.name[:200]} are gone, or others than the run wrote.")
     table = read_table(path)
     rows = table.numeric("row") if "row" in table.columns else np.arange(table.rows, dtype=np.float64)
     if len(np.unique(rows)) != table.rows:
