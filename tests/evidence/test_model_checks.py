@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,18 +72,20 @@ def made(forest: tuple[Path, Table], bundle: Callable[..., Any]) -> Made:
     return Made(bundle(schema=wide_schema(names), root=root, model_path=model, digest=read_tree(root).root_digest), test)
 
 
-def graph(tmp_path: Path, nodes: list[Any], bundle: Callable[..., Any], inputs: int = 1) -> Any:
-    """A bundle around a hand-made graph from X [n, inputs] to probabilities [n, 1]."""
+def graph(tmp_path: Path, nodes: list[Any], bundle: Callable[..., Any], inputs: int = 1, beside: int | None = None) -> Any:
+    """A bundle around a hand-made graph from X [n, inputs] to probabilities [n, 1], and `beside` of a type [n, 1] where there is one."""
+    also = [] if beside is None else [helper.make_tensor_value_info("beside", beside, [None, 1])]
     made = helper.make_graph(
         nodes,
         "g",
         [helper.make_tensor_value_info("X", TensorProto.FLOAT, [None, inputs])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, 1])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, 1]), *also],
     )
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     path = tmp_path / "model.onnx"
     onnx.save(model, path)
-    return bundle(schema=wide_schema(tuple(f"x{i}" for i in range(inputs))), root=tmp_path, model_path=path)
+    schema = replace(wide_schema(tuple(f"x{i}" for i in range(inputs))), also=("beside",) if also else ())
+    return bundle(schema=schema, root=tmp_path, model_path=path)
 
 
 def scores_of(y: list[int], positive: list[float], **more: Any) -> Scores:
@@ -128,6 +130,38 @@ def test_a_score_that_is_nan_equals_nothing(tmp_path: Path, bundle: Callable[...
     found = measure("determinism", bundle=graph(tmp_path, nodes, bundle), test=table(x0=[-1, 0.25]), sandbox=SANDBOX)
     assert values(found)["differing_rows"] == 1
     assert values(found)["max_abs_diff"] == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("nodes", "kind", "how"),
+    [
+        ([helper.make_node("RandomNormalLike", ["X"], ["beside"])], TensorProto.FLOAT, "in a second run"),
+        (
+            [helper.make_node("ReduceMean", ["X"], ["mean"], axes=[0], keepdims=1), helper.make_node("Sub", ["X", "mean"], ["beside"])],
+            TensorProto.FLOAT,
+            "scored alone",
+        ),
+        (
+            [
+                helper.make_node("ReduceMax", ["X"], ["most"], axes=[0], keepdims=1),
+                helper.make_node("Equal", ["X", "most"], ["is"]),
+                helper.make_node("Cast", ["is"], ["beside"], to=TensorProto.INT64),
+            ],
+            TensorProto.INT64,
+            "scored alone",
+        ),
+        ([helper.make_node("Log", ["X"], ["beside"])], TensorProto.FLOAT, "in a second run"),
+        ([helper.make_node("Add", ["X", "X"], ["beside"])], TensorProto.FLOAT, ""),
+    ],
+    ids=["random", "mixed with other rows", "a whole number of the batch", "not a number", "sound"],
+)
+def test_what_is_answered_beside_the_scores_is_compared_too(
+    tmp_path: Path, bundle: Callable[..., Any], table: Any, nodes: list[Any], kind: int, how: str
+) -> None:
+    made = graph(tmp_path, [helper.make_node("Sigmoid", ["X"], ["probabilities"]), *nodes], bundle, beside=kind)
+    found = measure("determinism", bundle=made, test=table(x0=[-1, 2, 3000, 5]), sandbox=SANDBOX)
+    assert (values(found)["differing_rows"] > 0) == bool(how)
+    assert not how or any(how in finding for finding in found.findings)
 
 
 # -- importance ---------------------------------------------------------------------------------------------------------------------

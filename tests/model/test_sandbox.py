@@ -64,7 +64,7 @@ def test_a_batch_that_the_model_refuses_is_the_models_fault(tmp_path: Path, mode
 
 
 def test_an_output_that_is_not_there_is_the_models_fault(tmp_path: Path, models: Any, sandbox: Sandbox) -> None:
-    with pytest.raises(ModelError, match="no floating output nope"):
+    with pytest.raises(ModelError, match="no output of numbers nope"):
         sandbox.run("predict", saved(tmp_path, models.logistic()), {"x": np.zeros((2, 3), np.float32)}, {"outputs": ["nope"]})
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from gonogo.base.canonical import digest
 from gonogo.errors import DataError
 from gonogo.evidence.digests import FileDigests
+from gonogo.model.predict import Scored
 from gonogo.model.runtime import Inspection
 from gonogo.model.schema import GraphInput, Schema
 from gonogo.model.source import ModelSource
@@ -209,6 +210,9 @@ class SandboxPort(Protocol):
 
     def scores(self, schema: Schema, model: ModelSource, batch: Mapping[str, Numbers], *, chunk: int | None = None) -> tuple[Numbers, str]:
         """Scores float64 [rows, classes] computed `chunk` rows at a time, and the isolation in force."""
+
+    def scored(self, schema: Schema, model: ModelSource, batch: Mapping[str, Numbers], *, chunk: int | None = None) -> tuple[Scored, str]:
+        """As `scores`, with the outputs of `schema.also` as float64 [rows, …], whether they are finite or not."""
 
     def inspect(self, model: ModelSource) -> tuple[Inspection, str]:
         """What the model's graph says about itself, and the isolation in force."""

@@ -7,8 +7,8 @@ namespace needs a process of one thread.
 Request: {"task", "model", "format", "options", "pipeline", "seconds", "memory_mib", "accept_weaker", "parent",
 "arrays": table of contents, "request": {…}}.
 Result: {"facts": {…}, "arrays": [names], "isolation": "…"} or {"error": {"kind", "message", "hint"}}.
-Tasks: "inspect" → what the model says about itself; "predict" → every floating output, in chunks of `request.chunk` rows; "weights" → the
-tensors of the file, without running it.
+Tasks: "inspect" → what the model says about itself; "predict" → every floating output, or the
+numbers of the named ones as floats, in chunks of `request.chunk` rows; "weights" → the tensors of the file, without running it.
 """
 
 from __future__ import annotations
@@ -82,15 +82,16 @@ def _predict(scratch: Path, loaded: Any, request: dict[str, Any]) -> list[str]:
     total, chunk = rows.pop(), int(request["request"].get("chunk", usual))
     floating = [output.name for output in loaded.outputs if output.dtype in ("float32", "float64")]
     wanted = request["request"].get("outputs") or floating
-    if not set(wanted) <= set(floating):
-        raise ModelError(f"the model has no floating output {', '.join(sorted(set(wanted) - set(floating)))}.")
+    numbers = {*floating, *(output.name for output in loaded.outputs if output.dtype in ("float16", "int32", "int64"))}
+    if not set(wanted) <= numbers:
+        raise ModelError(f"the model has no output of numbers {', '.join(sorted(set(wanted) - numbers))}.")
     parts: dict[str, list[Any]] = {name: [] for name in wanted}
     for start in range(0, total, chunk):
         batch = {name: array[start : min(start + chunk, total)] for name, array in arrays.items()}
         for name, value in loaded.run(batch, wanted).items():
             if value.shape[:1] != (min(chunk, total - start),):
                 raise ModelError(f"output {name!r} has the shape {value.shape} for {min(chunk, total - start)} rows.")
-            parts[name].append(value)
+            parts[name].append(value if value.dtype in (np.float32, np.float64) else value.astype(np.float64))
     for entry in request["arrays"]:
         (scratch / entry["file"]).unlink()
     write_arrays(scratch, {name: np.concatenate(values) for name, values in parts.items()})

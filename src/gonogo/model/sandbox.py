@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from gonogo.base.files import storage
 from gonogo.errors import ChildError, DataError, IsolationError, MissingExtraError, ModelError, UsageError
 from gonogo.model.formats import sniff
 from gonogo.model.parcel import open_plain, read_returned, write_arrays
-from gonogo.model.predict import score_matrix
+from gonogo.model.predict import Scored, score_matrix
 from gonogo.model.runtime import Array, Inspection
 from gonogo.model.schema import GraphInput, Schema
 from gonogo.model.source import ModelSource
@@ -71,12 +71,21 @@ class Sandbox:
 
         `chunk` is the number of rows that are computed together.
         """
-        request: dict[str, Any] = {"outputs": [schema.score_output]} | ({} if chunk is None else {"chunk": chunk})
-        result = self.run("predict", model, batch, request)
-        if schema.score_output not in result.arrays:
-            raise ChildError(f"the isolated child gave no output {schema.score_output!r}.")
+        found, isolation = self.scored(replace(schema, also=()), model, batch, chunk=chunk)
+        return found.scores, isolation
+
+    def scored(self, schema: Schema, model: ModelSource, batch: Mapping[str, Array], *, chunk: int | None = None) -> tuple[Scored, str]:
+        """As `scores`, with the outputs of `schema.also` as float64 [rows, …], whether they are finite or not."""
+        names = [schema.score_output, *schema.also]
+        result = self.run("predict", model, batch, {"outputs": names} | ({} if chunk is None else {"chunk": chunk}))
         rows = len(next(iter(batch.values())))
-        return score_matrix(schema, result.arrays[schema.score_output], rows), result.isolation
+        for name in names:
+            if name not in result.arrays:
+                raise ChildError(f"the isolated child gave no output {name!r}.")
+            if name in schema.also and result.arrays[name].shape[:1] != (rows,):
+                raise ModelError(f"output {name!r} has the shape {result.arrays[name].shape}, not numbers for each of {rows} rows.")
+        also = {name: result.arrays[name].astype(np.float64) for name in schema.also}
+        return Scored(score_matrix(schema, result.arrays[schema.score_output], rows), also), result.isolation
 
     def weights(self, model: Path) -> tuple[Weights, str]:
         """The tensors of a model file, which is not run, and the isolation in force. Errors as for `run`."""

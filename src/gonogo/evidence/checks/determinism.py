@@ -1,4 +1,4 @@
-"""Does the same row always get the same score?"""
+"""Does the same row always get the same answer?"""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from gonogo.evidence.check import Check
 from gonogo.evidence.inputs import BundleView, Numbers, SandboxPort
 from gonogo.evidence.record import Fact, Measurement
 from gonogo.model.encode import encode_table
+from gonogo.model.predict import Scored
 
 
 class Determinism(Check):
-    """Does a row get the same scores in another run, in a batch of one, and beside other rows?
+    """Does a row get the same scores, and outputs of `model.also`, in another run, in a batch of one, and beside other rows?
 
     Rows of the test table, evenly spread, are scored in two runs of the same batch, which must agree to the last bit, then one at a
-    time and in reverse order, which may differ by `tolerance` (batch sizes change the order of additions).
+    time and in reverse order, which may differ by `tolerance` (batch sizes change the order of additions). An output beside the scores may
+    be any number: one above 1 may differ by that share of it.
     """
 
     name = "determinism"
     facts: ClassVar = {
-        "differing_rows": "rows whose scores were not the same",
-        "max_abs_diff": "largest difference of a score; infinite where one of two is NaN",
+        "differing_rows": "rows whose scores, or outputs beside them, were not the same",
+        "max_abs_diff": "largest difference of a score or such an output; infinite where one of two is NaN",
         "n": "rows that were compared",
     }
     options: ClassVar = {"rows": 256, "tolerance": 1e-6}
@@ -35,11 +37,12 @@ class Determinism(Check):
         taken = test.take(np.unique(np.linspace(0, test.rows - 1, num=min(test.rows, self.chosen["rows"]), dtype=np.int64)))
         batch = encode_table(bundle.schema, taken)
         turned = {name: array[::-1].copy() for name, array in batch.items()}
-        first, isolation = sandbox.scores(bundle.schema, bundle.model, batch)
-        second, _ = sandbox.scores(bundle.schema, bundle.model, batch)
-        single, _ = sandbox.scores(bundle.schema, bundle.model, batch, chunk=1)
-        backward, _ = sandbox.scores(bundle.schema, bundle.model, turned)
-        repeated, alone, beside = _difference(first, second), _difference(first, single), _difference(first, backward[::-1])
+        first, isolation = sandbox.scored(bundle.schema, bundle.model, batch)
+        second, _ = sandbox.scored(bundle.schema, bundle.model, batch)
+        single, _ = sandbox.scored(bundle.schema, bundle.model, batch, chunk=1)
+        backward, _ = sandbox.scored(bundle.schema, bundle.model, turned)
+        backward = Scored(backward.scores[::-1], {name: values[::-1] for name, values in backward.also.items()})
+        repeated, alone, beside = _difference(first, second), _difference(first, single), _difference(first, backward)
         tolerance = float(self.chosen["tolerance"])
         differs = (repeated > 0) | (alone > tolerance) | (beside > tolerance)
         findings = [
@@ -62,7 +65,14 @@ class Determinism(Check):
         )
 
 
-def _difference(one: Numbers, other: Numbers) -> Numbers:
-    """Largest difference of a score in each row; a NaN equals nothing, not even another NaN."""
+def _difference(one: Scored, other: Scored) -> Numbers:
+    return np.asarray(np.max([_apart(one.scores, other.scores), *(_apart(one.also[name], other.also[name]) for name in one.also)], axis=0))
+
+
+def _apart(one: Numbers, other: Numbers) -> Numbers:
+    """Largest difference in each row, of a number above 1 as a share of it; a NaN equals nothing, not even another NaN."""
+    if one.shape != other.shape:
+        return np.full(len(one), np.inf)
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(np.isfinite(one) & np.isfinite(other), np.abs(one - other), np.inf).max(axis=1))
+        apart = np.where(np.isfinite(one) & np.isfinite(other), np.abs(one - other) / np.maximum(1.0, np.abs(one)), np.inf)
+    return np.asarray(apart.reshape(len(one), -1).max(axis=1, initial=0.0))
