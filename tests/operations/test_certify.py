@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,6 +90,25 @@ def test_what_was_measured_is_not_measured_again_and_what_was_edited_is_not_beli
     document["content"]["metrics"]["test_accuracy"] = 1.0
     step.write_text(json.dumps(document, separators=(",", ":"), sort_keys=True))
     with pytest.raises(VerificationError, match="run-2 of an earlier certification is not believed"):
+        certify(fires.workspace())
+
+
+def test_a_step_is_not_believed_in_the_place_of_another_one_or_of_another_model(certified: Fires, tmp_path: Path) -> None:
+    fires = copied(certified, tmp_path / "fires")
+    (step,) = (fires.folder / ".gonogo" / "certify").glob("*/chance-1.json")
+    kept = step.read_bytes()
+    step.write_bytes(step.with_name("chance-2.json").read_bytes())
+    with pytest.raises(VerificationError, match="chance-1 of an earlier certification is not believed: it is another step"):
+        certify(fires.workspace())
+    step.write_bytes(kept)
+    fires.edit('"GONOGO_SEED", 17', '"GONOGO_SEED", 18')
+    fires.train()
+    fires.edit("drawn =", "raise SystemExit('another training')\ndrawn =")
+    with pytest.raises(ChildError, match="another training"):
+        certify(fires.workspace())
+    (other,) = (path.parent for path in (fires.folder / ".gonogo" / "certify").glob("*/model.json") if path.parent != step.parent)
+    shutil.copytree(step.parent, other, dirs_exist_ok=True)
+    with pytest.raises(VerificationError, match="model of an earlier certification is not believed: it is another step"):
         certify(fires.workspace())
 
 

@@ -213,8 +213,11 @@ class _Certification:
         """A step's result: kept from before, or made now and kept. Raises with what it was in front."""
         self.progress(what, self.done, self.total)
         self.done += 1
+        mine = {"plan": self.plan, "step": name}  # sealed with it: a result counts for the step that made it, and for no other
         try:
             kept = self.journal.read(f"{name}.json")
+            if kept is not None and {key: kept.pop(key, None) for key in mine} != mine:
+                raise ValueError("it is another step's")
         except (OSError, ValueError) as error:
             raise VerificationError(
                 f"the result {name} of an earlier certification is not believed: {error}.",
@@ -229,7 +232,7 @@ class _Certification:
             raise
         if self.planned() != self.plan:  # a step of two states is a step of none
             raise ConflictError("the project changed while it was certified.", hint="Run `gonogo certify` again; it begins anew.")
-        self.journal.write(f"{name}.json", made)
+        self.journal.write(f"{name}.json", made | mine)
         return made
 
     def ends(self, of_model: Mapping[str, Any]) -> datetime:
