@@ -53,6 +53,7 @@ def test_a_body_of_two_gigabytes_is_refused_at_its_header_and_the_answer_is_not_
         while piece := connection.recv(1 << 16):
             answer += piece
     assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"GONOGO_REQUEST_BODY" in answer
     assert on_loop(value(lambda s: s.held)) == 0
     assert echo.seen == []
 

@@ -137,7 +137,7 @@ class AsgiApplication:
     async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         """The whole body, unpacked. Raises Refusal, and ConnectionError when the client has left."""
         most = self._limits.body
-        too_large = Refusal(413, f"The body may have {most} bytes at most.")
+        too_large = Refusal(413, f"The body may have {most} bytes at most; GONOGO_REQUEST_BODY raises that.")
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > most:
             raise too_large

@@ -313,7 +313,7 @@ class HttpConnection(asyncio.Protocol):
         if length is not None:
             self._expected = int(length)
             if self._expected > self.server.limits.body:
-                raise Refusal(413, f"The body may have {self.server.limits.body} bytes at most.")
+                raise Refusal(413, f"The body may have {self.server.limits.body} bytes at most; GONOGO_REQUEST_BODY raises that.")
         elif b"transfer-encoding" in headers:
             check_transfer_encoding(headers[b"transfer-encoding"])
         if b"content-encoding" in headers:
@@ -328,13 +328,13 @@ class HttpConnection(asyncio.Protocol):
         if not self._body:
             self._body = body
             if len(body) > self.server.limits.body:
-                raise Refusal(413, f"The body may have {self.server.limits.body} bytes at most.")
+                raise Refusal(413, f"The body may have {self.server.limits.body} bytes at most; GONOGO_REQUEST_BODY raises that.")
             return
         if isinstance(self._body, bytes):
             self._body = bytearray(self._body)
         self._body += body
         if len(self._body) > self.server.limits.body:
-            raise Refusal(413, f"The body may have {self.server.limits.body} bytes at most.")
+            raise Refusal(413, f"The body may have {self.server.limits.body} bytes at most; GONOGO_REQUEST_BODY raises that.")
 
     def on_message_complete(self) -> None:
         if self._linger_until:

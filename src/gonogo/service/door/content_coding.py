@@ -35,7 +35,7 @@ def _inflate(body: bytes, form: int, most: int) -> bytes:
     except zlib.error:
         raise Refusal(400, "The body is not what its Content-Encoding says.") from None
     if len(plain) > most:
-        raise Refusal(413, f"The body may have {most} bytes at most, unpacked.")
+        raise Refusal(413, f"The body may have {most} bytes at most, unpacked; GONOGO_REQUEST_BODY raises that.")
     if not stream.eof:
         raise Refusal(400, "The packed body ends early.")
     if stream.unused_data:  # a second gzip member too: a body of a million empty ones would cost seconds
