@@ -91,3 +91,23 @@ def test_a_link_to_a_file_stays_a_link(root: Path, tmp_path: Path) -> None:
     put_back(root, kept, tmp_path / "kept")
     assert (root / "linked.csv").is_symlink()
     assert (tmp_path / "elsewhere.csv").read_text() == "far"
+
+
+def test_a_link_that_was_set_since_is_taken_away_and_what_it_names_is_left_alone(root: Path, tmp_path: Path) -> None:
+    runs = {name: tmp_path / f"{name}.onnx" for name in ("one", "two")}
+    for name, file in runs.items():
+        file.write_text(name)
+    (root / "plain").write_text("before")
+    (root / "latest").symlink_to(runs["one"])
+    kept = keep(root, ["plain", "latest"], tmp_path / "kept")
+    for path in ("plain", "latest"):
+        (root / path).unlink()
+        (root / path).symlink_to(runs["two"])
+    assert put_back(root, kept, tmp_path / "kept") == ["latest", "plain"]
+    assert [file.read_text() for file in runs.values()] == ["one", "two"]
+    assert ((root / "plain").is_symlink(), (root / "plain").read_text()) == (False, "before")
+    assert (root / "latest").readlink() == runs["one"]
+    (root / "latest").unlink()
+    (root / "latest").write_text("a file")
+    assert put_back(root, kept, tmp_path / "kept") == ["latest"]
+    assert ((root / "latest").readlink(), runs["one"].read_text()) == (runs["one"], "one")

@@ -18,6 +18,7 @@ from gonogo.base.tree import file_digest
 from gonogo.candidate.run_record import LEDGER
 from gonogo.errors import StorageError
 
+LINK = ".link"  #: ends the name of the copy of a link itself, beside that of what it names
 Digests = Mapping[str, str | None]  #: by path, relative to the root; None: nothing was there
 
 
@@ -31,6 +32,8 @@ def keep(root: Path, paths: Sequence[str], folder: Path) -> dict[str, str | None
     with storage(folder, "keep files in"), draft_directory(folder) as draft:
         for number, path in enumerate(sorted(paths)):
             source, copy = root / path, draft / str(number)
+            if source.is_symlink():
+                os.symlink(os.readlink(source), draft / f"{number}{LINK}")
             if source.is_dir():
                 copy.mkdir()
                 for name in _files(source):
@@ -59,8 +62,20 @@ def put_back(root: Path, kept: Digests, folder: Path) -> list[str]:
     for number, path in enumerate(sorted(kept)):
         if path in changed:
             with storage(root / path, "put back"):
-                _replace(folder / str(number), (root / path).resolve(), there=kept[path] is not None)
+                _put_back_link(folder / f"{number}{LINK}", root / path)
+                if _digest(root / path) != kept[path]:
+                    _replace(folder / str(number), (root / path).resolve(), there=kept[path] is not None)
     return changed
+
+
+def _put_back_link(was: Path, place: Path) -> None:
+    """Make the path a link again, to the same place, or none: what another link names is not ours to write."""
+    wanted = os.readlink(was) if was.is_symlink() else None
+    if place.is_symlink() and os.readlink(place) != wanted:
+        place.unlink()
+    if wanted is not None and not place.is_symlink() and not place.is_dir():
+        place.unlink(missing_ok=True)
+        os.symlink(wanted, place)
 
 
 def _replace(copy: Path, place: Path, *, there: bool) -> None:
