@@ -288,8 +288,9 @@ def test_a_step_that_hangs_is_ended_at_its_own_time(live: Team) -> None:
     (live.folder / "train.py").write_text("import time; print('epoch 1', flush=True); time.sleep(600)")
     steps(live, "train: {run: python train.py, timeout: 1 s}")
     before = files(live)
-    with pytest.raises(ChildError, match="did not end within 1 s"):
+    with pytest.raises(ChildError, match=r"the step train: .* did not end within 1 s") as hung:
         retrain(live.workspace())
+    assert "GONOGO_RETRAIN_SECONDS" in hung.value.hint
     [made] = retraining(live.workspace(), NOW)["trainings"]
     [step] = made["steps"]
     assert (step["state"], "did not end" in step["problem"]) == ("failed", True)

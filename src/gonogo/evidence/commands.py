@@ -84,9 +84,11 @@ def run_command(
     environment: Mapping[str, str] | None = None,
     mark: str | None = None,
     said: Callable[[bytes], object] = lambda data: None,
+    called: Sequence[str] = (),
 ) -> Finished:
     """Run a command to its end. Raises ChildError: rule 5. With a `mark` of the caller's, whoever comes after this process was killed can
-    end what it left (`end_marked`). `said` is given every piece of output as it comes."""
+    end what it left (`end_marked`). `said` is given every piece of output as it comes. `called` is what
+    errors call the command, where that is another one."""
     if not command:
         raise ChildError("the command is empty.")
     mark = mark or secrets.token_hex(16)
@@ -114,7 +116,7 @@ def run_command(
         for stream in (process.stdout, process.stderr):
             assert stream is not None
             stream.close()
-    name = " ".join(command)[:200]
+    name = " ".join(called or command)[:200]
     if not in_time:
         raise ChildError(f"`{name}` did not end within {seconds:g} s and was stopped.", hint="Set GONOGO_CHECK_SECONDS if it needs longer.")
     if process.returncode < 0:

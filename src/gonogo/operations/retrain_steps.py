@@ -146,7 +146,11 @@ def _run(workspace: Workspace, name: str, step: RetrainStep, inputs: Mapping[str
                 if lines := data.decode("utf-8", "replace").split("\n"):
                     told(step.name, next((line for line in reversed(lines) if line.strip()), ""))
 
-            ended = run_command(step.run, folder=project.root, seconds=seconds, mark=mark_of(name), said=said)
+            try:
+                ended = run_command(step.run, folder=project.root, seconds=seconds, mark=mark_of(name), said=said)
+            except ChildError as error:
+                hint = f"See {log}. The step's `timeout`, else GONOGO_RETRAIN_SECONDS, says how long it may take."
+                raise ChildError(f"the step {step.name}: {error.message}", hint=hint) from error
         if ended.exit_code:
             raise ChildError(f"the step {step.name} ended with {ended.exit_code}: {ended.complaint}", hint=f"See {log}.")
         absent = [project.shown(path) for path in _owed(project, step) if not path.exists()]
