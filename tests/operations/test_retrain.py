@@ -196,6 +196,19 @@ def test_production_is_only_pre_authorised_by_a_signed_policy(live: Team) -> Non
     assert pointers(live) == {"production": "1.0.0", "staging": "1.1.0"}
 
 
+def test_a_training_that_wrote_its_own_test_table_goes_no_further_than_staging(live: Team) -> None:
+    live.edit("people:", "retrain: {then: production}\npeople:")
+    easier = "; lines = open('test.csv').read().splitlines(); open('test.csv', 'w').write('\\n'.join(lines[:-1]) + '\\n')"
+    (live.folder / "train.py").write_text(TRAIN + easier)
+    retrain(live.workspace())
+    live.sign_policy("lead", "ana")
+    live.sign_policy("owner", "ben")
+    signed(live)
+    done = resume(live.workspace())
+    assert (done.outcome, done.arrived) == ("staging", False)
+    assert "it goes no further by itself: the step train wrote the test table that it was judged by" in done.words
+
+
 def test_another_model_in_place_of_the_one_that_waits_is_not_taken_for_it(live: Team) -> None:
     retrain(live.workspace())
     (live.folder / "model.onnx").write_bytes(sample.model_bytes(1.4))

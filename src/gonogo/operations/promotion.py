@@ -16,7 +16,7 @@ from gonogo.operations.certify import certify, wants_certificate
 from gonogo.operations.check import Checked, Progress, check, silent
 from gonogo.operations.policy import AUTHORISED
 from gonogo.operations.release import release
-from gonogo.operations.retrain_steps import Told, folder_of, present_model, quiet, restore
+from gonogo.operations.retrain_steps import Told, done_steps, folder_of, present_model, quiet, restore
 from gonogo.operations.rollout import Seen, start
 from gonogo.operations.sign import open_items
 from gonogo.operations.staging import stage
@@ -114,7 +114,7 @@ def _promoted(workspace: Workspace, made: Mapping[str, Any], checked: Checked, w
     further = f"gonogo rollout start {entry.ref}"
     if workspace.project.retrain.then == "staging":
         return _end(workspace, made, "staging", words, further, version=str(entry.version))
-    if refused := _not_authorised(made, checked):
+    if refused := _not_authorised(workspace, made, checked):
         return _end(workspace, made, "staging", [*words, f"it goes no further by itself: {refused}"], further, version=str(entry.version))
     try:
         rolled = start(workspace, entry.ref, look=doors.look)
@@ -125,13 +125,17 @@ def _promoted(workspace: Workspace, made: Mapping[str, Any], checked: Checked, w
     return _end(workspace, made, outcome, words, then, version=str(entry.version))
 
 
-def _not_authorised(made: Mapping[str, Any], checked: Checked) -> str:
+def _not_authorised(workspace: Workspace, made: Mapping[str, Any], checked: Checked) -> str:
     """Why nobody has agreed beforehand that this very release goes on; "" when they have."""
     pinned, compared = checked.policy.log.pinned, made.get("comparison")
     if pinned is None or pinned.policy.settings.get(AUTHORISED) != "production":
         return "no signed policy says so"
     if compared is None or compared["standing"] != "better":
         return "it has beaten no champion"
+    test = workspace.project.shown(workspace.project.data.test)
+    wrote = [one.step for one in done_steps(workspace, str(made["id"])) if test in one.wrote and one.step != "data"]
+    if wrote:
+        return f"the step {wrote[0]} wrote the test table that it was judged by"
     waived = [one.item for one in checked.verdict.items if one.outcome is Outcome.WAIVED]
     return f"waived: {', '.join(waived)}" if waived else ""
 
