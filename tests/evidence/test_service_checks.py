@@ -270,6 +270,16 @@ def test_wrong_answers_fail_golden_requests(served: Any, kind: type[Service]) ->
     assert ("max_abs_diff" in facts) == (kind in (Skewed, Swapped))
 
 
+class Narrow(Service):
+    def predict(self, body: bytes) -> tuple[int, str, bytes]:
+        return self.problem(413)
+
+
+def test_a_golden_request_that_is_too_large_for_the_service_measures_nothing(served: Any) -> None:
+    with pytest.raises(DataError, match=r"larger than the service takes.*GONOGO_REQUEST_BODY"):
+        run("golden", Narrow(served.schema), bundle=served)
+
+
 @pytest.mark.parametrize(
     "golden",
     [
