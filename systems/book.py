@@ -132,7 +132,8 @@ def _cell(text: object) -> str:
 def book(names: Sequence[str], left: Path, pictures: Path) -> str:
     head = """# The five systems
 
-Made by `make systems` from the evidence that five walks have left; see [how a walk goes](../systems/walk.py). Each system is a user's
+Made by `python systems/book.py` from the evidence that five walks have left in `.demo/`; see [how a walk goes](../systems/walk.py). Each
+chapter names the setting of its walk: `make demo SYSTEM=…` walks in the small one, `make systems` in the full one. Each system is a user's
 project of its own, with the pack of the checklist that it comes from."""
     return "\n\n".join((head, *(chapter(name, left, pictures) for name in names))) + "\n"
 
