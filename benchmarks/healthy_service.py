@@ -90,7 +90,7 @@ class HealthyService:
             self._counts[name] += more
         self._latency.add_many(self._latencies(n + refused, busy(moment)))
         if n:
-            self._drift.add([({"rows": rows.features.astype(np.float32)}, np.column_stack([1 - rows.scores, rows.scores]))])
+            self._drift.add({"rows": rows.features.astype(np.float32)}, np.column_stack([1 - rows.scores, rows.scores]))
             self.labels.add(moment, rows)
         return rows
 

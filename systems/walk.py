@@ -14,6 +14,7 @@ gonogo is imported: the command line and HTTP are all that a story has.
     walk.serve("NAME@1.0.0")                          a running service: walk.url
     walk.start_traffic("data/live.parquet", target="late", leave_out="scheduled", rate=200)
     walk.stop_traffic()                               its report (see traffic.py); every answer with its target lies in answers.jsonl
+    walk.hear("drift")                                once this rule of the watch rings
     walk.get("/health"), walk.post("/predict", {…})   JSON of the service
     walk.insist(claim, "what is wrong when it is not so")
     walk.full                                         whether the full setting is wanted
@@ -28,6 +29,7 @@ import os
 import platform
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -40,7 +42,6 @@ from typing import Any
 SYSTEMS = Path(__file__).resolve().parent
 PORT = int(os.environ.get("DEMO_PORT", "8400"))
 PACE = os.environ.get("DEMO_PACE", "6")  #: seconds that a step of a rollout lasts at least
-LEFT_OUT = ("data", "models", ".gonogo", "__pycache__", "keys", "demo.py", ".pytest_cache", ".ruff_cache")
 BOLD, DIM, GREEN, RED, PLAIN = ("\033[1m", "\033[2m", "\033[32m", "\033[31m", "\033[0m") if sys.stdout.isatty() else ("",) * 5
 
 
@@ -63,6 +64,7 @@ class Walk:
         self._traffic: subprocess.Popen[str] | None = None
         self._environment = {
             "GONOGO_START_SECONDS": "180",  # a worker that imports TensorFlow takes its time on a busy machine
+            "GONOGO_DUTY_SECONDS": "3600",  # what is to be done, people begin in a story
             **os.environ,
             "GONOGO_KEYS": str(self.work / f"{name}.keys"),
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -71,12 +73,18 @@ class Walk:
         }
 
     def prepare(self) -> None:
-        """A fresh copy of the system, with the rollout's pace of a demo."""
+        """A fresh copy of the system, without the folders that it makes (its .gitignore names them), with the rollout's pace of a demo."""
+        for port in (PORT, PORT + 1):
+            with socket.socket() as asking:
+                free = asking.connect_ex(("127.0.0.1", port)) != 0
+            self.insist(free, f"something listens on port {port} already: stop it, or name another port and the next by DEMO_PORT=PORT")
         for left in (self.project, Path(self._environment["GONOGO_KEYS"])):
             shutil.rmtree(left, ignore_errors=True)
         for what in ("log", "check.json", "report.html", "story.json"):
             self._left(what).unlink(missing_ok=True)
-        shutil.copytree(SYSTEMS / self.name, self.project, ignore=shutil.ignore_patterns(*LEFT_OUT))
+        ignored = (SYSTEMS / self.name / ".gitignore").read_text(encoding="utf-8").splitlines()
+        made = [line.rstrip("/") for line in ignored if line.endswith("/")]
+        shutil.copytree(SYSTEMS / self.name, self.project, ignore=shutil.ignore_patterns("__pycache__", "demo.py", *made))
         for file in self.project.glob("gonogo*.yaml"):
             lines = file.read_text(encoding="utf-8").splitlines()
             paced = [line.split("min_seconds:")[0] + f"min_seconds: {PACE}" if "min_seconds:" in line else line for line in lines]
@@ -176,7 +184,7 @@ class Walk:
     def start_traffic(self, rows: str, *, target: str, leave_out: str = "", rate: float = 200, concurrency: int = 16) -> None:
         """The rows of a table as live requests, from a process of their own."""
         command = [str(SYSTEMS / "traffic.py"), "--url", self.url, "--rows", rows, "--target", target, "--leave-out", leave_out]
-        command += ["--seconds", "900", "--concurrency", str(concurrency), "--rate", str(rate), "--answers", "answers.jsonl"]
+        command += ["--seconds", "3600", "--concurrency", str(concurrency), "--rate", str(rate), "--answers", "answers.jsonl"]
         print(f"{DIM}$ python ../{' '.join(['traffic.py', *command[1:]])} &{PLAIN}", flush=True)
         self._traffic = subprocess.Popen(
             [sys.executable, *command], cwd=self.project, env=self._environment, stdout=subprocess.PIPE, text=True
@@ -191,6 +199,13 @@ class Walk:
         self.insist(bool(output.strip()), "the traffic ended without a report")
         found: dict[str, Any] = json.loads(output.strip().splitlines()[-1])
         return found
+
+    def hear(self, rule: str) -> None:
+        """Wait until a rule of the watch rings, three minutes at most: an alarm that must last is not there at once."""
+        deadline = time.monotonic() + 180
+        while rule not in (rung := {one["rule"] for one in self.record("alarms", expect=None)["alarms"] if one["state"] == "FIRING"}):
+            self.insist(time.monotonic() < deadline, f"{rule} does not ring; what does: {', '.join(sorted(rung)) or 'nothing'}")
+            time.sleep(1)
 
     def get(self, path: str) -> Any:
         with urllib.request.urlopen(self.url + path, timeout=10) as answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -69,3 +70,10 @@ def test_every_setting_is_in_the_document_of_settings() -> None:
     for setting in SETTINGS:
         default = f"{setting.default:g}" if isinstance(setting.default, float) else str(setting.default)
         assert f"| `{setting.env}` | {default} | {setting.unit} | {setting.help} |" in text
+
+
+@pytest.mark.xdist_group("story")
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="one process runs all tests")
+def test_tests_of_one_group_run_in_one_process(request: pytest.FixtureRequest) -> None:
+    """Versions of pytest and xdist that do not fit each other drop the groups without a word (pytest-xdist#1386)."""
+    assert request.node.nodeid.endswith("@story")

@@ -32,7 +32,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("check_seconds", 600.0, "s", "longest a command of the project (tests, lint) may run"),
     Setting("check_memory", 8192.0, "MiB", "most memory that a check, or a process of such a command, may take"),
     Setting("measure_seconds", 3600.0, "s", "longest one check may take"),
-    Setting("request_body", 1.0, "MiB", "largest body of a request"),
+    Setting("request_body", 1.0, "MiB", "largest body of a request; when not set, more where eight rows as JSON need it"),
     Setting("connections", 10000.0, "connections", "most open connections of a worker; fewer where it may open fewer files"),
     Setting("idle_seconds", 75.0, "s", "longest a connection may be silent between requests"),
     Setting("request_rows", 1000.0, "rows", "most rows in one request"),
@@ -61,6 +61,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("keys", "~/.config/gonogo/keys", "folder", "where `gonogo key new` puts private keys"),
     Setting("actor", "", "name", "who acts, as the audit log records it; default: the login name"),
 )
+
+NUMBER_BYTES, BODY_ROWS = 24, 8  #: of a number in JSON with its comma and a space; rows that a body has room for
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
@@ -91,6 +93,13 @@ def acting(name: str) -> Iterator[None]:
         yield
     finally:
         _ACTING.reset(before)
+
+
+def request_body(width: int = 0) -> int:
+    """The largest body of a request in bytes, for a model that takes `width` numbers a row: `request_body` where it is set. Where it is
+    not, eight rows as JSON fit, which golden requests of several rows are fewer than."""
+    said = int(number("request_body") * 2**20)
+    return said if _BY_NAME["request_body"].env in os.environ else max(said, BODY_ROWS * NUMBER_BYTES * width)
 
 
 def actor(environment: Mapping[str, str] | None = None) -> str:

@@ -47,6 +47,7 @@ def tell(walk: Any) -> None:
     walk.insist(after["rollout"]["state"] == "ROLLED_BACK", f"the rollout of 1.2.0 is {after['rollout']['state']}, not rolled back")
 
     walk.chapter("Watched: the end of December is unlike the months of the training, and the alarms say in what")
+    walk.hear("drift")
     walk.gonogo("alarms", expect=1)
 
     walk.chapter("Trained again by declared steps, and compared with what is in production on the same rows: not better, so put away")

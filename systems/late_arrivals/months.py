@@ -104,8 +104,13 @@ def until(seen: Callable[[], Any], what: Callable[[Any], bool], why: str, second
     return last
 
 
-def watched(walk: Walk, rule: str) -> list[dict[str, Any]]:
-    return [one for one in walk.record("watch", "--once")["alarms"] if one["rule"] == rule]
+def watched(walk: Walk, *rules: str) -> list[dict[str, Any]]:
+    return [one for one in walk.record("watch", "--once")["alarms"] if one["rule"] in rules]
+
+
+def settled(seen: list[dict[str, Any]]) -> bool:
+    """Whether every alarm of both rules rings by now, or does not."""
+    return len({one["rule"] for one in seen}) == 2 and all(one["state"] not in ("UNKNOWN", "PENDING") for one in seen)
 
 
 def serve(walk: Walk, release: str) -> None:
@@ -186,7 +191,7 @@ def month(walk: Walk, number: int, every: int) -> Month:
     made = len(walk.record("retrain", "--status")["trainings"])
     serve(walk, release)
     serve_the_month(walk, rows[:BATCH])
-    until(lambda: watched(walk, "quality"), lambda seen: seen and all(one["state"] != "UNKNOWN" for one in seen), "quality is not judged")
+    until(lambda: watched(walk, "quality", "drift"), settled, "quality and drift are not judged")
     rang = sorted({one["rule"] for one in walk.record("watch", "--once")["alarms"] if one["ringing"]})
     asked = sorted({one["cause"] for one in walk.record("retrain", "--status")["reasons"]})
     found = Month(
@@ -213,6 +218,8 @@ def trained_again(walk: Walk, found: Month, rows: list[dict[str, Any]], made: in
         raise StoryError(f"the training failed: {ended['problem']}")
     found.challenge, found.outcome = ended["comparison"], ended["outcome"]
     walk.say("\n".join(ended["words"]))
+    if found.outcome == "refused":
+        walk.gonogo("retrain", "--put-back")  # what is refused stands in the way of the next training until somebody has decided
     if found.outcome == "waiting":
         for role in ROLES:
             walk.gonogo("sign", role)

@@ -11,18 +11,18 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gonogo.operations.watch import last_watch
+from gonogo.errors import GonogoError
+from gonogo.operations.last_watch import last_watch
 from gonogo.operations.workspace import Workspace
 from gonogo.service.control import ControlClient
 
@@ -64,13 +64,15 @@ def both(replay: Any, rules: Any, folder: Path) -> dict[str, Any]:
     shutil.rmtree(project, ignore_errors=True)
     shutil.copytree(replay.work / "project", project)
     with served(project) as url:
-        control = ControlClient.of_store(project / ".gonogo")
-        _await(project, phases["service"], lambda record: bool(record.get("alarms")))
+        control, workspace = ControlClient.of_store(project / ".gonogo"), Workspace.open(project)
+        _await(workspace, phases["service"], lambda record: bool(record.get("alarms")))
         send(url, sent[:FLIGHTS])
-        _await(project, phases["service"], lambda record: "OK" in phases["service"])
-        send(url, sent[FLIGHTS:])
+        _await(workspace, phases["service"], lambda record: "OK" in phases["service"])
+        for start in range(FLIGHTS, len(sent), 100):
+            send(url, sent[start : start + 100])
+            _note(phases["service"], last_watch(workspace)["alarms"])
+        record = _await(workspace, phases["service"], lambda record: "FIRING" in phases["service"] and _rows(record) == len(sent))
         heard = control.observe()
-        record = _await(project, phases["service"], lambda record: "FIRING" in phases["service"])
     live = _readings(record["signals"])
     mine, theirs = said["drift"][RELEASE], heard["drift"][RELEASE]
     counts = [(f"{part} {name}", mine[part][name], theirs[part][name]) for part in ("features", "outside", "scores") for name in mine[part]]
@@ -88,20 +90,17 @@ def both(replay: Any, rules: Any, folder: Path) -> dict[str, Any]:
 @contextmanager
 def served(project: Path) -> Iterator[str]:
     """`gonogo serve` in a process of its own, once it answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore", "GONOGO_WATCH_SECONDS": "0.5"}
-    command = [sys.executable, "-m", "gonogo", "serve", RELEASE, "--port", str(port)]
+    command = [sys.executable, "-m", "gonogo", "serve", RELEASE, "--port", "0"]
     with open(project.parent / "serve.log", "wb") as log:
         process = subprocess.Popen(command, cwd=project, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:
         until = time.monotonic() + WAIT
-        while not _answers(port):
+        while not (url := _url(project)):
             if process.poll() is not None or time.monotonic() > until:
                 raise SystemExit(f"the service did not start: {(project.parent / 'serve.log').read_text()}")
             time.sleep(0.1)
-        yield f"127.0.0.1:{port}"
+        yield url.removeprefix("http://")
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -123,20 +122,15 @@ def send(address: str, rows: Rows) -> None:
     connection.close()
 
 
-def _answers(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
-    try:
-        connection.request("GET", "/health")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
+def _url(project: Path) -> str:
+    """Where the service answers; empty while it does not."""
+    with suppress(GonogoError):
+        return str(ControlClient.of_store(project / ".gonogo").observe()["url"])
+    return ""
 
 
-def _await(project: Path, phases: list[str], done: Any) -> dict[str, Any]:
+def _await(workspace: Workspace, phases: list[str], done: Any) -> dict[str, Any]:
     """What the watch of the service said last, as soon as it is what is waited for."""
-    workspace = Workspace.open(project)
     until = time.monotonic() + WAIT
     while True:
         record = last_watch(workspace)
@@ -152,6 +146,11 @@ def _note(phases: list[str], alarms: Any) -> None:
     for alarm in alarms:
         if alarm["key"] == ALARM and alarm["state"] not in phases[-1:]:
             phases.append(alarm["state"])
+
+
+def _rows(record: dict[str, Any]) -> int:
+    """How many rows the alarm was judged on."""
+    return next((int(one["n"]) for one in record["alarms"] if one["key"] == ALARM), 0)
 
 
 def _readings(signals: Any) -> dict[str, float | None]:

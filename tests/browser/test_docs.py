@@ -28,6 +28,7 @@ def service(sealed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 class DocsPage(Opened):
     def predict(self) -> Any:
         """Press the button; the answer that the page then shows."""
+        self.page.evaluate("document.getElementById('answer').replaceChildren()")
         with self.page.expect_response("**/predict*") as answered:
             self.page.get_by_role("button", name="Predict").click()
         self.page.wait_for_selector("#answer pre")

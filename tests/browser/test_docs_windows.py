@@ -29,8 +29,11 @@ def opened(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def predict(opened: Opened) -> Any:
+    """Press the button; what is answered, once the page shows it."""
+    opened.page.evaluate("document.getElementById('answer').replaceChildren()")
     with opened.page.expect_response("**/predict*") as answered:
         opened.page.get_by_role("button", name="Predict").click()
+    opened.page.wait_for_selector("#answer pre")
     return answered.value.json()
 
 

@@ -52,3 +52,18 @@ def test_what_is_not_there_or_no_tracking_database_is_told(database: Path, tmp_p
     for name in ("text.db", "empty.db"):
         with pytest.raises(DataError, match="is no tracking database"):
             read_mlflow(tmp_path / name, "forest")
+
+
+@pytest.mark.parametrize("column", ["name", "status", "start_time", "end_time", "artifact_uri", "lifecycle_stage"])
+def test_a_database_that_lacks_a_column_is_told(database: Path, column: str) -> None:
+    with sqlite3.connect(database) as connection:
+        connection.execute(f"ALTER TABLE runs DROP COLUMN {column}")
+    with pytest.raises(DataError, match="is no tracking database"):
+        read_mlflow(database, "forest")
+
+
+@pytest.mark.timeout(30)
+def test_an_artifact_address_that_names_a_whole_disk_is_not_walked(database: Path) -> None:
+    with sqlite3.connect(database) as connection:
+        connection.execute("UPDATE runs SET artifact_uri = '/'")
+    assert [line.run["data"] for line in read_mlflow(database, "forest")] == [{}, {}, {}]

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import sample
 from gonogo.base import catalogue
 from gonogo.checklist.false_alarms import MONTH, expected_false_alarms, lint_rules, most_samples
 from gonogo.checklist.load import bundled_packs, load_pack
@@ -58,6 +59,13 @@ def test_a_rule_that_never_rings_or_too_often_is_found_in_a_pack(tmp_path: Path,
     found = [finding for finding in lint_packs([str(tmp_path)])[str(tmp_path)] if "(mine)" in finding]
     assert len(found) == 1
     assert said in found[0]
+
+
+def test_a_rule_of_a_project_is_looked_at_too(tmp_path: Path) -> None:
+    sample.write_project(tmp_path, more="monitor:\n  rules:\n    - {name: mine, signal: memory, above: 1, min_n: 2}\n")
+    assert lint_packs([str(tmp_path)]) == {
+        str(tmp_path): ("alarms: it never rings: it asks for 2 samples, and memory has at most 1 (mine)",)
+    }
 
 
 def test_every_signal_that_counts_few_things_says_which() -> None:

@@ -9,7 +9,11 @@ import pytest
 
 from gonogo.base.secret import Secret
 from gonogo.checklist.channels import ChannelDeclaration
-from gonogo.checklist.project import Author, ItemOverride, LabelsDeclaration, Person, duration, load_project, share
+from gonogo.checklist.declarations.labels import LabelsDeclaration
+from gonogo.checklist.declarations.overrides import ItemOverride
+from gonogo.checklist.declarations.people import Author, Person
+from gonogo.checklist.project import load_project
+from gonogo.checklist.quantities import duration, share
 from gonogo.errors import ProjectFileError
 
 Write = Callable[[str], Path]

@@ -8,8 +8,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from gonogo.checklist.declarations.rollout import RolloutDeclaration
 from gonogo.checklist.pack_schema import GATE, MONITOR, PACK
-from gonogo.checklist.project import Project, RolloutDeclaration
+from gonogo.checklist.project import Project
 from gonogo.checklist.project_schema import project_schema
 from gonogo.checklist.shape import ANNOTATIONS, CHECKED
 

@@ -142,6 +142,28 @@ def test_the_ladder_of_s3_is_in_its_pack_and_a_project_may_name_its_own(write_pr
     assert policy(write_project(text)).escalation == (EscalationStep(300.0, "Ana"), EscalationStep(3600.0, "Bo"))
 
 
+def test_a_rule_goes_back_only_where_it_says_so_and_the_policy_has_it_in_words(write_project: Write) -> None:
+    found = policy(write_project("monitor:\n  rules:\n    - {name: error-share, then: rollback}\n"))
+    rule = found.rule("error-share")
+    assert rule is not None
+    assert (rule.then, rule.words.endswith("from 100 samples, then rollback")) == ("rollback", True)
+    assert found.overrides == {"error-share": ("then rollback instead of nothing",)}
+    assert {rule.name for pack in PACKS for rule in pack.monitor.rules if rule.then} == {
+        "not-healthy",
+        "failures-in-a-row",
+        "latency-spike",
+    }
+    stopped = "pack: sequence-model\nmonitor:\n  rules:\n    - {name: latency-spike, then: nothing}\n"
+    file = write_project("")
+    file.write_text(file.read_text().replace("pack: starter\n", stopped))
+    assert [rule.name for rule in policy(file).rules if rule.then] == ["not-healthy", "failures-in-a-row"]
+
+
+def test_a_project_says_when_an_alarm_is_told_again(write_project: Write) -> None:
+    assert policy(write_project("")).repeat_seconds == 3600.0
+    assert policy(write_project("monitor: {repeat: 15 min}\n")).repeat_seconds == 900.0
+
+
 @pytest.mark.parametrize(
     ("rule", "column", "said", "hint"),
     [
@@ -158,6 +180,9 @@ def test_the_ladder_of_s3_is_in_its_pack_and_a_project_may_name_its_own(write_pr
         ("{name: drift, leave_out: never, above: 1}", 39, "left out and changed", ""),
         ("{name: drift, abov: 1}", 21, "unknown key 'abov'", "'above'"),
         ("{name: drift, level: loud}", 21, "cannot be 'loud'", "critical"),
+        ("{name: drift, then: rollback}", 21, "goes back, and is only of level warning", "level: critical"),
+        ("{name: error-share, then: rollback, level: info}", 27, "goes back, and is only of level info", "then: nothing"),
+        ("{name: error-share, then: page}", 27, "cannot be 'page'", "rollback"),
         ("{name: drift, window: 0 s}", 21, "no time at all", "10 min"),
     ],
 )

@@ -21,6 +21,16 @@ with show_looks(False) as look:
         look(Seen("VERIFYING_ROLLBACK", 500, 1000000 + n, 1000000, 1000000, 1000000, -100.5, -100.5))
     look(Seen("COMPLETED", 10000))
 """
+NEEDS = """
+from gonogo.cli.looks import show_looks
+from gonogo.operations.rollout import Seen
+with show_looks(False) as look:
+    look(Seen("ANALYZING", 500))
+    for n in range(3):
+        look(Seen("ANALYZING", 500, n, needs="needs 10,204 requests"))
+    look(Seen("SHIFTING", 500, 9))
+    look(Seen("ANALYZING", 2500, 1, needs="needs 1,204 requests"))
+"""
 PROGRESS = """
 from gonogo.cli.door import progress
 draw = progress(False)
@@ -77,3 +87,11 @@ def test_errors_are_coloured_on_a_terminal_unless_told_otherwise(tmp_path: Path)
     program = f"import sys; from gonogo.cli import main; sys.argv = ['gonogo', *{words!r}]; main(prog_name='gonogo')"
     assert "\033[31m" in on_a_terminal("-c", program)
     assert "\033" not in on_a_terminal("-c", program, NO_COLOR="1")
+
+
+def test_what_a_judged_step_needs_is_told_once_while_it_waits():
+    done = subprocess.run([sys.executable, "-c", NEEDS], capture_output=True, text=True, check=True)
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["ANALYZING", "needs", "SHIFTING", "needs", "ANALYZING"]
+    rows = on_a_terminal("-c", NEEDS).replace("\r\n", "\n").split("\n")
+    drawn = [row.rpartition("\r")[2].split()[0] for row in rows if row]
+    assert drawn == ["ANALYZING", "needs", "ANALYZING", "SHIFTING", "needs", "ANALYZING"]

@@ -21,17 +21,6 @@ from gonogo.evidence.record import Evidence
 from gonogo.evidence.store import EvidenceStore
 
 CHECKS = names("checks")
-EXPECTED = {
-    "tests", "lint", "format", "secrets", "data_contract", "data_quality", "temporal_split", "overlap", "labels", "quality", "gap",
-    "outputs", "determinism", "parity", "importance", "leakage", "model_format", "metadata", "integrity", "environment", "health", "golden",
-    "validation", "metrics", "model_info", "load", "document", "monitoring", "people",
-    "advisories", "committed", "configuration", "dependency_tree", "doctor", "git_state", "history_secrets", "hooks", "import_tree",
-    "installable", "issues", "review", "security_scan",
-    "architecture", "baseline_comparison", "checkpoint", "explanation", "export_info", "export_parity", "numeric_inputs", "slices",
-    "strict_load", "training",
-    "against_release", "alarms", "audit_log", "gate_again", "live_drift", "live_quality", "probe", "retraining", "reviews_made", "room",
-    "service_log", "signal", "traffic",
-}  # fmt: skip
 
 
 class Impostor:
@@ -59,10 +48,6 @@ def measured(check: str, inputs: MemoryInputs, folder: Path, **item: Any) -> Evi
     evidence = collect(checklist, inputs, clock=FakeClock(), previous={}, store=store)["it"]
     assert store.read("it") == evidence, store.notes
     return evidence
-
-
-def test_every_promised_check_is_in_the_catalogue() -> None:
-    assert set(CHECKS) >= EXPECTED
 
 
 @pytest.mark.parametrize("name", CHECKS)

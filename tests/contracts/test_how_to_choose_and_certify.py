@@ -14,44 +14,28 @@ import yaml
 
 import sample
 from certified_project import Fires, write_fires
+from choosing import write_choosing
 from gonogo.candidate.ledger import read_ledger
 from gonogo.checklist.project import load_project
 from gonogo.checklist.project_schema import project_schema
 from gonogo.evidence.checks.certification import Certification
 from gonogo.operations.training_copy import training_copy
 from gonogo.reports.certification import FIRST
-from gonogo.trust.keys import generate_key
 from page import blocks, read_page, typed
 
 CHOOSE, CERTIFY = read_page("how-to-choose.md"), read_page("how-to-certify.md")
-PACK = "name: spans\ntitle: Spans\nroles: {reviewer: the second look}\n"
-GATE = """
-id: spans-gate
-title: Spans
-version: 1.0.0
-date: "2026-01-01"
-status: ready
-sections:
-  - title: Choice
-    items:
-      - {id: f1-floor, statement: It finds them., check: selection, require: f1_macro >= 0.20}
-"""
-PEOPLE = "people: {reviewer: {name: ravi, key: keys/ravi.pub}}\nrun_record: models/crf.json\nfiles: {decision: decision.json}\n"
+ITEMS = "{id: f1-floor, statement: It finds them., check: selection, require: f1_macro >= 0.20}"
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The candidates of the page: its script, and two more like it."""
     folder = tmp_path_factory.mktemp("choose") / "project"
-    sample.write_project(folder, more=PEOPLE)
-    text = (folder / "gonogo.yaml").read_text()
-    (folder / "gonogo.yaml").write_text(text.replace("path: model.onnx", "path: models/crf.onnx").replace("pack: starter", "pack: ./pack"))
-    for name in ("models", "pack", "keys", "private"):
-        (folder / name).mkdir()
-    (folder / "pack/pack.yaml").write_text(PACK)
-    (folder / "pack/gate.yaml").write_text(GATE)
-    generate_key(folder / "private" / "ravi.key")
-    (folder / "keys/ravi.pub").write_bytes((folder / "private/ravi.pub").read_bytes())
+    people = {"reviewer": "ravi"}
+    write_choosing(
+        folder, folder.parent / "private", model="models/crf.onnx", people=people, items=ITEMS, more="run_record: models/crf.json\n"
+    )
+    (folder / "models").mkdir()
     (script,) = blocks(CHOOSE, "python")
     for place, name in enumerate(("stones", "position", "crf")):
         (folder / f"models/{name}.onnx").write_bytes(sample.model_bytes(1.0 + place))
@@ -72,7 +56,7 @@ def test_the_script_of_the_page_leaves_a_run_in_one_ledger(project: Path) -> Non
 def test_what_the_page_types_works_in_its_order(project: Path) -> None:
     commands = [shlex.split(line.partition("#")[0]) for line in typed(CHOOSE)]
     assert len(commands) == 7
-    environment = {**os.environ, "GONOGO_KEYS": str(project / "private")}
+    environment = {**os.environ, "GONOGO_KEYS": str(project.parent / "private")}
     for words in commands:
         done = subprocess.run(
             [sys.executable, "-m", *words], cwd=project, env=environment, capture_output=True, text=True, timeout=120, check=False

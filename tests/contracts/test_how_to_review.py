@@ -20,6 +20,7 @@ from gonogo.checklist.project import load_project
 from gonogo.operations.release import release
 from gonogo.operations.workspace import Workspace
 from team import Team, make
+from waiting import free_port
 
 PAGE = (Path(__file__).parents[2] / "docs" / "how-to-review.md").read_text(encoding="utf-8")
 TYPED = [line.removeprefix("$ ") for block in re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
@@ -60,14 +61,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     finally:
         service.terminate()
         service.wait(timeout=30)
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def environ(team: Team) -> dict[str, str]:

@@ -20,7 +20,8 @@ from gonogo.cli import main
 from gonogo.reports.tools.prometheus import ALERTS, records_file, sayable
 from gonogo.reports.tools.promql import WRITERS, Writer
 from prometheus_server import checked
-from receivers import Alertmanager, started, until
+from receivers import Alertmanager, started
+from waiting import until
 
 CHANNELS = """
 monitor:

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import io
-import subprocess
-import sys
-import tempfile
 import warnings
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +14,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from gonogo.base import catalogue
 from gonogo.errors import ModelError
-from gonogo.model.archives import pack
 from gonogo.model.predict import Scored, scored
 from gonogo.model.runtime import Inspection, Loaded, inspect
 from gonogo.model.sandbox import Sandbox
 from gonogo.model.schema import Feature, GraphInput, Schema, Tensor
-from runtime_models import marked, packed_zip
+from runtime_models import marked, packed_zip, saved_model, torch_files
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the libraries' own
 
@@ -80,13 +74,6 @@ torch.export.save(torch.export.export(net, (torch.zeros(3, 4, 2),), dynamic_shap
 """
 
 
-@cache
-def _torch_files() -> dict[str, bytes]:
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, "-W", "ignore", "-c", _TORCH, folder], check=True, capture_output=True)
-        return {path.stem: path.read_bytes() for path in Path(folder).iterdir()}
-
-
 def _saved_model() -> bytes:
     import tensorflow as tf
 
@@ -97,12 +84,7 @@ def _saved_model() -> bytes:
             score = tf.sigmoid(tf.reduce_sum(window * WEIGHTS, axis=[1, 2]))[:, None]
             return {"probabilities": score, "start": sums, "end": tf.argmax(sums, axis=1)}
 
-    with tempfile.TemporaryDirectory() as folder:
-        model = Net()
-        tf.saved_model.save(model, f"{folder}/saved", signatures={"serving_default": model.serve})
-        packed = io.BytesIO()
-        pack(Path(folder) / "saved", "tar", packed)
-    return packed.getvalue()
+    return saved_model(Net())
 
 
 SCORING = f"""
@@ -122,8 +104,8 @@ MADE: dict[str, Callable[[], bytes]] = {
     "callable": lambda: packed_zip({"scoring.py": SCORING}),
     "onnx": _onnx,
     "saved_model": _saved_model,
-    "torch_export": lambda: _torch_files()["torch_export"],
-    "torchscript": lambda: _torch_files()["torchscript"],
+    "torch_export": lambda: torch_files(_TORCH)["torch_export"],
+    "torchscript": lambda: torch_files(_TORCH)["torchscript"],
 }
 
 
@@ -164,7 +146,7 @@ def test_flat_rows_reach_the_graph_in_their_shape_and_all_outputs_come_back(load
 def test_a_view_that_nobody_may_write_to_is_a_batch_like_any_other(loaded: Loaded) -> None:
     view = X[::2]
     view.flags.writeable = False
-    np.testing.assert_allclose(computed(loaded, view).scores[:, 1], right(X)[0][::2], rtol=0, atol=1e-6)
+    assert computed(loaded, view).scores[:, 1] == pytest.approx(right(X)[0][::2], rel=0, abs=1e-6)
 
 
 def test_only_the_scores_are_computed_when_only_they_are_asked_for(loaded: Loaded) -> None:

@@ -164,7 +164,7 @@ def test_a_device_that_is_not_there_is_an_error_when_demanded_and_the_cpu_when_n
     [
         {"device": "tpu"},
         {"inputs": [{"name": "x"}]},
-        {"inputs": [{"name": "x", "dtype": "int8", "width": 3}]},
+        {"inputs": [{"name": "x", "dtype": "complex64", "width": 3}]},
         {"speed": "high"},
     ],
     ids=str,

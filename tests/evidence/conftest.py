@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 
 from gonogo.base.table import Table
+from gonogo.base.tree import read_tree
+from gonogo.evidence.inputs import Scores
 from gonogo.evidence.memory import measure
 from gonogo.evidence.record import Measurement
 from gonogo.model.schema import Feature, GraphInput, Schema
 from gonogo.model.source import ModelSource
+from spoken_service import ROW
 
 
 @dataclass(frozen=True)
@@ -138,3 +141,68 @@ def bundle(schema: Callable[..., Schema]) -> Callable[..., SmallBundle]:
         return SmallBundle(**{"schema": schema(**given) if given else None, **own})
 
     return make
+
+
+@dataclass(frozen=True)
+class Made:
+    """A bundle that was really made, and its test table."""
+
+    bundle: Any
+    test: Table
+
+
+@pytest.fixture(scope="session")
+def forest(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Table]:
+    """A logistic regression that uses x0 much, x1 little and x2 not at all, as a bundle folder; and a test table."""
+    from skl2onnx import to_onnx
+    from sklearn.linear_model import LogisticRegression
+
+    generator = np.random.default_rng(11)
+    x = generator.normal(size=(600, 3)).astype(np.float32)
+    y = (2 * x[:, 0] + 0.5 * x[:, 1] + generator.normal(size=600) > 0).astype(np.int64)
+    model = LogisticRegression().fit(x[:300], y[:300])
+    model.coef_[0, 2] = 0.0
+    root = tmp_path_factory.mktemp("bundle")
+    (root / "model").mkdir()
+    (root / "model" / "model.onnx").write_bytes(to_onnx(model, x[:1], options={"zipmap": False}).SerializeToString())
+    columns = {f"x{i}": x[300:, i].astype(np.float64) for i in range(3)}
+    return root, Table({**columns, "y": y[300:].astype(np.float64)}, 300)
+
+
+def wide_schema(
+    names: tuple[str, ...], classes: tuple[str, ...] = ("0", "1"), input_name: str = "X", output: str = "probabilities"
+) -> Schema:
+    return Schema(
+        task="binary-classification",
+        inputs=(GraphInput(input_name, "float32", len(names)),),
+        features=tuple(Feature(name, "float", False, input_name, position) for position, name in enumerate(names)),
+        classes=classes,
+        score_output=output,
+    )
+
+
+@pytest.fixture
+def made(forest: tuple[Path, Table], bundle: Callable[..., Any]) -> Made:
+    root, test = forest
+    names = ("x0", "x1", "x2")
+    model = root / "model" / "model.onnx"
+    return Made(bundle(schema=wide_schema(names), root=root, model_path=model, digest=read_tree(root).root_digest), test)
+
+
+def scores_of(y: list[int], positive: list[float], **more: Any) -> Scores:
+    p = np.array(positive, dtype=np.float64)
+    return Scores(np.array(y, dtype=np.int64), np.stack([1 - p, p], axis=1), ("0", "1"), "process", **more)
+
+
+@pytest.fixture
+def served(schema: Callable[..., Schema], bundle: Callable[..., Any]) -> Any:
+    """The bundle that `Service` serves, with two golden requests."""
+    own = schema(amount="float", age="float?", count="int", flag="bool", city="string")
+    golden = {
+        "tolerance": 1e-5,
+        "requests": [
+            {"name": "one", "rows": [ROW], "scores": [[0.25, 0.75]]},
+            {"name": "two", "rows": [ROW, {**ROW, "flag": False}], "scores": [[0.25, 0.75], [0.75, 0.25]]},
+        ],
+    }
+    return bundle(schema=own, golden=golden)

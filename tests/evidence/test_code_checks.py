@@ -14,13 +14,10 @@ from gonogo.evidence.digests import FileDigests
 from gonogo.evidence.inputs import SourceTree
 from gonogo.evidence.memory import measure
 from gonogo.evidence.record import Measurement
+from measured import values
 
 PYTEST = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:hypothesispytest", "-q", ".")
 RUFF = (str(Path(sys.executable).with_name("ruff")),)
-
-
-def values(measurement: Measurement) -> dict[str, Any]:
-    return {name: fact.value for name, fact in measurement.facts.items()}
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -79,6 +81,65 @@ def test_a_daemon_that_left_the_group_is_ended_too(tmp_path: Path) -> None:
     )
     python(code, tmp_path)
     assert is_gone(int(pid_file.read_text()))
+
+
+ESCAPES = """
+import os, pathlib, subprocess, sys, time
+place = pathlib.Path(sys.argv[1])
+write = f"p = pathlib.Path({str(place)!r} + '.part'); p.write_text(str(os.getpid())); p.rename({str(place)!r})"
+waits = f"import os, pathlib, time; {write}; time.sleep(600)"
+subprocess.Popen(["env", "-i", "setsid", "-f", sys.executable, "-c", waits], stdin=-3, stdout=-3, stderr=-3)
+while not place.exists():
+    time.sleep(0.01)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has subreapers")
+@pytest.mark.parametrize(
+    "then", ["", "raise SystemExit(3)", "os.kill(os.getpid(), 9)", "time.sleep(600)"], ids=["ends", "fails", "dies", "hangs"]
+)
+def test_a_daemon_in_another_session_and_with_no_environment_is_ended_however_the_command_ends(tmp_path: Path, then: str) -> None:
+    place = tmp_path / "pid"
+    with contextlib.suppress(ChildError):
+        run_command([sys.executable, "-c", ESCAPES + then, str(place)], folder=tmp_path, seconds=8)
+    assert is_gone(int(place.read_text()))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has subreapers")
+def test_when_we_are_killed_the_command_and_its_daemons_are_ended_too(tmp_path: Path) -> None:
+    place = tmp_path / "pid"
+    ours = (
+        "from gonogo.evidence.commands import run_command; from pathlib import Path; import sys; "
+        f"run_command([sys.executable, '-c', {ESCAPES + 'time.sleep(600)'!r}, {str(place)!r}], folder=Path({str(tmp_path)!r}), seconds=600)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", ours])
+    try:
+        while not place.exists():
+            assert process.poll() is None
+            time.sleep(0.02)
+    finally:
+        process.kill()
+        process.wait()
+    assert is_gone(int(place.read_text()))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has subreapers")
+def test_a_command_that_stops_or_kills_the_process_above_it_is_ended_all_the_same(tmp_path: Path) -> None:
+    for number in ("SIGSTOP", "SIGKILL"):
+        started = time.monotonic()
+        with pytest.raises(ChildError):
+            python(f"import os, signal, time; os.kill(os.getppid(), signal.{number}); time.sleep(600)", tmp_path, seconds=2)
+        assert time.monotonic() - started < 60
+
+
+def test_a_command_has_the_signals_that_a_program_has(tmp_path: Path) -> None:
+    assert python("import subprocess; print(subprocess.run('yes | head -1', shell=True).returncode)", tmp_path)[1].splitlines() == [
+        "y",
+        "0",
+    ]
+    if sys.platform == "linux":
+        ignored = python("print([l for l in open('/proc/self/status') if l.startswith('SigBlk')])", tmp_path)[1]
+        assert "0000000000000000" in ignored
 
 
 def test_a_command_that_dies_of_a_signal_is_an_error(tmp_path: Path) -> None:

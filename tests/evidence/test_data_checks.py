@@ -12,14 +12,10 @@ from gonogo.base.catalogue import load
 from gonogo.base.table import Table
 from gonogo.errors import DataError, GonogoError, UsageError
 from gonogo.evidence.check import asked_inputs
-from gonogo.evidence.record import Measurement
 from gonogo.model.encode import table_column
+from measured import values
 
 NAN, INF = float("nan"), float("inf")
-
-
-def values(measurement: Measurement) -> dict[str, Any]:
-    return {name: fact.value for name, fact in measurement.facts.items()}
 
 
 def days(*numbers: int | None) -> list[np.datetime64]:

@@ -16,10 +16,7 @@ from gonogo.errors import DataError, GonogoError, UsageError
 from gonogo.evidence.lock import read_lock
 from gonogo.evidence.memory import measure
 from gonogo.evidence.record import Measurement
-
-
-def values(measurement: Measurement) -> dict[str, Any]:
-    return {name: fact.value for name, fact in measurement.facts.items()}
+from measured import values
 
 
 @pytest.fixture

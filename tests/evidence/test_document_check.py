@@ -9,12 +9,7 @@ import pytest
 
 from gonogo.errors import DataError
 from gonogo.evidence.memory import measure
-from gonogo.evidence.record import Measurement
-
-
-def values(measurement: Measurement) -> dict[str, Any]:
-    return {name: fact.value for name, fact in measurement.facts.items()}
-
+from measured import values
 
 README = "# Small\n\nA text of some words.\n\nRolling back\n------------\n\n```\n# TODO in code\n```\n\n## Deployment ##\n"
 

@@ -11,6 +11,7 @@ from gonogo.errors import DataError
 from gonogo.evidence.markdown import parse_markdown
 from gonogo.evidence.memory import measure
 from gonogo.evidence.record import Measurement
+from measured import values
 
 GUIDE = """---
 version: 1.2.0
@@ -43,10 +44,6 @@ will be written -->
 
 TBD.
 """
-
-
-def values(found: Measurement) -> dict[str, Any]:
-    return {name: fact.value for name, fact in found.facts.items()}
 
 
 def document(tmp_path: Path, text: str, **options: Any) -> Measurement:

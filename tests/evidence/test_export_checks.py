@@ -20,18 +20,14 @@ from gonogo.base.table import Table
 from gonogo.errors import DataError, GonogoError, MissingExtraError, UsageError
 from gonogo.evidence.inputs import Scores
 from gonogo.evidence.memory import measure
-from gonogo.evidence.record import Measurement
 from gonogo.model.sandbox import Sandbox
+from measured import values
 
 SANDBOX = Sandbox(seconds=120, memory_mib=8192, accept_weaker=True)
 TORCH = importlib.util.find_spec("torch") is not None
 needs_torch = pytest.mark.skipif(
     not TORCH and not os.environ.get("CI"), reason="PyTorch is not installed (gonogo[torch]); in CI it must be"
 )
-
-
-def values(measurement: Measurement) -> dict[str, Any]:
-    return {name: fact.value for name, fact in measurement.facts.items()}
 
 
 # -- export_info --------------------------------------------------------------------------------------------------------------------

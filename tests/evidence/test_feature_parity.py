@@ -17,6 +17,7 @@ from gonogo.evidence.memory import measure
 from gonogo.evidence.record import Measurement
 from gonogo.model.schema import Feature, GraphInput, Schema
 from gonogo.model.source import ModelSource
+from measured import values
 
 ROWS = 40
 CITIES = ["oslo", "paris"]
@@ -75,10 +76,6 @@ def compared(tmp_path: Path, held_out: Table) -> Callable[..., Measurement]:
         return measure("feature_parity", bundle=made, test=held_out, files={"training_features": tmp_path / "features.csv"})
 
     return run
-
-
-def values(found: Measurement) -> dict[str, Any]:
-    return {name: fact.value for name, fact in found.facts.items()}
 
 
 def test_the_same_features_do_not_differ(compared: Callable[..., Measurement]) -> None:

@@ -16,10 +16,7 @@ from gonogo.checklist.expression import parse
 from gonogo.errors import DataError, UsageError
 from gonogo.evidence.memory import measure
 from gonogo.evidence.record import Measurement
-
-
-def values(measurement: Measurement) -> dict[str, Any]:
-    return {name: fact.value for name, fact in measurement.facts.items()}
+from measured import values
 
 
 def parquet(rows: int = 50_000) -> bytes:

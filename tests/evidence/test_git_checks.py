@@ -14,10 +14,7 @@ from gonogo.evidence.inputs import SourceTree
 from gonogo.evidence.memory import measure
 from gonogo.evidence.record import Measurement
 from gonogo.evidence.repository import History, Repository
-
-
-def values(measurement: Measurement) -> dict[str, Any]:
-    return {name: fact.value for name, fact in measurement.facts.items()}
+from measured import values
 
 
 @pytest.fixture

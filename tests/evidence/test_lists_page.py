@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from gonogo.base.canonical import digest
+from gonogo.evidence.declared import read_structured
 from gonogo.evidence.known_failures import read_known_failures
 from gonogo.evidence.memory import measure
 
@@ -68,6 +69,8 @@ def test_the_decision_is_read_as_the_page_says(files: dict[str, Path]) -> None:
     wide, narrow = ({"params": {"width": width}, "metrics": {"accuracy": 0.9}} for width in (64, 16))
     text = files["decision"].read_text()
     files["decision"].write_text(text.replace("sha256:1f0c…", digest(wide)).replace("sha256:7a44…", digest(narrow)))
-    found = measure("selection", files=files, ledger=[narrow, wide], run_record=wide).facts
+    standing = {digest(run): SimpleNamespace(ready=True, figures={}, notes=()) for run in (narrow, wide)}
+    known = SimpleNamespace(candidates=standing, logged=digest(read_structured(files["decision"])))
+    found = measure("selection", files=files, ledger=[narrow, wide], run_record=wide, candidates=known).facts
     assert (found["candidates"].value, found["unknown_runs"].value, found["alternatives"].value) == (2, 0, 1)
     assert (found["recommended_is_this"].value, found["fallback_ready"].value, found["risk"].value) == (True, True, "LOW")

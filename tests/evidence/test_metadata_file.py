@@ -16,6 +16,7 @@ from gonogo.errors import DataError
 from gonogo.evidence.inputs import Scores
 from gonogo.evidence.memory import measure
 from gonogo.evidence.record import Measurement
+from measured import values
 
 RIGHT = (np.arange(100) < 90).astype(np.int64)
 Y = np.arange(100) % 2
@@ -30,10 +31,6 @@ WHOLE: dict[str, Any] = {
 }
 KEYS = ["version", "deployment_date", "architecture.input_size", "test_metrics", "notes"]
 RUN = {"params": {"epochs": 60, "batch_size": 16}, "seed": 17}
-
-
-def values(found: Measurement) -> dict[str, Any]:
-    return {name: fact.value for name, fact in found.facts.items()}
 
 
 @pytest.fixture

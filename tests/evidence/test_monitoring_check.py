@@ -11,11 +11,7 @@ import pytest
 
 from gonogo.errors import DataError, GonogoError
 from gonogo.evidence.memory import measure
-from gonogo.evidence.record import Measurement
-
-
-def values(measurement: Measurement) -> dict[str, Any]:
-    return {name: fact.value for name, fact in measurement.facts.items()}
+from measured import values
 
 
 @dataclass(frozen=True)

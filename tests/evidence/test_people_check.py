@@ -6,17 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from gonogo.evidence.memory import measure
-from gonogo.evidence.record import Measurement
 from gonogo.trust.keys import generate_key
-
-
-def values(measurement: Measurement) -> dict[str, Any]:
-    return {name: fact.value for name, fact in measurement.facts.items()}
+from measured import values
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,12 @@ def test_a_class_without_rows_has_no_recall_and_that_is_no_number() -> None:
         measure("quality", scores_test=scores)
 
 
+def test_logits_are_no_probabilities_and_the_reason_says_what_is_missing(three: Scores) -> None:
+    logits = Scores(three.y, np.log(three.scores + 1e-3), three.classes, "")
+    with pytest.raises(DataError, match=r"no probability.*softmax or sigmoid"):
+        measure("quality", scores_test=logits)
+
+
 def test_the_pictures_can_be_drawn(three: Scores) -> None:
     pictures = measure("quality", scores_test=three).pictures
     assert set(pictures) == {"confusion_matrix", "classes", "reliability"}

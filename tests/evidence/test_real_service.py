@@ -14,8 +14,9 @@ import pytest
 from skl2onnx import to_onnx
 from sklearn.ensemble import RandomForestClassifier
 
+from gonogo.checklist.declarations.monitor import MonitorDeclaration
 from gonogo.checklist.load import load_pack
-from gonogo.checklist.project import MonitorDeclaration, load_project
+from gonogo.checklist.project import load_project
 from gonogo.evidence.inputs import MonitorView
 from gonogo.evidence.memory import measure
 from gonogo.model.sandbox import Sandbox

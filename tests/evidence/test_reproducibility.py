@@ -20,6 +20,7 @@ from gonogo.model.encode import encode_table
 from gonogo.model.sandbox import Sandbox
 from gonogo.model.schema import Feature, GraphInput, Schema
 from gonogo.model.source import ModelSource
+from measured import values
 
 SANDBOX = Sandbox(60, 4096, accept_weaker=sys.platform != "linux")
 TRAIN = """
@@ -50,10 +51,6 @@ SCHEMA = Schema(
     ("0", "1"),
     "probabilities",
 )
-
-
-def values(found: Measurement) -> dict[str, Any]:
-    return {name: fact.value for name, fact in found.facts.items()}
 
 
 # -- reproduction ---------------------------------------------------------------------------------------------------------------------

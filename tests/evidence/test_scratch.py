@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from gonogo.errors import ChildError, UsageError
+from gonogo.errors import ChildError, StorageError, UsageError
 from gonogo.evidence.inputs import SourceTree
 from gonogo.evidence.memory import measure
 from gonogo.evidence.record import Measurement
 from gonogo.evidence.scratch import run_shielded, scratch_copy
 from gonogo.model.sandbox import Sandbox
+from measured import values
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux cuts a process off")
 SANDBOX = Sandbox(60, 2048, accept_weaker=sys.platform != "linux")
@@ -38,6 +39,23 @@ def test_a_copy_has_the_project_and_neither_its_caches_nor_what_git_keeps(tmp_pa
         (copy / "a.py").write_text("changed\n")
     assert (tmp_path / "a.py").read_text() == "x = 1\n"
     assert not copy.exists()
+
+
+def test_a_project_that_the_disk_has_no_room_for_is_told_before_anything_is_copied(tmp_path: Path) -> None:
+    (tmp_path / "project" / "raw").mkdir(parents=True)
+    (tmp_path / "project" / ".git").mkdir()
+    for place in ("raw/rows.bin", ".git/pack"):
+        with (tmp_path / "project" / place).open("wb") as file:
+            file.truncate(8 << 40)  # a hole: it takes nothing, and its copy would take 8 TiB
+    within = tmp_path / "within"
+    within.mkdir()
+    with (
+        pytest.raises(StorageError, match=r"takes 8,796,093 MB, and the disk of \S+within has \S+ MB left: \S+ MB are missing") as told,
+        scratch_copy(tmp_path / "project", within=within),
+    ):
+        pass
+    assert "the largest part is raw, 8,796,093 MB" in told.value.hint
+    assert list(within.iterdir()) == []
 
 
 def test_a_command_may_start_programs_and_write_beside_itself(tmp_path: Path) -> None:
@@ -161,33 +179,29 @@ def blocks(tmp_path: Path, project: Callable[..., Any]) -> Callable[..., Measure
     return measured
 
 
-def facts(found: Measurement) -> dict[str, Any]:
-    return {name: fact.value for name, fact in found.facts.items()}
-
-
 def test_blocks_that_run_as_they_stand_pass(blocks: Callable[..., Measurement], tmp_path: Path) -> None:
     found = blocks(GUIDE)
-    assert facts(found) == {"exists": True, "blocks": 4, "failed": 0, "sections_missing": 0}, found.findings
+    assert values(found) == {"exists": True, "blocks": 4, "failed": 0, "sections_missing": 0}, found.findings
     assert found.isolation.startswith("process, rlimits")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["guide.md", "model.py"]
 
 
 def test_blocks_that_fail_are_named_with_line_and_last_words(blocks: Callable[..., Measurement]) -> None:
     found = blocks(GUIDE.replace("6 * 7", "6 * 8").replace("= 42\n", "= 43\n"))
-    assert facts(found)["failed"] == 2
+    assert values(found)["failed"] == 2
     assert "guide.md, line 16: exit code 1: AssertionError" in found.findings
     assert any(finding.startswith("guide.md, line 26: exit code 1") for finding in found.findings)
 
 
 def test_only_blocks_of_the_demanded_sections_are_run(blocks: Callable[..., Measurement]) -> None:
-    assert facts(blocks(GUIDE, "inference", "rollback")) == {"exists": True, "blocks": 2, "failed": 0, "sections_missing": 1}
-    assert facts(blocks("# Guide\n\nNothing.\n", "guide")) == {"exists": True, "blocks": 0, "failed": 0, "sections_missing": 1}
+    assert values(blocks(GUIDE, "inference", "rollback")) == {"exists": True, "blocks": 2, "failed": 0, "sections_missing": 1}
+    assert values(blocks("# Guide\n\nNothing.\n", "guide")) == {"exists": True, "blocks": 0, "failed": 0, "sections_missing": 1}
 
 
 def test_a_document_that_is_not_there_has_no_blocks(tmp_path: Path, project: Callable[..., Any]) -> None:
     given = {"project": project(tmp_path), "source": None, "sandbox": SANDBOX}
     found = measure("document_commands", {"document": "guide", "sections": ["a"]}, documents={}, **given)
-    assert facts(found) == {"exists": False, "blocks": 0, "failed": 0, "sections_missing": 1}
+    assert values(found) == {"exists": False, "blocks": 0, "failed": 0, "sections_missing": 1}
 
 
 # -- smoke ------------------------------------------------------------------------------------------------------------------------------

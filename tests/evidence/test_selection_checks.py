@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from dataclasses import dataclass, field
@@ -13,10 +14,12 @@ import pytest
 
 from gonogo.base.canonical import digest
 from gonogo.base.table import Table
-from gonogo.checklist.project import Person
+from gonogo.checklist.declarations.people import Person
 from gonogo.errors import DataError, GonogoError, UsageError
 from gonogo.evidence.accepted_risk import with_acceptance
+from gonogo.evidence.declared import read_structured
 from gonogo.evidence.memory import measure
+from gonogo.evidence.record import Fact
 from gonogo.model.schema import Feature, GraphInput, Schema
 from gonogo.trust.signers.file import FileSigner
 
@@ -36,6 +39,7 @@ class Certificate:
     metrics: dict[str, Any] = field(default_factory=lambda: {"test_accuracy": 0.95, "p95_ms": 4.0})
     voided: tuple[str, ...] = ()
     attempts: int = 1
+    again: Any = field(default_factory=lambda: {"difference": 0.0})
 
 
 def facts(measurement: Any) -> dict[str, Any]:
@@ -77,6 +81,17 @@ class TestCertification:
         measured = measure("certification", GREEN, certificate=Certificate([run(1)], metrics={"test_accuracy": 0.5, "p95_ms": 4.0}))
         assert facts(measured)["model_green"] is False
         assert measured.findings[0].startswith("the model: ")
+
+    @pytest.mark.parametrize("again", [None, {}, {"difference": None}, {"difference": float("nan")}, {"difference": 0.002}])
+    def test_a_model_that_its_own_training_does_not_give_again_is_not_green(self, again: Any) -> None:
+        measured = measure("certification", GREEN, certificate=Certificate([run(1)], again=again))
+        assert facts(measured)["model_green"] is False
+        assert measured.findings[0].startswith("the model: ")
+        assert ("difference" in facts(measured)) == (again == {"difference": 0.002})
+
+    def test_how_far_apart_the_scores_may_be_is_the_items_to_say(self) -> None:
+        apart = Certificate([run(1)], again={"difference": 0.002})
+        assert facts(measure("certification", {**GREEN, "same_within": 0.01}, certificate=apart))["model_green"] is True
 
     def test_what_voids_it_is_counted_and_named(self) -> None:
         measured = measure("certification", GREEN, certificate=Certificate([run(1)], voided=("the model is another one",)))
@@ -212,6 +227,37 @@ LEDGER: list[dict[str, Any]] = [
 RUNS = [digest(one) for one in LEDGER]
 
 
+@dataclass
+class Standing:
+    """A run as it stands, in memory: what it recorded is what it is worth."""
+
+    run: dict[str, Any]
+
+    @property
+    def ready(self) -> bool:
+        return bool((self.run.get("status") or "CANDIDATE") == "CANDIDATE")
+
+    @property
+    def figures(self) -> dict[str, Fact]:
+        return {name: Fact(value) for name, value in self.run["metrics"].items()}
+
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class Candidates:
+    candidates: dict[str, Standing]
+    logged: str
+
+
+def selection(files: dict[str, Path], ledger: list[dict[str, Any]], run_record: dict[str, Any], logged: str = "", **more: Any) -> Any:
+    """The check, with the decision of `files` in the log unless another one is said to be there."""
+    with contextlib.suppress(GonogoError, ValueError):
+        logged = logged or digest(read_structured(files["decision"]))
+    candidates = Candidates({digest(one): Standing(one) for one in ledger}, logged)
+    return measure("selection", files=files, ledger=ledger, run_record=run_record, candidates=candidates, **more)
+
+
 def decision(tmp_path: Path, **changes: Any) -> dict[str, Path]:
     content = {
         "recommended": "first",
@@ -230,20 +276,28 @@ def decision(tmp_path: Path, **changes: Any) -> dict[str, Path]:
 
 class TestSelection:
     def test_a_whole_decision_about_this_model(self, tmp_path: Path) -> None:
-        found = facts(measure("selection", files=decision(tmp_path), ledger=LEDGER, run_record=LEDGER[0]))
+        found = facts(selection(files=decision(tmp_path), ledger=LEDGER, run_record=LEDGER[0]))
         assert [found[name] for name in ("recommended_ready", "recommended_is_this", "fallback_ready")] == [True, True, True]
         assert (found["candidates"], found["unknown_runs"], found["alternatives"], found["risk"]) == (2, 0, 1, "LOW")
         assert found["f1_macro"] == 0.3
         assert "recall" not in found
         assert found["metrics_missing"] == 5
 
+    @pytest.mark.parametrize("logged", ["none", "sha256:" + 64 * "0"])
+    def test_under_a_decision_that_the_log_does_not_have_nothing_is_ready_and_nothing_measured(self, tmp_path: Path, logged: str) -> None:
+        measured = selection(files=decision(tmp_path), ledger=LEDGER, run_record=LEDGER[0], logged=logged)
+        found = facts(measured)
+        assert [found[name] for name in ("logged", "recommended_ready", "fallback_ready")] == [False, False, False]
+        assert "f1_macro" not in found
+        assert measured.findings[0].startswith("the signed log has another decision, or none")
+
     def test_another_model_than_the_recommended_one_is_seen(self, tmp_path: Path) -> None:
-        assert facts(measure("selection", files=decision(tmp_path), ledger=LEDGER, run_record=LEDGER[1]))["recommended_is_this"] is False
+        assert facts(selection(files=decision(tmp_path), ledger=LEDGER, run_record=LEDGER[1]))["recommended_is_this"] is False
 
     @pytest.mark.parametrize("status", ["IN_PROGRESS", "REJECTED", "great", None])
     def test_only_a_candidate_can_be_recommended(self, tmp_path: Path, status: Any) -> None:
         files = decision(tmp_path, candidates=[{"name": "first", "status": status, "run": RUNS[0]}])
-        found = facts(measure("selection", files=files, ledger=LEDGER, run_record=LEDGER[0]))
+        found = facts(selection(files=files, ledger=LEDGER, run_record=LEDGER[0]))
         assert found["recommended_ready"] is False
         assert found["fallback_ready"] is False
 
@@ -255,13 +309,13 @@ class TestSelection:
         names = ("first", "second")
         candidates = [{"name": name, "status": "CANDIDATE", "run": digest(run)} for name, run in zip(names, ledger, strict=True)]
         files = decision(tmp_path, candidates=candidates)
-        found = facts(measure("selection", files=files, ledger=ledger, run_record=ledger[0]))
+        found = facts(selection(files=files, ledger=ledger, run_record=ledger[0]))
         assert (found["unknown_runs"], found["recommended_ready"], found["fallback_ready"]) == (0, False, False)
 
     def test_a_fallback_that_is_the_run_of_the_chosen_one_under_another_name_is_none(self, tmp_path: Path) -> None:
         candidates = [{"name": name, "status": "CANDIDATE", "run": RUNS[0]} for name in ("first", "second")]
         files = decision(tmp_path, candidates=candidates)
-        assert facts(measure("selection", files=files, ledger=LEDGER, run_record=LEDGER[0]))["fallback_ready"] is False
+        assert facts(selection(files=files, ledger=LEDGER, run_record=LEDGER[0]))["fallback_ready"] is False
 
     def test_a_high_risk_needs_a_second_person_over_this_very_decision(self, tmp_path: Path, ana: FileSigner, ben: FileSigner) -> None:
         (tmp_path / "ana.pub").write_text(ana.public.pem)
@@ -270,7 +324,7 @@ class TestSelection:
 
         def second(record: dict[str, Any]) -> Any:
             files["decision"].write_text(json.dumps(record))
-            return facts(measure("selection", files=files, ledger=LEDGER, run_record=LEDGER[0], people=people))["second_approver"]
+            return facts(selection(files=files, ledger=LEDGER, run_record=LEDGER[0], people=people))["second_approver"]
 
         record = json.loads(files["decision"].read_text())
         assert second(record) is False
@@ -288,23 +342,27 @@ class TestSelection:
         ours = {"seed": 1, "data": {"model": {"digest": "sha256:1", "path": "m.onnx"}}}
         theirs = {"format": "mlflow", "metrics": {}, "data": {"model": {"digest": "sha256:1", "path": "/a/m.onnx"}}}
         files = decision(tmp_path, candidates=[{"name": "first", "status": "CANDIDATE", "run": digest(theirs)}])
-        assert facts(measure("selection", files=files, ledger=[theirs], run_record=ours))["recommended_is_this"] is True
+        assert facts(selection(files=files, ledger=[theirs], run_record=ours))["recommended_is_this"] is True
         ours["data"]["model"]["digest"] = "sha256:2"  # type: ignore[index]
-        assert facts(measure("selection", files=files, ledger=[theirs], run_record=ours))["recommended_is_this"] is False
+        assert facts(selection(files=files, ledger=[theirs], run_record=ours))["recommended_is_this"] is False
 
     def test_the_fallback_is_another_model(self, tmp_path: Path) -> None:
         files = decision(tmp_path, fallback="first")
-        assert facts(measure("selection", files=files, ledger=LEDGER, run_record=LEDGER[0]))["fallback_ready"] is False
+        assert facts(selection(files=files, ledger=LEDGER, run_record=LEDGER[0]))["fallback_ready"] is False
+
+    def test_a_decision_that_no_json_can_say_is_an_error(self, tmp_path: Path) -> None:
+        with pytest.raises(DataError, match="no JSON can say"):
+            selection(files=decision(tmp_path, seed=10**30), ledger=LEDGER, run_record=LEDGER[0], logged="none")
 
     def test_a_run_that_nobody_recorded_is_unknown(self, tmp_path: Path) -> None:
         files = decision(tmp_path, candidates=[{"name": "first", "status": "CANDIDATE", "run": "sha256:" + 64 * "0"}])
-        found = facts(measure("selection", files=files, ledger=LEDGER, run_record=LEDGER[0]))
+        found = facts(selection(files=files, ledger=LEDGER, run_record=LEDGER[0]))
         assert (found["unknown_runs"], found["recommended_ready"], found["recommended_is_this"]) == (1, False, False)
 
     @pytest.mark.parametrize("content", [{"candidates": []}, {"candidates": "first"}, {"candidates": [1]}, {"candidates": [{"name": ""}]}])
     def test_a_decision_without_candidates_is_an_error(self, tmp_path: Path, content: dict[str, Any]) -> None:
         with pytest.raises(DataError, match="names no candidates"):
-            measure("selection", files=decision(tmp_path, **content), ledger=LEDGER, run_record=LEDGER[0])
+            selection(files=decision(tmp_path, **content), ledger=LEDGER, run_record=LEDGER[0])
 
 
 class TestNegativeControl:

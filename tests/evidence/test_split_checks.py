@@ -10,13 +10,9 @@ import numpy as np
 import pytest
 
 from gonogo.errors import DataError, UsageError
-from gonogo.evidence.record import Measurement
+from measured import values
 
 NAN, INF = float("nan"), float("inf")
-
-
-def values(measurement: Measurement) -> dict[str, Any]:
-    return {name: fact.value for name, fact in measurement.facts.items()}
 
 
 # -- temporal_split: embargo and split file -----------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pytest
 
 from gonogo.errors import DataError, UsageError
 from gonogo.evidence.record import Measurement
+from measured import values
 
 OPTIONS = {"flag": "made", "truth": "audited"}
 
@@ -15,10 +16,6 @@ OPTIONS = {"flag": "made", "truth": "audited"}
 def synthetic(check: Any, table: Any, project: Any, options: dict[str, str] = OPTIONS, **train: Any) -> Measurement:
     measurement: Measurement = check("synthetic", options, project=project(), train=table(**train), test=table(y=[0]))
     return measurement
-
-
-def values(measurement: Measurement) -> dict[str, Any]:
-    return {name: fact.value for name, fact in measurement.facts.items()}
 
 
 def test_the_ratio_and_the_noise_of_what_was_audited(check: Any, table: Any, project: Any) -> None:

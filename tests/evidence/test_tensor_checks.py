@@ -16,19 +16,15 @@ from gonogo.base.table import Table, TableFiles, read_table
 from gonogo.errors import DataError
 from gonogo.evidence.inputs import MonitorView, Scores
 from gonogo.evidence.memory import measure
-from gonogo.evidence.record import Measurement
 from gonogo.model.encode import encode_table
 from gonogo.model.sandbox import Sandbox
 from gonogo.model.schema import Feature, GraphInput, Schema, Tensor
 from gonogo.release.baseline import make_baseline
+from measured import values
 from window_project import CHANNELS, CLASSES, SHAPE, window_model, windows, write_table
 
 SANDBOX = Sandbox(seconds=60, memory_mib=4096, accept_weaker=True)
 NAN, INF = float("nan"), float("inf")
-
-
-def values(measurement: Measurement) -> dict[str, Any]:
-    return {name: fact.value for name, fact in measurement.facts.items()}
 
 
 def window_schema(*, nullable: bool = False, channels: bool = True) -> Schema:

@@ -15,6 +15,7 @@ from gonogo.errors import ChildError, UsageError
 from gonogo.evidence.inputs import SourceTree
 from gonogo.evidence.memory import measure
 from gonogo.evidence.record import Measurement
+from measured import values
 
 RUFF = (str(Path(sys.executable).with_name("ruff")), "check", "--isolated", "--no-cache", "--select", "S", ".")
 SAID = """ruff.....................................................................Passed
@@ -23,10 +24,6 @@ ruff format..............................................................Failed
 - files were modified by this hook
 check toml...........................................(no files to check)Skipped
 """
-
-
-def values(measurement: Measurement) -> dict[str, Any]:
-    return {name: fact.value for name, fact in measurement.facts.items()}
 
 
 @pytest.fixture

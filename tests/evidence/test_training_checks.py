@@ -15,21 +15,18 @@ from onnx import TensorProto, helper, numpy_helper
 
 from gonogo.base.table import Table
 from gonogo.errors import DataError, ModelError, UsageError
+from gonogo.evidence.checks.numeric_inputs import changed_batches
 from gonogo.evidence.inputs import Scores
 from gonogo.evidence.memory import measure
-from gonogo.evidence.record import Measurement
 from gonogo.model.sandbox import Sandbox
 from gonogo.model.schema import Feature, GraphInput, Schema
 from gonogo.model.source import ModelSource
 from gonogo.reports.pictures import draw
 from gonogo.stats.simple_models import logistic, majority, one_rule
+from measured import values
 
 SANDBOX = Sandbox(seconds=60, memory_mib=4096, accept_weaker=True)
 LOG = "epoch 1\nepoch 2\nINFO no error here\nEarly stopping: patience of 2 reached\nTraining complete\n"
-
-
-def values(measurement: Measurement) -> dict[str, Any]:
-    return {name: fact.value for name, fact in measurement.facts.items()}
 
 
 # -- training -----------------------------------------------------------------------------------------------------------------------
@@ -269,6 +266,12 @@ def test_a_model_that_clips_stays_a_model_on_extreme_values(tmp_path: Path) -> N
     assert (facts["rows"], facts["non_finite_scores"], facts["refused"]) == (4 * 3 * 2, 0, 0)
     assert facts["silent_scores"] >= 2 * 3 * 2  # infinities are clipped to a number and answered
     assert (facts["weights_finite"], facts["non_finite_weights"]) == (True, 0)
+
+
+def test_what_half_precision_cannot_hold_is_tried_as_its_largest_number() -> None:
+    schema = Schema("binary-classification", (GraphInput("x", "float16", 1),), (Feature("a", "float", False, "x", 0),), ("0", "1"), "p")
+    tried = {kind: float(batch["x"][0, 0]) for kind, _, batch in changed_batches(schema, {"x": np.ones((1, 1), np.float16)})}
+    assert (tried["very large"], tried["very small"], tried["infinite"]) == (65504.0, -65504.0, np.inf)
 
 
 def test_a_model_that_overflows_is_found(tmp_path: Path) -> None:

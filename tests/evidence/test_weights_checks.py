@@ -18,16 +18,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from gonogo.errors import DataError, GonogoError, ModelError, UsageError
 from gonogo.evidence.memory import measure
-from gonogo.evidence.record import Measurement
 from gonogo.model.sandbox import Sandbox
 from gonogo.model.weights import Weights, read_weights
+from measured import values
 from torch_file import TorchFile, fraction, mapping, number, numbers
 
 SANDBOX = Sandbox(seconds=60, memory_mib=4096, accept_weaker=True)
-
-
-def values(measurement: Measurement) -> dict[str, Any]:
-    return {name: fact.value for name, fact in measurement.facts.items()}
 
 
 def checkpoint(path: Path, weight: np.ndarray[Any, Any] | None = None, **more: bytes) -> Path:

@@ -47,7 +47,7 @@ def test_a_killed_certification_goes_on_and_leaves_nothing_behind(fires: Fires) 
         killed.wait()
     assert newest(fires.workspace()) is None
     kept = {path.name: path.stat().st_mtime_ns for path in folder.glob("*/*.json")}
-    assert kept.keys() == {"model.json", "run-1.json"}, "the half training is no result"
+    assert kept.keys() == {"model.json", "again.json", "run-1.json"}, "the half training is no result"
     (fires.folder / "mood.txt").write_text("quick")
     found = certify(fires.workspace())
     assert found.green, found.reasons

@@ -54,7 +54,8 @@ def move_pointer(tx, plan, actor, reason):
 def control(folder, share, hold):
     store = SqliteStore(Path(folder) / "gonogo.db")
     target = MemoryTarget(serving=OLD, requests=20_000, errors={NEW: share}, path=Path(folder) / "target.json")
-    controller = Controller(store, target, "shop", move_pointer=move_pointer, actor="ana", tick_seconds=0.001, lease_seconds=0.5)
+    lease = 2.0 if hold else 0.5  # long enough for whoever comes to find it held
+    controller = Controller(store, target, "shop", move_pointer=move_pointer, actor="ana", tick_seconds=0.001, lease_seconds=lease)
 
     def progress(look):
         if hold and look.rollout.state.phase is Phase.SHIFTING:

@@ -236,7 +236,7 @@ def test_a_bad_arm_is_taken_off_even_when_the_disk_refuses_and_that_is_written_d
         assert not traffic.failures
 
     asyncio.run(story())
-    seen = split.client.observe()
+    seen = split.until(lambda seen: seen["unsaved"])  # it is in force before somebody tries to write it down
     assert seen["releases"][NEW]["weight_bp"] == 0
     assert "route.json" in seen["unsaved"]
     path.rmdir()

@@ -12,6 +12,7 @@ import pytest
 
 from gonogo.errors import AddressInUseError, StorageError
 from gonogo.http.door import MOST_BODY, MOST_CONNECTIONS, MOST_STREAMS, POLICY, Answer, Asked, Door, Stream
+from waiting import until
 
 
 class Echo:
@@ -19,6 +20,9 @@ class Echo:
 
     def __init__(self) -> None:
         self.closed = threading.Event()
+
+    def close(self) -> None:
+        self.closed.set()
 
     def methods(self, path: str) -> tuple[str, ...]:
         reads = ("/", "/broken", "/wrong", "/events", "/ends", "/fails")
@@ -46,10 +50,8 @@ class Echo:
 
 @pytest.fixture
 def door() -> Iterator[Door]:
-    site = Echo()
-    with Door(site) as opened:
+    with Door(Echo()) as opened:
         yield opened
-        site.closed.set()
 
 
 def address(door: Door) -> tuple[str, int]:
@@ -126,16 +128,17 @@ def test_a_body_that_was_cut_off_is_refused(door):
 def test_a_request_that_comes_byte_by_byte_is_left(door):
     with socket.create_connection(address(door), timeout=0.5) as slow:
         slow.sendall(b"GET / HTTP/1.1\r\nX: ")
-        for _ in range(60):
+
+        def left() -> bool:
             try:
                 slow.sendall(b"x")
-                if not slow.recv(64):
-                    return
+                return not slow.recv(64)
             except TimeoutError:
-                continue
+                return False
             except ConnectionError:
-                return
-    pytest.fail("a slow request holds its place")
+                return True
+
+        assert any(left() for _ in range(60)), "a slow request holds its place"
 
 
 def test_a_request_names_one_host(door):
@@ -214,18 +217,32 @@ def test_streams_are_bounded_and_pages_are_answered_beside_them(door):
     assert ask(door, "GET", "/")[0] == 200
     for _, listener in (*streams, (code, extra)):
         listener.close()
-    for _ in range(200):
+
+    def code_of_another() -> int:
         code, again = opened_stream(door)
         again.close()
-        if code == 200:
-            return
-    pytest.fail("no place is free although everybody has left")
+        return code
+
+    until(code_of_another, lambda code: code == 200)
+
+
+def test_who_opens_connections_and_says_nothing_keeps_nobody_out(door):
+    """The oldest give their places away; no more threads than places are at work."""
+    silent = []
+    for _ in range(5):
+        silent += [socket.create_connection(address(door), timeout=10) for _ in range(MOST_CONNECTIONS)]
+        assert ask(door, "GET", "/")[0] == 200
+    assert sum("process_request" in thread.name for thread in threading.enumerate()) <= MOST_CONNECTIONS + 1
+    for one in silent:
+        one.close()
 
 
 def test_connections_are_bounded_and_the_places_come_back(door):
+    asking = [opened_stream(door)[1] for _ in range(MOST_STREAMS)]
     silent = [socket.create_connection(address(door), timeout=10) for _ in range(MOST_CONNECTIONS)]
-    with socket.create_connection(address(door), timeout=10) as late:
-        assert late.recv(64).split()[1] == b"503"
+    assert silent[0].recv(64) == b"", "the first one has given its place away"
+    assert ask(door, "GET", "/")[0] == 200
+    silent += asking
     for one in silent:
         one.close()
     for _ in range(200):

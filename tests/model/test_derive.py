@@ -155,3 +155,11 @@ def test_a_regression_is_refused_as_what_it_is() -> None:
         derive([GraphInput("age", "float32", 1)], outputs=(GraphOutput("variable", "float32", (None, 1)),), classes=("0", "1", "2"),
                task="multiclass-classification")  # fmt: skip
     assert "regression is not supported" in (caught.value.hint or "")
+
+
+def test_text_for_a_file_that_does_not_say_its_types_is_told_how_they_are_declared() -> None:
+    inspection = Inspection((GraphInput("x", "float64", 1),), (GraphOutput("p", "float64", (None, 2)),), {"feature_names": '["plan"]'})
+    table = Table({"plan": np.array(["a", "b"], dtype=object), "y": np.array([0.0, 1.0])}, 2)
+    with pytest.raises(ModelError, match="holds text such as 'a'") as found:
+        derive_schema(inspection, task="binary-classification", table=table, target="y", time=None, feature_names=None, classes=("0", "1"))
+    assert "dtype: string" in found.value.hint

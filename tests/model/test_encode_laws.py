@@ -15,13 +15,17 @@ from gonogo.model.schema import Feature, GraphInput, Schema, Tensor
 
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(-3, 3), st.integers(), st.floats(), st.floats(-1e39, 1e39), st.text(max_size=3), st.just([1.0]),
-    st.just("\ud800"), st.sampled_from([2**63, -(2**63), 2**24 + 1, 3.4028234663852886e38, 1e-46]),
+    st.just("\ud800"), st.sampled_from([2**63, -(2**63), 2**24 + 1, 3.4028234663852886e38, 1e-46, -1, 255, 256, 65504, 65519.0, 2**31]),
 )  # fmt: skip
 PAIRS = st.sampled_from(
     [
         ("float", "float32"),
         ("float", "float64"),
+        ("float", "float16"),
         ("int", "int64"),
+        ("int", "uint8"),
+        ("int", "int32"),
+        ("bool", "int8"),
         ("int", "float32"),
         ("bool", "bool"),
         ("bool", "int64"),

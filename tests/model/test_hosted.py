@@ -8,8 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from gonogo.model.runtimes.callable import CallableRuntime
 from gonogo.model.sandbox import Sandbox
 from gonogo.model.source import ModelSource
 from runtime_models import packed_zip
+from waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="an isolated child needs Linux")
 
@@ -220,10 +219,3 @@ def state(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return "Z"
-
-
-def until(fact: Callable[[], bool], seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not fact():
-        assert time.monotonic() < end
-        time.sleep(0.02)

@@ -102,24 +102,24 @@ def test_a_graph_that_onnx_runtime_refuses_is_a_model_error(models: Any) -> None
         OnnxRuntime().load(data)
 
 
-@pytest.mark.parametrize("shape", [[1, 3], [None], [1, 3, 1], [None, None, None]])
-def test_an_input_that_is_no_matrix_of_any_number_of_rows_is_refused(models: Any, shape: list[int | None]) -> None:
+@pytest.mark.parametrize("shape", [[], [None], [3], [2000, 3], [None, None, None]])
+def test_an_input_that_is_no_matrix_or_takes_thousands_of_rows_at_once_is_refused(models: Any, shape: list[int | None]) -> None:
     data = models.finish(
         [helper.make_node("Identity", ["x"], ["y"])],
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)],
     )
-    with pytest.raises(ModelError, match=r"of any number of rows|one free dimension"):
+    with pytest.raises(ModelError, match=r"a matrix of rows|one free dimension|fixed first dimensions"):
         OnnxRuntime().load(data)
 
 
 def test_an_input_of_another_type_is_refused(models: Any) -> None:
     data = models.finish(
         [helper.make_node("Identity", ["x"], ["y"])],
-        [helper.make_tensor_value_info("x", TensorProto.INT32, [None, 1])],
-        [helper.make_tensor_value_info("y", TensorProto.INT32, [None, 1])],
+        [helper.make_tensor_value_info("x", TensorProto.UINT64, [None, 1])],
+        [helper.make_tensor_value_info("y", TensorProto.UINT64, [None, 1])],
     )
-    with pytest.raises(ModelError, match=r"tensor\(int32\)"):
+    with pytest.raises(ModelError, match=r"tensor\(uint64\)"):
         OnnxRuntime().load(data)
 
 

@@ -109,6 +109,29 @@ def test_a_lightgbm_model_that_gives_no_probabilities_is_refused(objective: str)
         LightgbmRuntime().load(text)
 
 
+def categorical(line: str) -> bytes:
+    """A model as LightGBM saves it after training on a table of pandas."""
+    text = lightgbm_text(TWO, objective="binary")
+    return text[: text.rindex(b"\npandas_categorical:")] + f"\npandas_categorical:{line}\n".encode()
+
+
+@pytest.mark.parametrize("line", ["[[10, 20, 30]]", "[[0, 1], [1, 2]]", "[[1, 0]]", "[[0.5, 1.5]]"])
+def test_a_lightgbm_model_that_saw_other_numbers_than_its_tables_have_is_refused(line: str) -> None:
+    with pytest.raises(ModelError, match="would be scored wrongly"):
+        LightgbmRuntime().load(categorical(line))
+
+
+@pytest.mark.parametrize("line", ["null", "[]", "[[0, 1, 2]]", '[["oslo", "paris"]]'])
+def test_a_lightgbm_model_whose_codes_are_what_it_is_given_is_loaded(line: str) -> None:
+    assert LightgbmRuntime().load(categorical(line)).inputs
+
+
+@pytest.mark.parametrize("line", ["[", "5", "[5]"])
+def test_a_lightgbm_model_whose_categories_cannot_be_read_is_refused(line: str) -> None:
+    with pytest.raises(ModelError, match="no list of pandas categories"):
+        LightgbmRuntime().load(categorical(line))
+
+
 def test_a_lightgbm_model_with_an_objective_of_one_s_own_is_refused() -> None:
     text = lightgbm_text(TWO, objective=lambda scores, data: (scores - data.get_label(), np.ones_like(scores)))
     with pytest.raises(ModelError, match="raw margins"):
@@ -315,7 +338,7 @@ def test_scores_alone_first_of_several_or_by_name(given: str) -> None:
     }
     loaded = TorchscriptRuntime().load(traced(forms[given]), INPUT)
     rows = X[:5, :3].astype(np.float32)
-    np.testing.assert_allclose(loaded.run({"x": rows})["probabilities"], 1 / (1 + np.exp(-rows[:, :2])), atol=1e-6)
+    assert loaded.run({"x": rows})["probabilities"] == pytest.approx(1 / (1 + np.exp(-rows[:, :2])), abs=1e-6)
 
 
 @needs("torch", "torch")

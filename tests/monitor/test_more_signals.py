@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -189,6 +189,17 @@ def test_many_features_drift_at_once_and_one_that_cannot_be_compared_leaves_it_u
     assert all(reading.value is None for reading in read("psi_many", some, baseline=baseline))
 
 
+def test_a_tensor_whose_summaries_all_moved_is_one_feature_that_drifted() -> None:
+    parts = {f"image.{channel}.{what}": {**NUMERIC, "tensor": "image"} for channel in "rgb" for what in ("mean", "spread")}
+    baseline = {"format": "gonogo-baseline/3", "features": {**parts, "age": NUMERIC, "hour": NUMERIC}, "score": NUMERIC}
+    still, moved = (200,) * 10 + (10,), (900, 400, 200, 100, 100, 100, 100, 50, 30, 20, 10)
+    counts = Counts(features={name: still if name == "hour" else moved for name in baseline["features"]}, score=still)
+    [judged] = [reading for reading in read("psi_many", counts, baseline=baseline) if reading.judged]
+    assert (judged.value, judged.details) == (2.0, {"features": ["image", "age"], "of": 3})
+    one = Counts(features={name: moved if name == "image.g.mean" else still for name in baseline["features"]}, score=still)
+    assert [reading.value for reading in read("psi_many", one, baseline=baseline)] == [1.0, 1.0, 1.0]
+
+
 def test_missing_values_new_categories_and_values_out_of_range_are_told_as_a_rise() -> None:
     colours = np.array(["red"] * 60 + ["blue"] * 36 + ["odd"] * 4, dtype=object)
     bins = fit_categorical(colours)
@@ -216,6 +227,26 @@ def sealed_scores(score: Any) -> dict[str, Any]:
     table = ScoreTable()
     table.add(score, RANDOM.random(len(score)) < score)
     return {"format": "gonogo-baseline/2", "features": {}, "score": {"table": table.to_json(), **NUMERIC}}
+
+
+def test_extreme_scores_are_no_surprise_where_the_release_had_as_many_on_held_out_data() -> None:
+    """Rare events: most scores lie near 0, and are right. The limit is the row's (S3-5.6e), the second key is the release's own share."""
+    rule = Rule("score-extremes", "extreme_share", above=0.2, clear=0.15, min_n=500)
+
+    def of(score: Any, baseline: dict[str, Any] | None) -> str:
+        low, high = int((score < 0.05).sum()), int((score > 0.95).sum())
+        (reading,) = read("extreme_share", replace(scored(score), low=low, high=high), baseline=baseline)
+        assert reading.value == pytest.approx((low + high) / len(score))
+        return str(rule.judge(reading))
+
+    rare, middling = RANDOM.beta(0.3, 12, 5000), RANDOM.beta(5, 5, 5000)
+    sure = RANDOM.choice([0.01, 0.99], size=5000)
+    assert of(RANDOM.beta(0.3, 12, 5000), sealed_scores(rare)) == "BETWEEN"
+    assert of(sure, sealed_scores(rare)) == "BREACH"
+    assert of(sure, sealed_scores(middling)) == "BREACH"
+    assert of(middling, sealed_scores(rare)) == "CLEAR"
+    assert of(sure, sealed_scores(sure)) == "BETWEEN", "a model that is always sure was so before"
+    assert of(sure, None) == "BREACH", "nothing to compare with: the share alone is judged"
 
 
 def test_scores_are_compared_with_the_held_out_ones_from_counters_alone() -> None:

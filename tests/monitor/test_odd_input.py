@@ -52,7 +52,7 @@ class Service:
 
     def rows(self, words: Any, scores: Any) -> None:
         self.n += len(words)
-        self.drift.add([({"word": np.asarray(words, dtype=object)[:, None]}, np.column_stack((1 - np.asarray(scores), scores)))])
+        self.drift.add({"word": np.asarray(words, dtype=object)[:, None]}, np.column_stack((1 - np.asarray(scores), scores)))
 
     def observe(self) -> dict[str, Any]:
         said = {

@@ -96,7 +96,7 @@ class Service:
         self.counters.settle()
         if n and status == 200:
             score = self.scores(n)
-            self.drift.add([(self.inputs(n), np.column_stack((1 - score, score)))])
+            self.drift.add(self.inputs(n), np.column_stack((1 - score, score)))
 
     def inputs(self, n: int) -> dict[str, Any]:
         shift = {"psi": 3.0, "psi_many": 3.0, "ks": 3.0, "out_of_range": 9.0}.get(self.trouble, 0.0)

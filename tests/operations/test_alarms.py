@@ -19,8 +19,9 @@ from gonogo.cli import main
 from gonogo.errors import NotFoundError, UsageError
 from gonogo.monitor.alarms.alarm import Alarm
 from gonogo.operations import alarms
+from gonogo.operations.last_watch import last_watch
 from gonogo.operations.status import status
-from gonogo.operations.watch import last_watch, watch
+from gonogo.operations.watch import watch
 from gonogo.operations.workspace import Workspace
 from gonogo.reports.status import render_signals_text, render_status_text
 

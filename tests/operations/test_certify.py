@@ -16,6 +16,7 @@ from gonogo.candidate.certificate import read_certificate
 from gonogo.errors import ChildError, DataError, GonogoError, NotFoundError, RefusedError, UsageError, VerificationError
 from gonogo.evidence.digests import FileDigests
 from gonogo.evidence.inputs import SourceTree
+from gonogo.model.formats import shipped_digest
 from gonogo.operations.certificates import newest
 from gonogo.operations.certify import certify, holding, wants_certificate
 from gonogo.operations.check import check
@@ -63,6 +64,7 @@ def test_a_green_series_is_a_signed_certificate_and_the_gate_takes_it(certified:
     assert envelope is not None
     said = read_certificate(envelope, workspace.public_key()).said
     assert [run["seed"] for run in said["runs"]] == [1, 2]
+    assert (said["again"]["difference"], said["again"]["model"]) == (0.0, shipped_digest(workspace.project.model.path))
     assert {"cv_mean", "cv_std", "bootstrap_low", "permutation_p", "test_accuracy", "p95_ms"} <= said["runs"][-1]["metrics"].keys()
     assert {one["item"]: one["outcome"] for one in said["conditions"]} == {"information": "PASS", "synthetic": "NOT_APPLICABLE"}
     assert outcome(certified)[0] is Outcome.PASS
@@ -245,6 +247,24 @@ def test_a_retrain_that_is_none_stops_the_certification_and_signs_nothing(
     last = list(fires.workspace().store().events(kinds=["certification"]))[-1].body
     assert last["state"] == "failed"
     assert last["problem"]
+
+
+def test_a_model_that_code_train_did_not_make_is_refused_before_more_is_trained(fires: Fires) -> None:
+    fires.edit('"GONOGO_SEED", 17', '"GONOGO_SEED", 99')
+    fires.train()  # green, and from another seed than its run record will name
+    fires.edit('"seed":99', '"seed":17', "models/run.json")
+    fires.edit('"GONOGO_SEED", 99', '"GONOGO_SEED", 17')
+    found = certify(fires.workspace())
+    assert len(found.reasons) == 1
+    assert found.reasons[0].startswith("the model: its own training, with its seed and data, gives another one: a score is 0.")
+    assert found.said["runs"] == []
+    assert newest(fires.workspace()) is None
+
+
+def test_a_model_whose_record_names_no_seed_cannot_be_made_again(fires: Fires) -> None:
+    fires.edit('"seed":17', '"seed":null', "models/run.json")
+    with pytest.raises(UsageError, match="names no seed"):
+        certify(fires.workspace())
 
 
 def test_the_models_own_seed_is_no_retrain(fires: Fires) -> None:

@@ -11,8 +11,8 @@ import sample
 from git_folder import GitFolder
 from gonogo.base.clock import FakeClock
 from gonogo.errors import GonogoError, NotFoundError
-from gonogo.operations.check import silent
 from gonogo.operations.inputs import ProjectInputs
+from gonogo.operations.progress import silent
 from gonogo.operations.workspace import Workspace
 
 KNOWN = "- {test: test_a.py::test_b, owner: Ana, reason: slow, expires: 2026-03-01}\n"

@@ -32,6 +32,7 @@ from gonogo.operations.render import render, schedule_files, write_rendered
 from gonogo.operations.render_tools import Places, render_tool
 from gonogo.operations.workspace import Workspace
 from supervised import OLD, serving
+from waiting import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 WHEEL = f"gonogo-{__version__}-py3-none-any.whl"
@@ -240,12 +241,6 @@ def test_a_file_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="already"):
         write_rendered(tmp_path, "x.conf", "two")
     assert (tmp_path / "x.conf").read_text() == "one"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -20,7 +20,6 @@ from gonogo.errors import NotFoundError, RefusedError, VerificationError
 from gonogo.monitor.signal import Sight
 from gonogo.monitor.windows import Window
 from gonogo.operations.duties import Duties, Seen, due
-from gonogo.operations.release import release
 from gonogo.operations.review import filed_page, filed_reviews, review, review_due, schedule_document, sign_review
 from gonogo.operations.workspace import Workspace
 from gonogo.verdict.outcome import Outcome
@@ -59,15 +58,7 @@ def put_live(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(made, base)
     team = Team(base / "project", base / "keys")
     (team.folder / "pack" / "reviews.yaml").write_text(REVIEWS)
-    team.sign("lead", "ana")
-    team.sign("owner", "ben")
-    workspace = team.workspace()
-    release(workspace)
-    registry = workspace.registry()
-    entry = registry.resolve(Ref.parse("small@1.0.0"))
-    registry.move_pointer(
-        entry.system, "production", entry.version, verdict_digest=entry.verdict_digest, expected=None, reason="first", actor="ana"
-    )
+    team.put_live()
     return base
 
 

@@ -14,6 +14,7 @@ import pytest
 
 import gonogo
 import sample
+from choosing import write_choosing
 from gonogo.base.canonical import canonical_bytes, digest
 from gonogo.candidate.ledger import append_run
 from gonogo.errors import DataError, NotFoundError, ProjectFileError, RefusedError, UsageError
@@ -23,29 +24,15 @@ from gonogo.operations.inputs import ProjectInputs
 from gonogo.operations.select import accept_risk, recommend, select, survey
 from gonogo.operations.workspace import Workspace
 from gonogo.reports.candidates import render_candidates_html, render_candidates_markdown, render_candidates_text, render_sheet_text
-from gonogo.trust.keys import generate_key
 from mlflow_database import write_tracking
 
-PACK = "name: spans-pack\ntitle: Spans\nroles: {lead: the technics, owner: the business}\n"
-GATE = """
-id: spans-gate
-title: Spans
-version: 1.0.0
-date: "2026-01-01"
-status: ready
-sections:
-  - title: Choice
-    items:
-      - {id: f1-floor, statement: It finds them., check: selection, require: f1_macro >= 0.20}
-      - {id: quality-floor, statement: It finds many., kind: conditional, check: selection, require: f1_macro >= 0.99}
-      - {id: no-overfitting, statement: It generalises., kind: optional, check: selection, require: validation_loss - train_loss < 0}
-      - {id: technical, statement: The lead agrees., sign_off: lead}
+ITEMS = """
+{id: f1-floor, statement: It finds them., check: selection, require: f1_macro >= 0.20}
+{id: quality-floor, statement: It finds many., kind: conditional, check: selection, require: f1_macro >= 0.99}
+{id: no-overfitting, statement: It generalises., kind: optional, check: selection, require: validation_loss - train_loss < 0}
+{id: technical, statement: The lead agrees., sign_off: lead}
 """
 MORE = """
-people:
-  lead: {name: ana, key: keys/ana.pub}
-  owner: {name: ben, key: keys/ben.pub}
-files: {decision: decision.json}
 run_record: position.json
 candidates: {expected: {crf: {f1_macro: [0.26, 0.28]}, position: {f1_macro: [0.1, 0.2]}}}
 items: {quality-floor: {applies: false, reason: a baseline will do}}
@@ -81,22 +68,21 @@ class Spans:
 @pytest.fixture
 def spans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spans:
     spans = Spans(tmp_path / "project", tmp_path / "keys")
-    sample.write_project(spans.folder, more=MORE)
-    spans.edit("pack: starter", "pack: ./pack")
-    spans.edit("path: model.onnx", "path: position.onnx")
-    for folder in (spans.folder / "pack", spans.folder / "keys", spans.keys):
-        folder.mkdir()
-    (spans.folder / "pack" / "pack.yaml").write_text(PACK)
-    (spans.folder / "pack" / "gate.yaml").write_text(GATE)
-    for name in ("ana", "ben"):
-        generate_key(spans.keys / f"{name}.key")
-        (spans.folder / "keys" / f"{name}.pub").write_bytes((spans.keys / f"{name}.pub").read_bytes())
+    people = {"lead": "ana", "owner": "ben"}
+    write_choosing(spans.folder, spans.keys, model="position.onnx", people=people, items=ITEMS, more=MORE)
     monkeypatch.setenv("GONOGO_KEYS", str(spans.keys))
     spans.record("stones", 0.3, status="REJECTED", reason="sees half of the input")
     spans.record("plain", 0.5, weight=2.0)
     spans.record("position", 0.8, weight=1.5, family="bilstm", epochs=30, seconds=12.5)
     spans.record("crf", 0.8, weight=3.0, family="bilstm", status="IN_PROGRESS", keep=False)
     return spans
+
+
+def at_the_gate(workspace: Workspace) -> dict[str, Any]:
+    """The facts of the check `selection`, by name."""
+    with ProjectInputs(workspace, build=True, progress=lambda what, part, whole: None) as inputs:
+        asked = {name: inputs.get(name) for name in ("files", "ledger", "candidates", "run_record", "people")}
+        return {name: fact.value for name, fact in measure("selection", **asked).facts.items()}
 
 
 def test_figures_come_with_intervals_from_the_predictions_and_sizes_from_the_files(spans: Spans) -> None:
@@ -155,15 +141,42 @@ def test_the_choice_is_what_the_check_at_the_gate_reads(spans: Spans) -> None:
     done = select(workspace, None, reason="best on validation by far", risk="LOW", fallback="plain")
     assert done.next == ()
     assert done.record["criteria"] == {"f1-floor": "f1_macro >= 0.20", "no-overfitting": "validation_loss - train_loss < 0"}
-    with ProjectInputs(workspace, build=True, progress=lambda what, part, whole: None) as inputs:
-        asked = {name: inputs.get(name) for name in ("files", "ledger", "run_record", "people")}
-        facts = {name: fact.value for name, fact in measure("selection", **asked).facts.items()}
+    facts = at_the_gate(workspace)
     wanted = ("recommended_ready", "recommended_is_this", "second_approver", "fallback_ready")
     assert [facts[name] for name in wanted] == [True] * 4
     assert (facts["unknown_runs"], facts["alternatives"], facts["rejected_without_reason"]) == (0, 3, 0)
     (event,) = workspace.store().events(kinds=["selection"])
     assert (event.body["recommended"], event.body["risk"]) == ("position", "LOW")
     assert compare(workspace).named("position").status == "CHOSEN"  # type: ignore[union-attr]
+
+
+def test_what_a_training_says_counts_for_nothing_where_it_kept_what_it_answered(spans: Spans) -> None:
+    spans.record("position", 0.8, metrics={"f1_macro": 0.999, "accuracy": 0.999})
+    workspace = spans.workspace()
+    seen = compare(workspace).named("position").figures["f1_macro"]  # type: ignore[union-attr]
+    select(workspace, "position", reason="best on validation by far", risk="LOW", fallback="plain")
+    facts = at_the_gate(workspace)
+    assert (facts["f1_macro"], seen.recorded) == (seen.value, 0.999), "the verb and the gate compute the same"
+    assert facts["f1_macro"] < 0.9
+
+
+def test_a_decision_or_a_ledger_that_was_edited_afterwards_is_no_pass(spans: Spans) -> None:
+    workspace = spans.workspace()
+    done = select(workspace, "position", reason="best on validation by far", risk="LOW", fallback="plain")
+    assert at_the_gate(workspace)["logged"] is True
+    text = done.file.read_text()
+    done.file.write_text(text.replace("best on validation by far", "somebody else wrote this"))
+    facts = at_the_gate(workspace)
+    assert (facts["logged"], facts["recommended_ready"], "f1_macro" in facts) == (False, False, False)
+    ledger = spans.folder / "runs.jsonl"  # a ledger and a decision that agree with each other, and not with the log
+    lines = [json.loads(line)["run"] for line in ledger.read_text().splitlines()]
+    forged = [{**run, "metrics": {**run["metrics"], "f1_macro": 1.0}} for run in lines]
+    for old, new in zip(lines, forged, strict=True):
+        text = text.replace(digest(old), digest(new))
+    ledger.write_bytes(b"".join(canonical_bytes({"digest": digest(run), "run": run}) + b"\n" for run in forged))
+    done.file.write_text(text)
+    facts = at_the_gate(workspace)
+    assert (facts["unknown_runs"], facts["logged"], facts["recommended_ready"], "f1_macro" in facts) == (0, False, False, False)
 
 
 def test_a_choice_that_is_not_the_model_of_gonogo_yaml_says_what_to_change(spans: Spans) -> None:
@@ -233,9 +246,7 @@ def test_runs_of_an_mlflow_database_are_compared_chosen_and_held_to(spans: Spans
         "wide-1": ("CANDIDATE", ""),
     }
     select(workspace, "lstm", reason="best on validation by far", risk="LOW", fallback="wide-1")
-    with ProjectInputs(workspace, build=True, progress=lambda what, part, whole: None) as inputs:
-        asked = {name: inputs.get(name) for name in ("files", "ledger", "run_record", "people")}
-        facts = {name: fact.value for name, fact in measure("selection", **asked).facts.items()}
+    facts = at_the_gate(workspace)
     assert (facts["recommended_is_this"], facts["fallback_ready"], facts["unknown_runs"]) == (True, True, 0)
 
 
@@ -261,8 +272,9 @@ def test_no_run_is_no_results_and_a_copied_line_is_named(spans: Spans) -> None:
         lambda run: {**run, "examples": "100"},
         lambda run: {**run, "examples": -5},
         lambda run: {**run, "seconds": "long"},
+        lambda run: {**run, "features": 5},
     ],
-    ids=["text", "nothing", "metrics", "params", "model", "examples", "less-than-none", "seconds"],
+    ids=["text", "nothing", "metrics", "params", "model", "examples", "less-than-none", "seconds", "features"],
 )
 def test_a_line_that_is_whole_and_no_run_is_named(spans: Spans, spoil: Callable[[dict[str, Any]], Any]) -> None:
     run = spoil(json.loads((spans.folder / "position.json").read_text()))

@@ -52,7 +52,7 @@ def _counted(rows: Sequence[tuple[float, float, str, float]], cuts: Sequence[int
             "city": np.array([[row[2]] for row in some], dtype=object).reshape(-1, 1),
         }
         score = np.array([row[3] for row in some])
-        counter.add([(batch, np.column_stack([1 - score, score]))])
+        counter.add(batch, np.column_stack([1 - score, score]))
     return counter.to_json()
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gonogo.checklist.items import SECONDS
+from gonogo.checklist.periods import SECONDS
 from gonogo.monitor.due import plan
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

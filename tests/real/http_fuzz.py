@@ -13,8 +13,9 @@ from gonogo.service.codec import Codec
 from gonogo.service.codecs.arrow import ARROW
 from gonogo.service.codecs.numpy_file import NUMPY
 from gonogo.service.codecs.oip import BINARY, HEADER_LENGTH
+from gonogo.service.door.connection import HttpConnection
 from gonogo.service.door.exchange import Exchange
-from gonogo.service.door.http import HttpConnection, HttpServer, Limits
+from gonogo.service.door.http import HttpServer, Limits
 from gonogo.service.wire import RequestRefused
 from hostile_requests import CASES, HOST
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from waiting import until_answers
+
+FIRST_PAGE = {"service": "health", "dashboard": ""}
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
@@ -37,30 +38,20 @@ def run_python(page: str, name: str, **given: Any) -> dict[str, Any]:
     return space
 
 
-def until_answers(service: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        assert service.poll() is None, log.read_text()
-        try:
-            urllib.request.urlopen(url, timeout=1).close()
-            return
-        except OSError:
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.05)
-
-
 @contextmanager
-def typed_out(user: Any, page: str, port: int) -> Iterator[tuple[dict[str, str], subprocess.Popen[bytes]]]:
-    """Every command of a page typed by a user, with another port than 8400: what each one printed, and the service that one of them starts,
-    which runs until the end."""
+def typed_out(user: Any, page: str, **ports: int) -> Iterator[tuple[dict[str, str], subprocess.Popen[bytes]]]:
+    """Every command of a page typed by a user: what each one printed, and the service that one of them starts, which runs until the end.
+    `service=1234, dashboard=1235` are the ports in the place of 8400 and 8401."""
     gonogo = f'gonogo() {{ "{sys.executable}" -m gonogo "$@"; }}\n'
     said: dict[str, str] = {}
     service = None
     try:
-        for command in (line.replace("8400", str(port)) for line in typed(page)):
+        for line in typed(page):
+            command = line.replace("8400", str(ports["service"])).replace("8401", str(ports.get("dashboard", "")))
             if command.startswith("gonogo serve"):
                 service = user.start(*command.split()[1:])
-                until_answers(service, f"http://127.0.0.1:{port}/health", user.folder / "serve.log")
+                for name, port in ports.items():
+                    until_answers(service, f"http://127.0.0.1:{port}/{FIRST_PAGE[name]}", user.folder / "serve.log")
                 continue
             done = subprocess.run(
                 ["bash", "-c", gonogo + command],

@@ -7,7 +7,8 @@ import subprocess
 import urllib.parse
 import urllib.request
 
-from receivers import answers, free_port, tool, until
+from receivers import answers, tool
+from waiting import free_port, until
 
 
 def checked(name, *words, expect=0):
@@ -43,6 +44,11 @@ class Prometheus:
         with urllib.request.urlopen(f"{self.url}/api/v1/query?{urllib.parse.urlencode({'query': text})}", timeout=20) as answer:
             found = json.load(answer)["data"]["result"]
         return [({k: v for k, v in each["metric"].items() if k != "__name__"}, float(each["value"][1])) for each in found]
+
+    def groups(self):
+        """The groups of rules, each with its `lastEvaluation`."""
+        with urllib.request.urlopen(f"{self.url}/api/v1/rules", timeout=20) as answer:
+            return json.load(answer)["data"]["groups"]
 
     def value(self, text):
         """The only value of a query, None when there is none."""

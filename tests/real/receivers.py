@@ -7,11 +7,9 @@ import json
 import os
 import re
 import shutil
-import socket
 import ssl
 import subprocess
 import threading
-import time
 import urllib.request
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import standardwebhooks
 from aiosmtpd.smtp import SMTP, AuthResult
+
+from waiting import free_port, until
 
 
 def tool(name):
@@ -29,23 +29,6 @@ def tool(name):
             pytest.fail(f"{name} is not installed")
         pytest.skip(f"{name} is not installed")
     return found
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def until(fact, seconds=60.0):
-    """Ask until it is true; gives what it came to."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = fact()
-        if found:
-            return found
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
 
 
 class HttpReceiver:

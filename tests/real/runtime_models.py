@@ -202,14 +202,12 @@ def _saved_model() -> Real:
                 return {"probabilities": tf.sigmoid(x @ self.w + tf.cast(self.table.lookup(city), tf.float32))}
 
         model = Cities()
-        tf.saved_model.save(model, str(folder / "saved"), signatures={"serving_default": model.serve})
-        packed = io.BytesIO()
-        pack(folder / "saved", "tar", packed)
+        data = saved_model(model)
 
     def predict(batch: Mapping[str, Any]) -> Any:
         return model.serve(tf.constant(batch["x"]), tf.constant(batch["city"]))["probabilities"].numpy()[:, 0]
 
-    return Real("saved_model", packed.getvalue(), predict, {"inputs": _inputs(text=True)}, text=True)
+    return Real("saved_model", data, predict, {"inputs": _inputs(text=True)}, text=True)
 
 
 SCORING = """
@@ -257,3 +255,22 @@ def packed_zip(files: Mapping[str, str]) -> bytes:
             (Path(folder) / name).write_text(content, encoding="utf-8")
         pack(Path(folder), "zip", packed)
     return packed.getvalue()
+
+
+def saved_model(module: Any) -> bytes:
+    """A TensorFlow module as its SavedModel, packed; `serve` is the signature that is asked."""
+    import tensorflow as tf
+
+    packed = io.BytesIO()
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, f"{folder}/saved", signatures={"serving_default": module.serve})
+        pack(Path(folder) / "saved", "tar", packed)
+    return packed.getvalue()
+
+
+@cache
+def torch_files(program: str) -> dict[str, bytes]:
+    """What a program leaves in the folder that it is given, by the stems of the names: PyTorch stays out of the tests' own process."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, "-W", "ignore", "-c", program, folder], check=True, capture_output=True)
+        return {path.stem: path.read_bytes() for path in Path(folder).iterdir()}

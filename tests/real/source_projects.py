@@ -18,6 +18,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from gonogo.base.canonical import digest
 from gonogo.candidate.run_record import record_run
+from gonogo.evidence.declared import read_structured
+from gonogo.operations.workspace import Workspace
 from gonogo.trust.keys import generate_key
 from torch_file import TorchFile, fraction, mapping, number
 
@@ -237,6 +239,8 @@ def bars(folder: Path, keys: Path) -> None:
     decision = "recommended: chosen\nreason: best on validation by far\nrisk: LOW\nfallback: position\n"
     _write(folder, {"decision.yaml": f"candidates:\n{entries}{decision}"})
     _commit(folder, "Bars")
+    with Workspace.open(folder).store().transaction() as tx:  # as `gonogo select` leaves it
+        tx.append("selection", {"system": "bars", "decision": digest(read_structured(folder / "decision.yaml"))}, "ana")
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import sample
 from gonogo.base.clock import FakeClock
+from gonogo.base.names import Ref
 from gonogo.operations.check import check
+from gonogo.operations.release import release
 from gonogo.operations.sign import sign, sign_changed_policy
 from gonogo.operations.workspace import Workspace
 from gonogo.trust.keys import generate_key
@@ -68,6 +70,16 @@ class Team:
 
     def sign(self, role: str, name: str, reject: str | None = None) -> None:
         sign(self.workspace(), role, key=self.keys / f"{name}.key", reject=reject)
+
+    def put_live(self) -> None:
+        """Signed by both, released, and in production: the first release."""
+        self.sign("lead", "ana")
+        self.sign("owner", "ben")
+        registry, version = self.workspace().registry(), release(self.workspace()).release.version
+        entry = registry.resolve(Ref.parse(f"small@{version}"))
+        registry.move_pointer(
+            "small", "production", entry.version, verdict_digest=entry.verdict_digest, expected=None, reason="first", actor="ana"
+        )
 
     def sign_policy(self, role: str, name: str) -> tuple[str, ...]:
         return sign_changed_policy(self.workspace(), role, key=self.keys / f"{name}.key").lacking

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 
 import sample
 from gonogo.base.table import read_table
@@ -175,6 +176,23 @@ def test_bad_input_is_named_and_leaves_nothing(tmp_path: Path, case: str) -> Non
     assert not (tmp_path / "bundles").exists() or not list((tmp_path / "bundles").iterdir())
 
 
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("time: nope", r"train\.csv: .*'nope', which `data.time`"),
+        ("group: nope", "`data.group`"),
+        ("ignore: [nope]", "no table has the column 'nope'"),
+    ],
+)
+def test_a_column_that_is_declared_and_nowhere_protects_nothing_and_is_refused(tmp_path: Path, entry: str, said: str) -> None:
+    project = sample.write_project(tmp_path / "p")
+    text = project.file.read_text()
+    assert "target: late}" in text
+    project.file.write_text(text.replace("target: late}", f"target: late, {entry}}}"))
+    with pytest.raises(DataError, match=said):
+        sample.build(load_project(project.file), tmp_path / "bundles")
+
+
 def test_a_positive_class_that_is_not_the_last_score_column_is_refused(tmp_path: Path) -> None:
     project = sample.write_project(tmp_path / "p")
     text = project.file.read_text().replace("classification}", 'classification, positive: "0"}')
@@ -231,3 +249,22 @@ def test_building_reports_where_it_is(tmp_path: Path) -> None:
     build_bundle(project, Sandbox(60, 4096, accept_weaker=True), into=tmp_path / "b", progress=lambda what, done, total: said.append(what))
     assert said[0] == "inspecting the model"
     assert len(said) == 4
+
+
+def test_an_output_beside_the_scores_is_looked_at_in_every_row_of_the_test_table(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Sigmoid", ["a"], ["probabilities"]), helper.make_node("Log", ["a"], ["size"])]
+    shapes = {name: helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 1]) for name in ("a", "probabilities", "size")}
+    graph = helper.make_graph(nodes, "g", [shapes["a"]], [shapes["probabilities"], shapes["size"]])
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    (tmp_path / "model.onnx").write_bytes(made.SerializeToString())
+    rows = [f"{1 + n},{n % 2}\n" for n in range(1000)]
+    (tmp_path / "train.csv").write_text("a,y\n" + "".join(rows))
+    (tmp_path / "gonogo.yaml").write_text(
+        "system: sizes\nmodel: {path: model.onnx, task: binary-classification, also: [size]}\n"
+        "data: {train: train.csv, test: test.csv, target: y}\n"
+    )
+    (tmp_path / "test.csv").write_text("a,y\n" + "".join(rows))
+    assert sample.build(load_project(tmp_path / "gonogo.yaml"), tmp_path / "bundles").schema.also == ("size",)
+    (tmp_path / "test.csv").write_text("a,y\n" + "".join([*rows[:777], "0,1\n", *rows[778:]]))  # the log of 0
+    with pytest.raises(ModelError, match=r"NaN or infinity in its output 'size' for 1 of 1000 rows"):
+        sample.build(load_project(tmp_path / "gonogo.yaml"), tmp_path / "bundles")

@@ -43,7 +43,16 @@ def test_an_element_is_missing_where_it_may_be_and_only_there() -> None:
     assert "missing values" not in golden(VALUES)
 
 
-@pytest.mark.parametrize(("kind", "dtype"), [("int", "int64"), ("bool", "bool")])
+@pytest.mark.parametrize(("kind", "dtype"), [("int", "int64"), ("int", "uint8"), ("bool", "bool")])
 def test_whole_numbers_and_truth_values_stay_what_they_are(kind: FeatureType, dtype: str) -> None:
     [typical] = golden((VALUES > 0).astype(np.float64), kind=kind, dtype=dtype)["typical"]
     assert {type(value) for part in typical["window"] for value in part} == {int if kind == "int" else bool}
+
+
+def test_rounding_leads_no_whole_number_beyond_what_its_input_holds() -> None:
+    largest = np.iinfo(np.int32).max  # as a float32 it would be one more
+    [high] = golden(np.full((300, 6), largest, np.float64), kind="int", dtype="int32")["highest"]
+    assert high["window"][0][0] == largest
+    single = Schema("binary-classification", (GraphInput("n", "int32", 1),), (Feature("n", "int", False, "n", 0),), ("0", "1"), "p")
+    [high] = dict(golden_cases(single, Table({"n": np.full(300, float(largest))}, 300)))["highest"]
+    assert high["n"] == largest

@@ -122,7 +122,7 @@ def test_the_form_of_the_sequence_gate_has_the_groups_and_verdict_words_of_its_s
     assert line(form, "Code quality") == "3 of 4"
     assert line(form, "Data validation") == "10 of 10"
     assert (line(form, "Model performance"), line(form, "Documentation")) == ("3 of 3", "3 of 3")
-    assert "| Deployment | 2 of 2 dependencies, 5 of 5 sanity checks, 2 of 2 diagnosis, 4 of 4 benchmark |" in form
+    assert "| Deployment | 2 of 2 dependencies, 6 of 6 sanity checks, 2 of 2 diagnosis, 4 of 4 benchmark |" in form
     for stage in ("Validation", "Deployment", "Post-deployment"):
         assert [text for text in form.splitlines() if text.startswith(f"| {stage} | PASS")], stage
     assert "| Pre-deployment | FAIL (open) |" in form

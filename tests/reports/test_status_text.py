@@ -40,3 +40,10 @@ def test_the_line_says_how_many_it_stands_for() -> None:
     text = render_signals_text(status)
     assert "worst of 33" in text
     assert text.count("psi") == 1
+
+
+def test_the_same_signal_over_two_windows_is_told_apart_by_them() -> None:
+    day, whole = {**psi("a", 0.02, None), "window_seconds": 86_400.0}, psi("a", 0.02, None)
+    text = render_signals_text({"watch": {"fresh": True}, "alarms": [], "signals": [day, whole, psi("b", 0.01, None)]})
+    names = [line[:28].rstrip() for line in text.splitlines() if line.startswith("psi")]
+    assert sorted(names) == ["psi a over 1 d", "psi a over 15 min", "psi b"]

@@ -73,8 +73,8 @@ def served(loaded=None, cost=QUICK):
     return Served("small@1.0.0", "sha256:0", X, loaded or Model(), {}, {}, {}, cost)
 
 
-def run(release, *turns, pause=0.0):
-    """Answers, by turn, of requests that arrive together; the next turn comes after a pause."""
+def run(release, *turns, pause=0.0, then=lambda: None):
+    """Answers, by turn, of requests that arrive together; the next turn comes after a pause. `then` is called after the last one."""
     faults = []
 
     async def go():
@@ -87,6 +87,7 @@ def run(release, *turns, pause=0.0):
                 ask.codec = codec
                 batcher.add(ask)
             await asyncio.sleep(pause)
+        then()
         async with asyncio.timeout(60):
             while not all(ask.answers for turn in asks for ask in turn):
                 await asyncio.sleep(0.001)
@@ -102,6 +103,16 @@ def x(*values):
 
 
 GOOD, BAD = (200, False), (500, True)
+
+
+def test_requests_with_large_bodies_are_read_over_several_turns_and_all_are_answered():
+    model = Model()
+    asks = [Asker(None, x(0.25)) for _ in range(20)]
+    for ask in asks:
+        ask.exchange.body += b" " * (1 << 20)
+    [answers], faults = run(served(model), asks)
+    assert (answers, faults) == ([GOOD] * 20, [])
+    assert [len(call) for call in model.calls] == [8, 8, 4]  # a turn reads until it has 8 MiB
 
 
 @pytest.mark.parametrize("cost", [QUICK, SLOW], ids=["on the loop", "on the thread"])
@@ -129,8 +140,7 @@ def test_one_turn_is_one_call_and_no_call_has_more_rows_than_are_quick():
 
 def test_while_a_slow_model_computes_the_loop_goes_on_and_what_arrives_is_one_batch():
     model = Model()
-    threading.Timer(0.2, model.may_go_on.set).start()
-    answers, faults = run(served(model, SLOW), [x(5.0)], [x(0.2)], [x(0.3)], pause=0.02)
+    answers, faults = run(served(model, SLOW), [x(5.0)], [x(0.2)], [x(0.3)], pause=0.02, then=model.may_go_on.set)
     assert (answers, len(faults)) == ([[BAD], [GOOD], [GOOD]], 1)  # 5 is no probability
     assert [sorted(call) for call in model.calls] == [[5.0], pytest.approx([0.2, 0.3])]
 
@@ -144,8 +154,8 @@ def test_what_waits_is_bounded_and_what_does_not_fit_is_told_when_to_come_back()
 
 def test_nothing_is_computed_for_a_client_that_went_while_it_waited():
     model = Model()
-    threading.Timer(0.2, model.may_go_on.set).start()
-    answers, _ = run(served(model, SLOW), [x(5.0)], [Asker(None, {"x": 0.25}, gone=True), x(0.5)], pause=0.02)
+    turns = [x(5.0)], [Asker(None, {"x": 0.25}, gone=True), x(0.5)]
+    answers, _ = run(served(model, SLOW), *turns, pause=0.02, then=model.may_go_on.set)
     assert answers[1] == [(408, False), GOOD]
     assert model.calls == [[5.0], [0.5]]
 
@@ -204,7 +214,7 @@ def endless_graph():
 
 
 def test_a_quick_model_that_hangs_on_one_row_is_stopped_that_request_gets_a_504_and_its_neighbours_their_answers(monkeypatch):
-    monkeypatch.setenv("GONOGO_MODEL_SECONDS", "1")
+    monkeypatch.setenv("GONOGO_MODEL_SECONDS", "4")  # all three must have had their turn within it
     release = served(endless_graph())
     started = time.perf_counter()
     answers, _ = run(release, [x(0.0), x(1.0), x(0.0)], [x(0.0)])

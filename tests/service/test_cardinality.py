@@ -69,31 +69,10 @@ def service(tmp_path: Path, sealed: Path) -> Iterator[Service]:
 @pytest.mark.xdist_group("two-releases")
 def test_nothing_that_a_caller_sends_becomes_a_series_and_every_request_is_counted(service: Service) -> None:
     with closing(http.client.HTTPConnection("127.0.0.1", service.port, timeout=20)) as connection:
-        attack(connection)
-
-
-def attack(connection: http.client.HTTPConnection) -> None:
-
-    def ask(method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
-        connection.request(method, path, body, dict(headers or {}))
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-
-    before = {name for name, _ in samples(ask("GET", "/metrics")[1].decode())}
-    statuses: Counter[int] = Counter()
-    for number in range(600):
-        row = {"features": {"amount": 0.25, "city": f"town-{number}"}}
-        for path, body, headers in (
-            ("/predict", json.dumps(row).encode(), {"x-request-id": f"r-{number}", "user-agent": f"a-{number}"}),
-            ("/predict", json.dumps({"features": {f"f{number}": 1}}).encode(), {}),
-            ("/predict", BODY, {"x-gonogo-version": f"9.{number}.0"}),
-            (f"/predict?x={number}", b"{" * (number + 1), {"x-gonogo-release": f"evil@{number}"}),
-            (f"/v2/models/evil-{number}/infer", b"{}", {}),
-            (f"/made-up/{number}", BODY, {}),
-        ):
-            statuses[ask("POST", path, body, headers)[0]] += 1
-    found = dict(samples(ask("GET", "/metrics")[1].decode()))
-    assert found.keys() == before
+        before = dict(samples(ask(connection, "GET", "/metrics")[1].decode()))
+        statuses = Counter(ask(connection, "POST", *asked)[0] for asked in attack())
+        found = dict(samples(ask(connection, "GET", "/metrics")[1].decode()))
+    assert found.keys() == before.keys()
     assert statuses[200] == 600
     assert found[f'gonogo_requests_total{{release="{OLD}",status="2xx"}}'] == 600
     assert found[f'gonogo_requests_refused_total{{release="{OLD}",reason="unread"}}'] == 600
@@ -101,3 +80,25 @@ def attack(connection: http.client.HTTPConnection) -> None:
     assert found[f'gonogo_drift_rows_total{{release="{OLD}",feature="city",bin="other"}}'] == 600
     assert found[f'gonogo_scores_total{{release="{OLD}"}}'] == 600
     assert found["gonogo_releases_left_out"] == 0
+
+
+def attack() -> Iterator[tuple[str, bytes, Mapping[str, str]]]:
+    """Everything that a caller chooses, each time another: values, names, ids, releases, paths."""
+    for number in range(600):
+        row = {"features": {"amount": 0.25, "city": f"town-{number}"}}
+        yield from (
+            ("/predict", json.dumps(row).encode(), {"x-request-id": f"r-{number}", "user-agent": f"a-{number}"}),
+            ("/predict", json.dumps({"features": {f"f{number}": 1}}).encode(), {}),
+            ("/predict", BODY, {"x-gonogo-version": f"9.{number}.0"}),
+            (f"/predict?x={number}", b"{" * (number + 1), {"x-gonogo-release": f"evil@{number}"}),
+            (f"/v2/models/evil-{number}/infer", b"{}", {}),
+            (f"/made-up/{number}", BODY, {}),
+        )
+
+
+def ask(
+    connection: http.client.HTTPConnection, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+) -> tuple[int, bytes]:
+    connection.request(method, path, body, dict(headers or {}))
+    answer = connection.getresponse()
+    return answer.status, answer.read()

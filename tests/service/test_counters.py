@@ -63,6 +63,28 @@ def test_settling_in_slices_gives_the_same_sums():
     assert row == {"n": 1000, "bad": 100, "2xx": 1000, "4xx": 0, "5xx": 0, "unread": 0, "invalid": 0}
 
 
+@pytest.mark.parametrize("most", [None, 1, 64, 100, 1000])
+def test_rows_are_counted_in_slices_of_at_most_so_many_and_none_is_lost(most):
+    random, counters = np.random.default_rng(1), Counters("m@1.0.0", DriftCounter(SCHEMA, baseline()))
+    sizes = [1] * 150 + [100, 1, 700, 3] + [100] * 5
+    for rows in sizes:
+        score = random.uniform(size=rows)
+        batch = {
+            "n": random.uniform(-1, 2, size=(rows, 2)).astype(np.float32),
+            "s": random.choice(np.array([["x"], ["new"]], object), rows),
+        }
+        counters.see(Computed(batch, np.column_stack([1 - score, score]), ["id"], [rows]))
+    before, slices = 0, []
+    while counters.waiting:
+        counters.settle(most)
+        rows = counters._drift.to_json()["rows"]
+        slices.append(rows - before)
+        before = rows
+    drift = counters.snapshot()["drift"]["m@1.0.0"]
+    assert all(sum(counts) == sum(sizes) for counts in (*drift["features"].values(), drift["score"]))
+    assert all(most is None or rows <= most or rows in sizes for rows in slices)
+
+
 def test_requests_that_cannot_be_read_are_told_from_those_with_features_that_cannot_be_used():
     counters = Counters("m@1.0.0")
     for status in (200, 400, 413, 415, 422, 422, 408, 500):

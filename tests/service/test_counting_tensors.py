@@ -79,7 +79,7 @@ def test_what_service_counts_of_the_training_rows_is_the_baseline() -> None:
     assert "tensor" not in document["features"]["a"]
     counter = DriftCounter(SCHEMA, document)
     for start in range(0, 600, 70):
-        counter.add([({name: array[start : start + 70] for name, array in batch.items()}, scores[start : start + 70])])
+        counter.add({name: array[start : start + 70] for name, array in batch.items()}, scores[start : start + 70])
     said = counter.to_json()
     assert said["rows"] == 600
     assert said["features"] == {name: entry["counts"] for name, entry in document["features"].items()}
@@ -90,7 +90,7 @@ def test_a_channel_that_moved_has_the_highest_psi_and_says_whose_it_is() -> None
     scores = np.tile([0.4, 0.6], (800, 1))
     document = make_baseline(SCHEMA, table(world(800, 1)), scores, np.arange(800) % 2)
     counter = DriftCounter(SCHEMA, document)
-    counter.add([(world(800, 2, shift=1.0), scores)])
+    counter.add(world(800, 2, shift=1.0), scores)
     said = counter.to_json()
     live = Counts(features={name: tuple(bins) for name, bins in said["features"].items()}, score=tuple(said["score"]))
     sight = Sight(Window(900.0, {RELEASE: live}, (RELEASE,)), {RELEASE: document}, {}, None, NoPast(), NoLabels())  # type: ignore[arg-type]

@@ -4,12 +4,14 @@ import asyncio
 import resource
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 
 import pytest
 
 from gonogo.service.door.http import Limits
 from small_server import HOST, serving, talk
+from waiting import until
 
 CLOSE = b"connection: close\r\n"
 POST = b"POST / HTTP/1.1\r\n" + HOST
@@ -30,17 +32,19 @@ def value(work):
     return ask
 
 
-def until(fact):
-    deadline = time.monotonic() + 10
-    while not fact():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 @pytest.fixture(scope="module")
 def server():
     with serving(Limits(body=1 << 20, headers=4096, pipeline=8, read_seconds=5)) as running:
         yield running
+
+
+def test_a_body_has_room_for_the_golden_requests_of_large_images_unless_somebody_says_otherwise(monkeypatch):
+    image = 3 * 224 * 224
+    four_rows = 4 * len("-0.12345678901234567, ") * image
+    assert Limits.from_settings(20).body == 1 << 20
+    assert Limits.from_settings(image).body > four_rows
+    monkeypatch.setenv("GONOGO_REQUEST_BODY", "2")
+    assert Limits.from_settings(image).body == 2 << 20
 
 
 def test_a_body_of_two_gigabytes_is_refused_at_its_header_and_the_answer_is_not_lost(server):
@@ -211,15 +215,17 @@ def test_a_body_that_trickles_is_cut_although_each_piece_is_quick():
 
 
 def test_a_leaving_server_answers_what_is_in_a_pipeline_before_it_closes():
-    with serving(Limits()) as (port, _, on_loop), connect(port) as connection:
-        connection.sendall(b"".join(b"GET /late?%d HTTP/1.1\r\n" % n + HOST + b"\r\n" for n in range(5)))
-        until(lambda: on_loop(value(lambda s: any(len(c.exchanges) == 5 for c in s.connections))))
+    with serving(Limits()) as (port, _, on_loop), connect(port) as connection, ThreadPoolExecutor(1) as beside:
 
         async def leave(server):
+            while not any(len(c.exchanges) == 5 for c in server.connections):
+                await asyncio.sleep(0)
             server.stop_listening()
             return await asyncio.wait_for(server.drained(5), 8)
 
-        assert on_loop(leave) is True
+        left = beside.submit(on_loop, leave)
+        connection.sendall(b"".join(b"GET /late?%d HTTP/1.1\r\n" % n + HOST + b"\r\n" for n in range(5)))
+        assert left.result(20) is True
         received = b""
         while piece := connection.recv(1 << 16):
             received += piece

@@ -36,7 +36,8 @@ def rows(count: int) -> dict[str, np.ndarray]:
 def test_mean_and_variance_follow_from_the_sums() -> None:
     score = RANDOM.beta(2, 3, 10_000)
     counted = counter()
-    counted.add([(rows(5000), binary(score[:5000])), (rows(5000), binary(score[5000:]))])
+    counted.add(rows(5000), binary(score[:5000]))
+    counted.add(rows(5000), binary(score[5000:]))
     said = counted.to_json()["scores"]
     mean = said["sum"] / ONE / 10_000
     assert mean == pytest.approx(score.mean(), abs=1e-9)
@@ -46,21 +47,21 @@ def test_mean_and_variance_follow_from_the_sums() -> None:
 
 def test_an_extreme_score_is_beyond_the_bounds_and_not_at_them() -> None:
     counted = counter()
-    counted.add([(rows(7), binary([0.05, 0.95, 0.04, 0.96, 0.5, 0.61, 0.39]))])
+    counted.add(rows(7), binary([0.05, 0.95, 0.04, 0.96, 0.5, 0.61, 0.39]))
     said = counted.to_json()["scores"]
     assert (said["low"], said["high"], said["unsure"]) == (1, 1, 1)
 
 
 def test_of_many_classes_the_highest_score_is_judged() -> None:
     counted = counter("multiclass-classification", ("a", "b", "c"))
-    counted.add([(rows(2), np.array([[0.5, 0.3, 0.2], [0.01, 0.98, 0.01]]))])
+    counted.add(rows(2), np.array([[0.5, 0.3, 0.2], [0.01, 0.98, 0.01]]))
     said = counted.to_json()["scores"]
     assert (said["low"], said["high"], said["unsure"]) == (0, 1, 1)
 
 
 def test_a_score_that_is_no_number_is_counted_as_missing_and_adds_to_no_sum() -> None:
     counted = counter()
-    counted.add([(rows(2), binary([np.nan, 0.5]))])
+    counted.add(rows(2), binary([np.nan, 0.5]))
     said = counted.to_json()["scores"]
     assert (said["bins"][MISSING], said["sum"]) == (1, ONE // 2)
 
@@ -68,16 +69,16 @@ def test_a_score_that_is_no_number_is_counted_as_missing_and_adds_to_no_sum() ->
 def test_values_beyond_the_range_are_counted_and_missing_ones_are_not_beyond_it() -> None:
     counted = counter()
     values = np.array([[0.1], [0.9], [0.0999], [0.9001], [np.inf], [-np.inf], [np.nan], [0.5]], dtype=np.float32)
-    counted.add([({"n": values}, binary([0.5] * 8))])
+    counted.add({"n": values}, binary([0.5] * 8))
     assert counted.to_json()["outside"] == {"a": 4}
 
 
 def test_what_two_processes_counted_adds_up_exactly() -> None:
     score = RANDOM.random(999)
     whole, left, right = counter(), counter(), counter()
-    whole.add([(rows(999), binary(score))])
-    left.add([(rows(400), binary(score[:400]))])
-    right.add([(rows(599), binary(score[400:]))])
+    whole.add(rows(999), binary(score))
+    left.add(rows(400), binary(score[:400]))
+    right.add(rows(599), binary(score[400:]))
     assert add_snapshots(left.to_json(), right.to_json()) == whole.to_json()
 
 

@@ -15,6 +15,7 @@ import pytest
 from gonogo.service import logs
 from gonogo.service.door.exchange import Exchange
 from gonogo.service.logs import Lines, facts, logging_to
+from waiting import until
 
 KEY = "gng_0123456789ab_" + "5ec2e7" * 10 + "5ec2"
 _log = logging.getLogger("test.logs")
@@ -235,6 +236,7 @@ def test_a_log_that_is_renamed_is_begun_anew_and_no_line_is_lost(file):
         answered(writer, 200 + number)
         time.sleep(3 * logs.PAUSE)
         if number == 0:
+            until(file.exists)
             file.rename(file.with_name("older"))
     writer.close()
     assert [line["status"] for line in written(file.with_name("older")) + written(file)] == [200, 201, 202]

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from gonogo.base.clock import FakeClock
-from gonogo.model.schema import Feature, GraphInput, Schema, Tensor
+from gonogo.model.schema import FLOATS, INTEGERS, Feature, GraphInput, Schema, Tensor
 from gonogo.service.answering.batching import Computed
 from gonogo.service.labels.desk import LABELS
 from gonogo.service.labels.store import LabelStore
@@ -135,6 +135,55 @@ def test_a_tensor_is_one_list_a_row_with_null_for_what_is_missing(tmp_path: Path
         ([6.0, 7.0, 8.0, 9.0, 10.0, 11.0], 1.0),
         ([12.0, 13.0, 14.0, 15.0, 16.0, 17.0], 1.0),
     ]
+
+
+@pytest.mark.parametrize("dtype", [*FLOATS, *INTEGERS])
+def test_an_image_of_any_type_is_one_list_a_row(tmp_path: Path, dtype: str) -> None:
+    image = Feature("image", "float" if dtype in FLOATS else "int", False, "x", 0, Tensor((2, 2)))
+    schema = Schema("binary-classification", (GraphInput("x", dtype, 4, (2, 2)), GraphInput("k", dtype, 1)),
+                    (image, Feature("single", image.type, False, "k", 0)), ("no", "yes"), "p")  # fmt: skip
+    batch = {"x": np.array([[0, 1, 2, 127]], dtype=dtype), "k": np.array([[100]], dtype=dtype)}
+    [(frame, _)] = read_frames(prediction_frame(schema, RELEASE, Computed(batch, np.full((1, 2), 0.5), ["a"], [1]), 1.0))
+    write_segments([frame], tmp_path, "t", {}, b"secret")
+    assert read(tmp_path, "SELECT feature_image, feature_single FROM LOG") == [([0, 1, 2, 127], 100)]
+
+
+def spans(rows: int, **also: np.ndarray) -> Computed:
+    return Computed({"x": np.ones((rows, 1), np.float32)}, np.full((rows, 2), 0.5), ["a"], [rows], also)
+
+
+SPANS = Schema(
+    "binary-classification",
+    (GraphInput("x", "float32", 1),),
+    (Feature("x", "float", False, "x", 0),),
+    ("no", "yes"),
+    "p",
+    also=("at", "sums"),
+)
+
+
+def test_what_is_answered_beside_the_scores_is_kept_with_them(tmp_path: Path) -> None:
+    call = spans(2, at=np.array([3, 104]), sums=np.array([[[0.5, 1.5]], [[2.5, 3.5]]]))
+    [(frame, _)] = read_frames(prediction_frame(SPANS, RELEASE, call, 1.0))
+    write_segments([frame], tmp_path, "t", {}, b"secret")
+    assert read(tmp_path, "SELECT also_at, also_sums FROM LOG ORDER BY row") == [([3], [0.5, 1.5]), ([104], [2.5, 3.5])]
+    write_segments([frame], tmp_path / "redacted", "t", {"at": "drop", "sums": "hash"}, b"secret")
+    [(at, one), (_, other)] = read(tmp_path / "redacted", "SELECT also_at, also_sums FROM LOG ORDER BY row")
+    assert (at, len(one), one == other) == (None, 32, False)
+
+
+def test_frames_of_before_and_outputs_of_another_length_cost_no_row(tmp_path: Path) -> None:
+    frames = [next(read_frames(prediction_frame(SPANS, RELEASE, spans(1, at=np.ones((1, size))), 1.0)))[0] for size in (1, 3, 2)]
+    del frames[0]["also"]
+    write_segments(frames, tmp_path, "t", {}, b"secret")
+    assert read(tmp_path, "SELECT also_at FROM LOG") == [([None, None],), ([None, None],), ([1.0, 1.0],)]
+
+
+def test_a_large_output_beside_the_scores_is_not_kept_and_its_rows_are(tmp_path: Path) -> None:
+    sink = PredictionSink(str(tmp_path / "nobody"), SPANS, RELEASE, 1.0)
+    sink.see(spans(2, at=np.zeros((2, 1024)), sums=np.zeros((2, 5, 205))))
+    [(_, taken)] = sink._taken
+    assert (len(taken.scores), list(taken.also)) == (2, ["at"])
 
 
 @pytest.mark.parametrize("how", ["drop", "hash"])

@@ -92,7 +92,7 @@ def test_the_memory_of_a_trial_is_that_of_the_model_s_own_child_too(tmp_path: Pa
 
 def test_a_served_release_answers_as_the_source_library_and_names_its_device(built: tuple[Real, Bundle], crew: Any) -> None:
     model, bundle = built
-    worker = crew.start("small@1.0.0", folder=bundle.root, GONOGO_MODEL_SECONDS="1.5")
+    worker = crew.start("small@1.0.0", folder=bundle.root, GONOGO_MODEL_SECONDS="4")
     worker.take_over(crew.table(1, (worker, 10_000)), accept=True)
 
     def ask(data: bytes) -> tuple[int, bytes]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -182,12 +183,24 @@ def test_leftovers_are_ended_and_a_stranger_with_the_same_id_is_not(tmp_path):
     with subprocess.Popen(["sleep", "60"], process_group=0) as leftover, subprocess.Popen(["sleep", "60"], process_group=0) as stranger:
         roster.write([leftover.pid, stranger.pid])
         entries = json.loads((tmp_path / "workers.json").read_text())
-        (tmp_path / "workers.json").write_text(json.dumps([entries[0], [stranger.pid, "1"]]))
+        (tmp_path / "workers.json").write_text(json.dumps([entries[0], [stranger.pid, "1", entries[0][2]]]))
         assert roster.end_leftovers(0.0) == 1
         assert leftover.wait() == -9
         assert stranger.poll() is None
         stranger.kill()
     assert roster.end_leftovers(0.0) == 0
+
+
+def test_a_copy_of_a_store_does_not_end_the_living_service_of_the_original_and_a_renamed_store_ends_its_own(tmp_path):
+    (tmp_path / "service").mkdir()
+    with subprocess.Popen(["sleep", "60"], process_group=0) as living:
+        Roster(tmp_path / "service" / "workers.json").write([living.pid])
+        shutil.copytree(tmp_path / "service", tmp_path / "copy")
+        assert Roster(tmp_path / "copy" / "workers.json").end_leftovers(0.0) == 0
+        assert living.poll() is None
+        (tmp_path / "service").rename(tmp_path / "renamed")
+        assert Roster(tmp_path / "renamed" / "workers.json").end_leftovers(0.0) == 1
+        assert living.wait() == -9
 
 
 FIRST_THREAD_GONE = """

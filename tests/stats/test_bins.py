@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -135,6 +138,22 @@ def test_counting_together_is_counting_one_by_one(rows: int) -> None:
     for name, (source, column) in together.places.items():
         np.testing.assert_array_equal(together.counts[name], together.edges[name].count(data[source][:, column]))
         assert together.counts[name].sum() == rows == together.rows
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (100, 40), (17_000, 3), (17_000, 12)])
+def test_many_columns_are_counted_as_bisection_counts_each(rows: int, columns: int) -> None:
+    random = np.random.default_rng(rows)
+    values = random.choice(np.array([-np.inf, -1, 0, 0.5, 1, 2, 3, np.inf, np.nan]), size=(rows, columns))
+    edges = [sorted(random.choice(np.linspace(-2, 4, 25), size=1 + place % 9, replace=False).tolist()) for place in range(columns)]
+    counting = FeatureCounter(
+        {str(place): BinEdges("numeric", tuple(one)) for place, one in enumerate(edges)},
+        {str(place): ("f", place) for place in range(columns)},
+    )
+    counting.add({"f": values})
+    for place, one in enumerate(edges):
+        column = values[:, place].tolist()
+        bins = Counter(len(one) + 1 if math.isnan(value) else bisect_left(one, value) for value in column)
+        assert counting.counts[str(place)].tolist() == [bins[index] for index in range(len(one) + 2)]
 
 
 def test_counters_add() -> None:

@@ -22,13 +22,12 @@ from typing import Any
 
 import pytest
 
+from spoiled import fresh_copy
 from victim import Victim, make_approved
+from waiting import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEM = ROOT / "systems" / "late_arrivals"
-LEFT_OUT = shutil.ignore_patterns(
-    "data", "models", "late_30", ".gonogo", "__pycache__", "keys", "demo.py", "injections.py", "replay*", ".pytest_cache", ".ruff_cache"
-)
 
 
 @dataclass
@@ -190,14 +189,6 @@ class Traffic:
         connection.close()
 
 
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def serve(user: User, *words: str) -> Service:
     port = free_port()
     process = user.start("serve", *words, "--port", str(port))
@@ -246,7 +237,7 @@ def trained(shelf: Shelf) -> Path:
 
     def make(folder: Path) -> None:
         project = folder / "project"
-        shutil.copytree(SYSTEM, project, ignore=LEFT_OUT)
+        fresh_copy("late_arrivals", project)
         user = User(project, folder / "people")
         user.python("prepare.py", "--every", "6")
         user.python("train.py")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import time
 import urllib.error
 import urllib.request
@@ -13,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from page import read_page, typed_out, until_answers
+from page import read_page, typed_out
+from waiting import free_port, until, until_answers
 
 GOOD = {"amount": 0.25, "city": "paris"}
 
@@ -53,9 +53,8 @@ def test_no_secret_of_a_key_is_found_in_anything_that_a_service_says_or_writes(s
     refused = user.gonogo("serve", "small@1.0.0", "--host", "0.0.0.0", expect=2)
     assert "gonogo apikey new" in refused.stderr
 
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    with typed_out(user, read_page("how-to-api-keys.md"), port) as (printed, service):
+    port = free_port()
+    with typed_out(user, read_page("how-to-api-keys.md"), service=port) as (printed, service):
         ask = Asked(f"http://127.0.0.1:{port}")
         files = {name: (user.folder / f"{name}.key").read_text().strip() for name in ("billing", "billing-2", "deploy")}
         ana = user.json("apikey", "new", "ana", "--role", "reader")["key"]
@@ -82,8 +81,7 @@ def test_no_secret_of_a_key_is_found_in_anything_that_a_service_says_or_writes(s
 
         # workers that die come back locked; what they have not written by then is lost
         log_file = user.folder / ".gonogo" / "service" / "log.jsonl"
-        while '"/v2/models/small"' not in log_file.read_text():
-            time.sleep(0.02)
+        until(log_file.read_text, lambda text: '"/v2/models/small"' in text and '"r-1"' in text)  # each worker writes for itself
         for worker in _workers(service.pid):
             os.kill(worker, signal.SIGKILL)
         while _status(ask, ana) != 200:
@@ -94,6 +92,26 @@ def test_no_secret_of_a_key_is_found_in_anything_that_a_service_says_or_writes(s
         service.send_signal(signal.SIGTERM)
         assert service.wait(timeout=30) == 0
 
+    _what_was_done_is_told(user, log_file)
+    said = _said_as_json(user, port, ana)
+    assert {(line["process"], line["event"]) for line in said} >= {("supervisor", "service_started"), ("worker", "request")}
+
+    found = {
+        "the answers": bytes(ask.heard),
+        "the command line": "".join([*printed, *printed.values()]).encode(),
+        "the list of processes": lists,
+    }
+    for path in user.folder.rglob("*"):
+        if path.is_file() and path.suffix not in (".key", ".header"):
+            found[str(path)] = path.read_bytes()
+    assert any("log.jsonl" in name for name in found)
+    assert any("serve.log" in name for name in found)
+    leaks = [name for name, data in found.items() for secret in secrets if secret.rpartition("_")[2].encode() in data]
+    assert leaks == []
+
+
+def _what_was_done_is_told(user, log_file: Path) -> None:
+    """In the signed log the calls of control and the changes of keys, in the service's own every request."""
     log = user.json("log")["events"]
     calls = [
         (event["actor"], event["body"]["verb"], event["body"]["release"], event["body"]["outcome"])
@@ -111,21 +129,6 @@ def test_no_secret_of_a_key_is_found_in_anything_that_a_service_says_or_writes(s
         line["event"] for line in requests
     }
     assert user.json("log", "--verify")["chain"] == "intact"
-    said = _said_as_json(user, port, ana)
-    assert {(line["process"], line["event"]) for line in said} >= {("supervisor", "service_started"), ("worker", "request")}
-
-    found = {
-        "the answers": bytes(ask.heard),
-        "the command line": "".join([*printed, *printed.values()]).encode(),
-        "the list of processes": lists,
-    }
-    for path in user.folder.rglob("*"):
-        if path.is_file() and path.suffix not in (".key", ".header"):
-            found[str(path)] = path.read_bytes()
-    assert any("log.jsonl" in name for name in found)
-    assert any("serve.log" in name for name in found)
-    leaks = [name for name, data in found.items() for secret in secrets if secret.rpartition("_")[2].encode() in data]
-    assert leaks == []
 
 
 def _said_as_json(user, port: int, key: str) -> list[dict[str, object]]:

@@ -146,13 +146,15 @@ def test_shipping_again_without_a_change_is_refused_with_the_reason(released, se
     assert "in production already" in refused.stderr
 
 
-def test_a_port_in_use_is_said_with_the_port_and_leaves_nothing_running(released) -> None:
+@pytest.mark.parametrize("option", ["--port", "--dashboard"])
+def test_a_port_in_use_is_said_with_the_port_and_the_option_before_anything_is_served(released, option: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        done = released.gonogo("serve", "late-arrivals@1.0.0", "--port", port, expect=2)
+        done = released.gonogo("serve", "late-arrivals@1.0.0", "--port", "0", option, port, expect=2)
     assert port in done.stderr
+    assert option in done.stderr
     assert released.json("status")["production"] is None
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import time
-import urllib.request
-from pathlib import Path
 
 import pytest
 
 from otlp_collector import Collector
-from receivers import free_port, tool, until
+from page import read_page, typed
+from receivers import tool
+from waiting import free_port, until, until_answers
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "how-to-other-tools.md").read_text(encoding="utf-8")
+PAGE = read_page("how-to-other-tools.md")
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("other-tools")]
 PORTS = ("8400", "9090", "9093", "4318")
 
@@ -28,17 +27,17 @@ def test_how_to_other_tools_works_as_it_is_written(small) -> None:
     running: dict[str, subprocess.Popen[bytes]] = {}
     said = {}
     try:
-        for command in commands():
+        for command in typed(PAGE):
             here = re.sub("|".join(PORTS), lambda found: ports[found.group()], command)
             if command.startswith("promtool query"):
-                until(lambda words=here: "small@1.0.0" in typed(small, words).stdout)
+                until(lambda words=here: "small@1.0.0" in run(small, words).stdout)
             elif "gonogo serve" in command or command.startswith("prometheus"):
                 name, port, page = ("serve", "8400", "health") if "gonogo serve" in command else ("prometheus", "9090", "-/ready")
                 end(running.pop(name, None))
                 running[name] = background(small, here)
-                answers(f"http://127.0.0.1:{ports[port]}/{page}", running[name])
+                until_answers(running[name], f"http://127.0.0.1:{ports[port]}/{page}", small.folder / "background.log")
             else:
-                done = typed(small, here)
+                done = run(small, here)
                 assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
                 said[command] = done.stdout
         until(lambda: collector.points("gonogo.requests"))
@@ -50,15 +49,11 @@ def test_how_to_other_tools_works_as_it_is_written(small) -> None:
     assert routes == ["pager", "chat", "nobody"]
 
 
-def commands() -> list[str]:
-    return [line.removeprefix("$ ") for block in re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
-
-
 def shell(command: str) -> list[str]:
     return ["bash", "-c", f'gonogo() {{ "{sys.executable}" -m gonogo "$@"; }}\npython() {{ "{sys.executable}" "$@"; }}\n{command}']
 
 
-def typed(user, command: str) -> subprocess.CompletedProcess[str]:
+def run(user, command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(shell(command), cwd=user.folder, env=user.environ(), capture_output=True, text=True, timeout=120, check=False)
 
 
@@ -70,18 +65,6 @@ def background(user, command: str) -> subprocess.Popen[bytes]:
     start = [sys.executable, "-m", *words] if words[0] == "gonogo" else [tool(words[0]), *words[1:]]
     with open(user.folder / "background.log", "ab") as log:
         return subprocess.Popen(start, cwd=user.folder, env={**user.environ(), **environment}, stdout=log, stderr=log)
-
-
-def answers(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        assert process.poll() is None
-        try:
-            urllib.request.urlopen(url, timeout=1).close()
-            return
-        except OSError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
 
 
 def end(process: subprocess.Popen[bytes] | None) -> None:

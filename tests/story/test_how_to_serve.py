@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import socket
 
 import pytest
 
 import sample
 from page import blocks, read_page, typed_out
+from waiting import free_port
 
 PAGE = read_page("how-to-serve.md")
 
@@ -26,9 +26,8 @@ def release_two(user) -> None:
 
 def test_how_to_serve_works_as_it_is_written(small) -> None:
     release_two(small)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    with typed_out(small, PAGE, port) as (said, _):
+    port = free_port()
+    with typed_out(small, PAGE, service=port) as (said, _):
         for block in blocks(PAGE, "python"):
             assert "small@1.0.0" in small.python("-c", block.replace("8400", str(port))).stdout
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import duckdb
@@ -12,6 +11,7 @@ import pytest
 
 from gonogo.operations.labels import label_quality
 from gonogo.operations.workspace import Workspace
+from waiting import until
 
 pytestmark = [pytest.mark.xdist_group("story"), pytest.mark.timeout(300)]
 
@@ -45,16 +45,6 @@ def states(user: Any) -> dict[str, str]:
     for entry in json.loads(user.gonogo("alarms", "--json", expect=None).stdout)["alarms"]:
         found[entry["rule"]] = "FIRING" if found.get(entry["rule"]) == "FIRING" else entry["state"]
     return found
-
-
-def until(seen: Callable[[], Any], what: Callable[[Any], bool]) -> Any:
-    deadline = time.monotonic() + 60
-    while True:
-        last = seen()
-        if what(last) or time.monotonic() > deadline:
-            assert what(last), last
-            return last
-        time.sleep(0.1)
 
 
 def label(user: Any, ids: Sequence[str], late: Sequence[int]) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tls_pair import make_pair
+from waiting import free_port
 
 pytestmark = [pytest.mark.xdist_group("story"), pytest.mark.timeout(300)]
 REF = "late-arrivals@1.0.0"
@@ -91,8 +92,4 @@ def test_a_service_speaks_tls_with_the_certificate_it_is_given(released: Any, un
 
 @pytest.fixture
 def unused_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = [pytest.mark.xdist_group("story")]
+pytestmark = [pytest.mark.xdist_group("story"), pytest.mark.timeout(400)]
 
 
 def commands(heading: str) -> list[list[list[str]]]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import sqlite3
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from waiting import until
 
 pytestmark = [pytest.mark.xdist_group("story"), pytest.mark.timeout(600)]
 
@@ -78,16 +78,6 @@ def send(service: Any, rows: list[dict[str, Any]], *, times: int = 1) -> None:
             assert status == 200, body
 
 
-def until(seen: Callable[[], Any], what: Callable[[Any], bool]) -> Any:
-    deadline = time.monotonic() + 100
-    while True:
-        last = seen()
-        if what(last) or time.monotonic() > deadline:
-            assert what(last), last
-            return last
-        time.sleep(1)
-
-
 def review(user: Any, expect: int) -> tuple[Any, dict[str, str]]:
     found = user.json("review", "hour", expect=expect)
     return found, user.outcomes(found)
@@ -102,7 +92,7 @@ def test_a_healthy_hour_is_well_once_it_is_signed_and_a_spoiled_one_is_not(revie
         assert first["status"] == "NOT WELL", "nobody has asked it anything, so nothing is known"
         assert {outcomes[item] for item in ("hour-traffic", "hour-drift")} <= {"ERROR", "FAIL"}
         send(service, healthy, times=20)
-        until(lambda: review(reviewed, 1)[1], lambda seen: seen["hour-drift"] == "PASS")
+        until(lambda: review(reviewed, 1)[1], lambda seen: seen["hour-drift"] == "PASS", seconds=100)
 
         unsigned, outcomes = review(reviewed, 1)
         assert {item for item, outcome in outcomes.items() if outcome != "PASS"} == {"hour-read"}
@@ -120,7 +110,7 @@ def test_a_healthy_hour_is_well_once_it_is_signed_and_a_spoiled_one_is_not(revie
         assert "<script" not in text
 
         send(service, [{**row, "amount": 9.0} for row in healthy], times=60)
-        spoiled = until(lambda: review(reviewed, 1), lambda seen: seen[1]["hour-drift"] == "FAIL")
+        spoiled = until(lambda: review(reviewed, 1), lambda seen: seen[1]["hour-drift"] == "FAIL", seconds=100)
         assert spoiled[0]["status"] == "NOT WELL"
         [drift] = [item for item in spoiled[0]["items"] if item["item"] == "hour-drift"]
         assert "amount" in " ".join(drift["measurement"]["findings"])

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pytest
 
 from git_folder import GitFolder
@@ -21,16 +16,14 @@ from gonogo.operations.sign import sign, sign_changed_policy
 from gonogo.operations.workspace import Workspace
 from gonogo.reports.text import render_text
 from gonogo.verdict.outcome import Decision, Outcome
+from spoiled import Spoil, document, figure, fresh_copy, judged, put_back, replaced, run, table
 
 if TYPE_CHECKING:
     from .conftest import Shelf
 
-SYSTEM = Path(__file__).resolve().parents[2] / "systems" / "departure_delays"
-LEFT_OUT = shutil.ignore_patterns("data", "models", "later", ".gonogo", "__pycache__", "keys", "demo.py", ".pytest_cache", ".ruff_cache")
 ROLES = {"reviewer": "rob", "ml-team-lead": "lea", "infrastructure": "ina"}  # in the order of the checklist's phases
 BUSY = "  response-time: {require: [requests >= 1000, errors == 0, p99 < 60 s], reason: the machine of a test is busy}\n"
 MISSING = importlib.util.find_spec("tensorflow") is None
-Spoil = Callable[[Path], None]
 
 pytestmark = [
     pytest.mark.xdist_group("departure_delays"),
@@ -44,8 +37,8 @@ def trained(shelf: Shelf) -> Path:
     """The system trained, its people with keys, at a reviewed and tagged commit of a main that has an upstream."""
 
     def make(folder: Path) -> None:
-        shutil.copytree(SYSTEM, folder / "project", ignore=LEFT_OUT)
         project = folder / "project"
+        fresh_copy("departure_delays", project)
         run(project, "prepare.py", "--small")
         run(project, "train.py")
         for role, name in ROLES.items():
@@ -64,13 +57,6 @@ def trained(shelf: Shelf) -> Path:
     return shelf.folder("departure_delays", make)
 
 
-def run(project: Path, *words: str) -> None:
-    """Python in the project's folder, as a user types it."""
-    environment = {**os.environ, "GONOGO_KEYS": str(project.parent / "people"), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run([sys.executable, *words], cwd=project, env=environment, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 @pytest.fixture(scope="module")
 def approved(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of it, measured and signed for by everybody."""
@@ -83,39 +69,6 @@ def approved(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for role, name in ROLES.items():
             sign(Workspace.open(folder / "project"), role, key=folder / "people" / f"{name}.key")
     return folder / "project"
-
-
-def rewritten(name: str, change: Callable[[Any], Any]) -> Spoil:
-    """A JSON file of the model, changed."""
-
-    def spoil(folder: Path) -> None:
-        document = json.loads((folder / name).read_text())
-        (folder / name).write_text(json.dumps(change(document)))
-
-    return spoil
-
-
-def replaced(name: str, old: str, new: str) -> Spoil:
-    def spoil(folder: Path) -> None:
-        text = (folder / name).read_text()
-        assert old in text
-        (folder / name).write_text(text.replace(old, new, 1))
-
-    return spoil
-
-
-def table(name: str, columns: str) -> Spoil:
-    """A table with some of its columns made anew by SQL."""
-
-    def spoil(folder: Path) -> None:
-        path, made = folder / name, folder / f"{name}.new"
-        with duckdb.connect(config={"threads": 1}) as connection:
-            rows = f"SELECT row_number() OVER () AS place, * FROM '{path}'"
-            query = f"SELECT * EXCLUDE (place) REPLACE ({columns}) FROM ({rows}) ORDER BY place"
-            connection.execute(f"COPY ({query}) TO '{made}' (FORMAT parquet)")
-        made.replace(path)
-
-    return spoil
 
 
 def without_calibrator(pipeline: Any) -> Any:
@@ -136,29 +89,25 @@ def older_figure(metadata: Any) -> Any:
     return {**metadata, "metrics": {**metadata["metrics"], "test_roc_auc": metadata["metrics"]["test_roc_auc"] + 0.02}}
 
 
-def older_page(folder: Path) -> None:
-    page = folder / "models/comparison.md"
-    lines = page.read_text().splitlines()
-    (at,) = [place for place, line in enumerate(lines) if line.startswith("| ROC-AUC |")]
-    lines[at] = "| ROC-AUC | 0.8712" + lines[at].removeprefix("| ROC-AUC |")[7:]
-    page.write_text("\n".join(lines) + "\n")
-
-
 def left_beside(folder: Path) -> None:
     (folder / "tests/test_more.py").write_text("def test_nothing():\n    pass\n")
 
 
-LEAK, LATER = "(late * 60 + departures / 100)::FLOAT AS departures", "scheduled + INTERVAL 90 DAY AS scheduled"
+LEAK = "SELECT * REPLACE ((late * 60 + departures / 100)::FLOAT AS departures) FROM {train}"
+LOWER = "SELECT * REPLACE (score * 0.9 AS score) FROM {itself}"
+LATER = "SELECT * REPLACE (scheduled + INTERVAL 90 DAY AS scheduled) FROM {train}"
+NUMBERED = "SELECT row_number() OVER () AS place, * FROM {test}"
+SHUFFLED = f"SELECT * EXCLUDE (place) REPLACE (((place * 7919) % 6 = 0)::TINYINT AS late) FROM ({NUMBERED}) ORDER BY place"
 SPOILINGS: dict[str, tuple[str, Spoil]] = {
-    "uncalibrated scores": ("calibration", rewritten("models/pipeline.json", without_calibrator)),
+    "uncalibrated scores": ("calibration", document("models/pipeline.json", without_calibrator)),
     "a feature that is known only at the gate": ("no-leakage", table("data/train.parquet", LEAK)),
-    "another scaler than in training": ("same-features", rewritten("models/pipeline.json", other_scaler)),
-    "categories in another order": ("same-features", rewritten("models/pipeline.json", other_order)),
-    "shuffled labels": ("discrimination", table("data/test.parquet", "((place * 7919) % 6 = 0)::TINYINT AS late")),
-    "scores of another export": ("calibrator-inside", table("models/reference.parquet", "score * 0.9 AS score")),
+    "another scaler than in training": ("same-features", document("models/pipeline.json", other_scaler)),
+    "categories in another order": ("same-features", document("models/pipeline.json", other_order)),
+    "shuffled labels": ("discrimination", table("data/test.parquet", SHUFFLED)),
+    "scores of another export": ("calibrator-inside", table("models/reference.parquet", LOWER)),
     "a feature list that lies": ("feature-list", replaced("configs/feature_list.csv", "distance,float", "length,float")),
-    "metadata of the model before": ("metadata", rewritten("models/metadata.json", older_figure)),
-    "a comparison with an old number": ("comparison-figures", older_page),
+    "metadata of the model before": ("metadata", document("models/metadata.json", older_figure)),
+    "a comparison with an old number": ("comparison-figures", figure("models/comparison.md", "ROC-AUC", "0.8712")),
     "a training table that reaches into the test": ("temporal-split", table("data/train.parquet", LATER)),
     "a source that nobody committed": ("sources-committed", left_beside),
 }  # fmt: skip
@@ -181,15 +130,7 @@ def test_it_is_go_once_everybody_has_signed_and_the_report_shows_what_the_pack_a
 @pytest.mark.parametrize("name", list(SPOILINGS))
 def test_each_way_to_spoil_it_is_no_go_on_its_item(approved: Path, name: str) -> None:
     item, spoil = SPOILINGS[name]
-    kept = {path: path.read_bytes() for path in approved.rglob("*") if path.is_file() and ".gonogo" not in path.parts}
-    try:
+    with put_back(approved):
         spoil(approved)
-        verdict = check(Workspace.open(approved), only=frozenset({item})).verdict
-        (result,) = [result for result in verdict.items if result.item == item]
-        assert (verdict.decision, result.outcome) == (Decision.NO_GO, Outcome.FAIL), result.reason
-    finally:
-        for path in {path for path in approved.rglob("*") if path.is_file() and ".gonogo" not in path.parts} - kept.keys():
-            path.unlink()
-        for path, content in kept.items():
-            if path.read_bytes() != content:
-                path.write_bytes(content)
+        decision, result = judged(approved, item)
+    assert (decision, result.outcome) == (Decision.NO_GO, Outcome.FAIL), result.reason

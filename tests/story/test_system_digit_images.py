@@ -6,7 +6,6 @@ import importlib.util
 import json
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,15 +16,11 @@ from gonogo.operations.check import check
 from gonogo.operations.workspace import Workspace
 from gonogo.reports.text import render_text
 from gonogo.verdict.outcome import Decision, Outcome
+from spoiled import Spoil, another, fresh_copy, judged, replaced, run, table
 
 if TYPE_CHECKING:
     from .conftest import Shelf, User
 
-ROOT = Path(__file__).resolve().parents[2]
-SYSTEM = ROOT / "systems" / "digit_images"
-LEFT_OUT = shutil.ignore_patterns(
-    "data", "models", "checkpoints", "results", "training", ".gonogo", "__pycache__", "keys", "demo.py", ".pytest_cache", ".ruff_cache"
-)
 BUSY = """
 items:
   inference-latency: {require: p95 < 5 s}
@@ -38,7 +33,6 @@ pytestmark = [
     pytest.mark.timeout(600),
     pytest.mark.skipif(MISSING and not os.environ.get("CI"), reason="PyTorch is not installed (gonogo[torch]); in CI it must be"),
 ]
-Spoil = Callable[["User"], None]
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +42,11 @@ def trained(shelf: Shelf) -> Path:
     def make(folder: Path) -> None:
         from .conftest import User
 
-        shutil.copytree(SYSTEM, folder / "project", ignore=LEFT_OUT)
+        fresh_copy("digit_images", folder / "project")
         user = User(folder / "project", folder / "people")
         user.python("prepare.py")
         small = (user.folder / "configs/small.yaml").read_text()
-        (user.folder / "configs/short.yaml").write_text(small.replace("epochs: 40", "epochs: 4"))
+        (user.folder / "configs/short.yaml").write_text(small.replace("epochs: 40", "epochs: 1"))
         user.python("train.py", "--setting", "short", "--seed", "7")
         (user.folder / "configs/short.yaml").unlink()
         other = folder / "other"
@@ -111,87 +105,54 @@ def test_both_exports_say_what_the_network_says(trained: Path) -> None:
         assert compared[name]["accuracy_delta"] == 0.0
 
 
-def rewrite(path: Path, words: str) -> None:
-    """The table with what DuckDB makes of it; `{path}` in the words is where it is."""
-    duckdb.sql(f"COPY ({words.format(path=path)}) TO '{path}.new' (FORMAT parquet)")
-    path.with_name(path.name + ".new").replace(path)
+SHUFFLED = "SELECT image, lead(digit, 3, 0) OVER (ORDER BY place) AS digit, form, place FROM {test} ORDER BY place"
+UNIT = "list_transform(image, lambda c: list_transform(c, lambda r: list_transform(r, lambda p: p / 16)))"
+TEN_LEAKED = "SELECT * FROM {test} UNION ALL (SELECT * FROM {train} LIMIT 10)"
+TRAINED = "import checkpoints, export, images, torch; from pathlib import Path; torch.set_num_threads(1); "
+EXPORTED = "; export.export(network, images.read(Path('data/test.parquet')), Path('models'))"
 
 
-def shuffled_labels(user: User) -> None:
-    """Each label of the test table goes to the image three rows further on."""
-    moved = "SELECT image, lead(digit, 3, 0) OVER (ORDER BY place) AS digit, form, place FROM '{path}' ORDER BY place"
-    rewrite(user.folder / "data/test.parquet", moved)
-
-
-def pixels_from_zero_to_one(user: User) -> None:
-    smaller = "list_transform(image, lambda c: list_transform(c, lambda r: list_transform(r, lambda p: p / 16)))"
-    rewrite(user.folder / "data/test.parquet", f"SELECT * REPLACE ({smaller} AS image) FROM '{{path}}'")
-
-
-def leaked_images(user: User) -> None:
-    """Ten images of the training stand in the test, too."""
-    train = user.folder / "data/train.parquet"
-    rewrite(user.folder / "data/test.parquet", f"SELECT * FROM '{{path}}' UNION ALL (SELECT * FROM '{train}' LIMIT 10)")
-
-
-def split_by_image(user: User) -> None:
+def split_by_image(folder: Path) -> None:
     """One image in four of the test comes from the forms of the training, none of them twice: a split that knows no forms."""
-    train, test = user.folder / "data/train.parquet", user.folder / "data/test.parquet"
-    some = f"SELECT * FROM '{test}' WHERE place % 4 > 0 UNION ALL (SELECT * FROM '{train}' WHERE place % 4 = 0)"
-    rewrite(test, some)
-    rewrite(train, "SELECT * FROM '{path}' WHERE place % 4 > 0")
+    mixed = "SELECT * FROM {test} WHERE place % 4 > 0 UNION ALL (SELECT * FROM {train} WHERE place % 4 = 0)"
+    table("data/test.parquet", mixed)(folder)
+    table("data/train.parquet", "SELECT * FROM {train} WHERE place % 4 > 0")(folder)
 
 
 def from_the_other_training(name: str) -> Spoil:
-    def spoil(user: User) -> None:
-        shutil.copy(user.folder.parent / "other" / name, user.folder / name)
-
-    return spoil
+    return another(name, f"../other/{name}")
 
 
-def last_instead_of_best(user: User) -> None:
-    """What is exported is the network of the last epoch."""
-    user.python(
-        "-c",
-        "import checkpoints, export, images, torch; from pathlib import Path; torch.set_num_threads(1); "
-        "last = checkpoints.load(Path('checkpoints/production/final_model_last.pt')); "
-        "export.export(checkpoints.network_of(last), images.read(Path('data/test.parquet')), Path('models'))",
-    )
+def worse_retrain(folder: Path) -> None:
+    """All that a training of one epoch left, in the place of all that the real one left."""
+    for name in ("models", "checkpoints", "results"):
+        shutil.rmtree(folder / name)
+        shutil.copytree(folder / ".." / "other" / name, folder / name)
 
 
-def unscaled_export(user: User) -> None:
-    """An export from which the scaling of the pixels was left out."""
-    user.python(
-        "-c",
-        "import checkpoints, export, images, torch; from pathlib import Path; torch.set_num_threads(1); "
-        "network = checkpoints.network_of(checkpoints.load(Path('checkpoints/production/final_model_best.pt'))); "
-        "network.mean.zero_(); network.spread.fill_(1.0); "
-        "export.export(network, images.read(Path('data/test.parquet')), Path('models'))",
-    )
+def exported(network: str) -> Spoil:
+    """What is exported is what these words make, of the checkpoints."""
+    return lambda folder: run(folder, "-c", TRAINED + network + EXPORTED)
 
 
-def replaced(name: str, old: str, new: str) -> Spoil:
-    def spoil(user: User) -> None:
-        text = (user.folder / name).read_text()
-        assert old in text
-        (user.folder / name).write_text(text.replace(old, new))
-
-    return spoil
+LAST = "network = checkpoints.network_of(checkpoints.load(Path('checkpoints/production/final_model_last.pt')))"
+UNSCALED = LAST.replace("_last", "_best") + "; network.mean.zero_(); network.spread.fill_(1.0)"
 
 
-def last_months_report(user: User) -> None:
-    from_the_other_training("results/production/test_results.md")(user)
-    replaced("results/production/test_results.md", "| Test Accuracy | 0.", "| Test Accuracy | 0.0")(user)
+def last_months_report(folder: Path) -> None:
+    from_the_other_training("results/production/test_results.md")(folder)
+    replaced("results/production/test_results.md", "| Test Accuracy | 0.", "| Test Accuracy | 0.0")(folder)
 
 
 SPOILINGS: dict[str, tuple[str, Spoil]] = {
-    "shuffled labels": ("test-accuracy", shuffled_labels),
-    "images of the training in the test": ("test-unseen", leaked_images),
+    "shuffled labels": ("test-accuracy", table("data/test.parquet", SHUFFLED)),
+    "images of the training in the test": ("test-unseen", table("data/test.parquet", TEN_LEAKED)),
     "a split by image instead of by form": ("no-shared-groups", split_by_image),
-    "pixels from 0 to 1": ("test-accuracy", pixels_from_zero_to_one),
-    "an export without scaling": ("export-accuracy", unscaled_export),
-    "the last checkpoint exported": ("reproducibility", last_instead_of_best),
+    "pixels from 0 to 1": ("test-accuracy", table("data/test.parquet", f"SELECT * REPLACE ({UNIT} AS image) FROM {{test}}")),
+    "an export without scaling": ("export-accuracy", exported(UNSCALED)),
+    "the last checkpoint exported": ("reproducibility", exported(LAST)),
     "a stale checkpoint": ("reproducibility", from_the_other_training("checkpoints/production/final_model_best.pt")),
+    "a retrain that got worse": ("test-accuracy", worse_retrain),
     "the TorchScript of another training": ("export-torchscript", from_the_other_training("models/production_model.pt")),
     "a document with an old number": ("test-report-numbers", last_months_report),
     "another configuration than the one that ran": (
@@ -206,7 +167,6 @@ SPOILINGS: dict[str, tuple[str, Spoil]] = {
 @pytest.mark.parametrize("name", SPOILINGS)
 def test_a_spoiling_is_no_go_on_its_item(name: str, project: User) -> None:
     item, spoil = SPOILINGS[name]
-    spoil(project)
-    verdict = check(Workspace.open(project.folder), only=frozenset({item})).verdict
-    (result,) = [result for result in verdict.items if result.item == item]
-    assert (verdict.decision, result.outcome) == (Decision.NO_GO, Outcome.FAIL), (item, result.reason)
+    spoil(project.folder)
+    decision, result = judged(project.folder, item)
+    assert (decision, result.outcome) == (Decision.NO_GO, Outcome.FAIL), result.reason

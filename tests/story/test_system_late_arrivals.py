@@ -7,16 +7,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pytest
 
 from gonogo.operations.check import check
 from gonogo.operations.workspace import Workspace
 from gonogo.verdict.outcome import Decision, Outcome
+from spoiled import Spoil, another, judged, replaced, run, table
+from waiting import free_port
 
 if TYPE_CHECKING:
     from .conftest import User
@@ -31,56 +31,18 @@ from features import SEASONS, WORDS
 from season_correction import append_to_graph
 onnx.save(append_to_graph(onnx.load('models/forest.onnx'), dict.fromkeys(SEASONS, 3.0)), 'models/forest.onnx')
 """
+COMPUTED = "SELECT * REPLACE (CAST({} AS FLOAT) AS {}) FROM {{train}}"
 
-
-def rewritten(table: str, select: str) -> Callable[[User], None]:
-    """A table made from itself, or from others, by a query over {train}, {validation} and {test}."""
-
-    def spoil(user: User) -> None:
-        data = user.folder / "data"
-        files = {name: f"'{data / name}.parquet'" for name in ("train", "validation", "test")}
-        with duckdb.connect(config={"threads": 1}) as connection:
-            connection.execute(f"COPY ({select.format(**files)}) TO '{data / 'new.parquet'}' (FORMAT parquet)")
-        (data / "new.parquet").replace(data / f"{table}.parquet")
-
-    return spoil
-
-
-def replaced(name: str, old: str, new: str) -> Callable[[User], None]:
-    def spoil(user: User) -> None:
-        text = (user.folder / name).read_text()
-        assert old in text
-        (user.folder / name).write_text(text.replace(old, new))
-
-    return spoil
-
-
-def stale_checkpoint(user: User) -> None:
-    (user.folder / "models/forest.onnx").write_bytes((user.folder / "later/1.1.0/forest.onnx").read_bytes())
-
-
-def mismatched_export(user: User) -> None:
-    (user.folder / "models/reference.parquet").write_bytes((user.folder / "later/1.1.0/reference.parquet").read_bytes())
-
-
-def uncalibrated(user: User) -> None:
-    user.python("-c", UNCALIBRATED)
-
-
-def worse_retrain(user: User) -> None:
-    user.python("train.py", "--trees", "1", "--depth", "1")
-
-
-SPOILINGS: dict[str, tuple[Callable[[User], None], str]] = {
-    "leaked-column": (rewritten("train", "SELECT * REPLACE (CAST(late * 100 AS FLOAT) AS dep_delay) FROM {train}"), "no-leakage"),
-    "shuffled-labels": (rewritten("test", f"SELECT * REPLACE ({COIN} AS late) FROM " + "{test}"), "quality"),
-    "tuned-on-the-test": (rewritten("validation", "SELECT * FROM {test}"), "temporal-split"),
-    "trained-on-the-test": (rewritten("train", "SELECT * FROM {train} UNION ALL SELECT * FROM {test}"), "no-overlap"),
-    "stale-checkpoint": (stale_checkpoint, "reproducible"),
-    "mismatched-export": (mismatched_export, "export-parity"),
-    "uncalibrated-scores": (uncalibrated, "calibration"),
-    "retrain-that-got-worse": (worse_retrain, "quality"),
-    "wrong-units": (rewritten("train", "SELECT * REPLACE (CAST((temp - 32) / 1.8 AS FLOAT) AS temp) FROM {train}"), "data-versioned"),
+SPOILINGS: dict[str, tuple[Spoil, str]] = {
+    "leaked-column": (table("data/train.parquet", COMPUTED.format("late * 100", "dep_delay")), "no-leakage"),
+    "shuffled-labels": (table("data/test.parquet", f"SELECT * REPLACE ({COIN} AS late) FROM {{test}}"), "quality"),
+    "tuned-on-the-test": (table("data/validation.parquet", "SELECT * FROM {test}"), "temporal-split"),
+    "trained-on-the-test": (table("data/train.parquet", "SELECT * FROM {train} UNION ALL SELECT * FROM {test}"), "no-overlap"),
+    "stale-checkpoint": (another("models/forest.onnx", "later/1.1.0/forest.onnx"), "reproducible"),
+    "mismatched-export": (another("models/reference.parquet", "later/1.1.0/reference.parquet"), "export-parity"),
+    "uncalibrated-scores": (lambda folder: run(folder, "-c", UNCALIBRATED), "calibration"),
+    "retrain-that-got-worse": (lambda folder: run(folder, "train.py", "--trees", "1", "--depth", "1"), "quality"),
+    "wrong-units": (table("data/train.parquet", COMPUTED.format("(temp - 32) / 1.8", "temp")), "data-versioned"),
     "old-documents": (replaced("OPERATIONS_RUNBOOK.md", "Alarm: drift", "Alarm: shift"), "runbook"),
     "loose-environment": (replaced("requirements.lock", "numpy==", "numpy>="), "environment-pinned"),
 }  # fmt: skip
@@ -91,11 +53,10 @@ def test_the_system_as_it_is_was_a_go(released: User) -> None:
 
 
 @pytest.mark.parametrize(("spoil", "item"), SPOILINGS.values(), ids=list(SPOILINGS))
-def test_each_way_to_spoil_it_fails_its_item(released: User, spoil: Callable[[User], None], item: str) -> None:
-    spoil(released)
-    verdict = check(Workspace.open(released.folder), only=frozenset({item})).verdict
-    [result] = [one for one in verdict.items if one.item == item]
-    assert (verdict.decision, result.outcome) == (Decision.NO_GO, Outcome.FAIL), result.reason
+def test_each_way_to_spoil_it_fails_its_item(released: User, spoil: Spoil, item: str) -> None:
+    spoil(released.folder)
+    decision, result = judged(released.folder, item)
+    assert (decision, result.outcome) == (Decision.NO_GO, Outcome.FAIL), result.reason
 
 
 # -- training again
@@ -155,7 +116,7 @@ def test_a_training_that_is_killed_is_resumed_and_a_worse_model_leaves_the_champ
 
 
 def test_from_september_on_drift_begins_a_training_and_what_is_better_takes_over(tmp_path: Path, trained: Path) -> None:
-    from .conftest import SYSTEM, User, free_port
+    from .conftest import SYSTEM, User
 
     user = User(SYSTEM, tmp_path / "people", {"DEMO_PORT": str(free_port()), "DEMO_PACE": "1"})
     words = ["months.py", "--every", "6", "--last", "9", "--work", str(tmp_path / "work"), "--page", str(tmp_path / "months.md")]

@@ -6,8 +6,6 @@ import importlib.util
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -23,18 +21,14 @@ from gonogo.operations.sign import sign
 from gonogo.operations.workspace import Workspace
 from gonogo.reports.text import render_text
 from gonogo.verdict.outcome import Decision, Outcome
+from spoiled import Spoil, another, document, figure, fresh_copy, judged, put_back, replaced, run
 
 if TYPE_CHECKING:
     from .conftest import Shelf
 
-SYSTEM = Path(__file__).resolve().parents[2] / "systems" / "market_spans"
-LEFT_OUT = shutil.ignore_patterns(
-    "data", "models", ".gonogo", "__pycache__", "keys", "demo.py", ".pytest_cache", ".ruff_cache", ".hypothesis"
-)
 ROLES = {"reviewer": "ravi", "deployer": "dana", "approver": "ana"}
 BUSY = "  batch-latency: {require: batch_mean <= 60 s, reason: the machine of a test is busy}\n"
 MISSING = [name for name in ("torch", "arch") if importlib.util.find_spec(name) is None]
-Spoil = Callable[[Path], None]
 
 pytestmark = [
     pytest.mark.xdist_group("market_spans"),
@@ -43,20 +37,13 @@ pytestmark = [
 ]
 
 
-def run(project: Path, *words: str) -> None:
-    """Python in the project's folder, as a user types it."""
-    environment = {**os.environ, "GONOGO_KEYS": str(project.parent / "people"), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run([sys.executable, *words], cwd=project, env=environment, capture_output=True, text=True, timeout=800, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 @pytest.fixture(scope="module")
 def trained(shelf: Shelf) -> Path:
     """Three networks trained, one chosen, everything committed, three people with keys."""
 
     def make(folder: Path) -> None:
-        shutil.copytree(SYSTEM, folder / "project", ignore=LEFT_OUT)
         project = folder / "project"
+        fresh_copy("market_spans", project)
         run(project, "prepare.py")
         run(project, "train.py", "--variant", "compact", "--small")
         run(project, "train.py", "--variant", "crf", "--small")
@@ -93,25 +80,7 @@ def approved(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return project
 
 
-def replaced(name: str, old: str, new: str) -> Spoil:
-    def spoil(folder: Path) -> None:
-        text = (folder / name).read_text()
-        assert old in text
-        (folder / name).write_text(text.replace(old, new, 1))
-
-    return spoil
-
-
-def another(name: str, other: str) -> Spoil:
-    """One file in the place of another."""
-
-    def spoil(folder: Path) -> None:
-        shutil.copy(folder / other, folder / name)
-
-    return spoil
-
-
-def table(name: str, change: Callable[[Any, Path], Any]) -> Spoil:
+def changed(name: str, change: Callable[[Any, Path], Any]) -> Spoil:
     """A table whose columns, a dictionary of lists, were changed."""
 
     def spoil(folder: Path) -> None:
@@ -158,31 +127,20 @@ def beyond(folder: Path) -> None:
     onnx.save(model, path)
 
 
-def older_card(folder: Path) -> None:
-    card = folder / "models/position.card.md"
-    lines = card.read_text().splitlines()
-    (at,) = [place for place, line in enumerate(lines) if line.startswith("| accuracy |")]
-    lines[at] = "| accuracy | 0.9312 | 0.9214 |"
-    card.write_text("\n".join(lines) + "\n")
-
-
-def typed_count(folder: Path) -> None:
-    file = folder / "models/position.metadata.json"
-    document = json.loads(file.read_text())
-    document["architecture"]["total_params"] = 100_000
-    file.write_text(json.dumps(document))
+def typed_count(metadata: Any) -> Any:
+    return {**metadata, "architecture": {**metadata["architecture"], "total_params": 100_000}}
 
 
 SPOILINGS: dict[str, tuple[str, Spoil]] = {
-    "a window of the training in the test": ("no-shared-rows", table("data/test.parquet", leaked)),
-    "a test window that shares bars with the validation": ("no-window-overlap", table("data/test.parquet", close_by)),
-    "labels the other way round": ("accuracy-measured", table("data/test.parquet", turned)),
-    "features in another order": ("metadata-true", table("data/validation.parquet", other_features)),
+    "a window of the training in the test": ("no-shared-rows", changed("data/test.parquet", leaked)),
+    "a test window that shares bars with the validation": ("no-window-overlap", changed("data/test.parquet", close_by)),
+    "labels the other way round": ("accuracy-measured", changed("data/test.parquet", turned)),
+    "features in another order": ("metadata-true", changed("data/validation.parquet", other_features)),
     "a stale checkpoint": ("weights-load", another("models/position.pt", "models/compact.pt")),
     "the export of another network": ("metadata-true", another("models/position.onnx", "models/compact.onnx")),
     "a pointer out of the window": ("tests-pass", beyond),
-    "a card with an old number": ("model-card", older_card),
-    "parameters that somebody typed": ("architecture", typed_count),
+    "a card with an old number": ("model-card", figure("models/position.card.md", "accuracy", "0.9312")),
+    "parameters that somebody typed": ("architecture", document("models/position.metadata.json", typed_count)),
     "a decision for another network": ("decision", replaced("decision.json", '"recommended": "position"', '"recommended": "compact"')),
 }
 
@@ -200,13 +158,7 @@ def test_it_is_go_once_everybody_has_signed_and_the_report_shows_what_the_pack_a
 @pytest.mark.parametrize("name", list(SPOILINGS))
 def test_each_way_to_spoil_it_is_no_go_on_its_item(approved: Path, name: str) -> None:
     item, spoil = SPOILINGS[name]
-    kept = {path: path.read_bytes() for path in approved.rglob("*") if path.is_file() and ".gonogo" not in path.parts}
-    try:
+    with put_back(approved):
         spoil(approved)
-        verdict = check(Workspace.open(approved), only=frozenset({item})).verdict
-        (result,) = [result for result in verdict.items if result.item == item]
-        assert (verdict.decision, result.outcome) == (Decision.NO_GO, Outcome.FAIL), result.reason
-    finally:
-        for path, content in kept.items():
-            if path.read_bytes() != content:
-                path.write_bytes(content)
+        decision, result = judged(approved, item)
+    assert (decision, result.outcome) == (Decision.NO_GO, Outcome.FAIL), result.reason

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
@@ -17,13 +14,11 @@ from gonogo.operations.check import check
 from gonogo.operations.workspace import Workspace
 from gonogo.reports.text import render_text
 from gonogo.verdict.outcome import Decision, Outcome
+from spoiled import Spoil, another, document, fresh_copy, judged, replaced, run, table
 
 if TYPE_CHECKING:
     from .conftest import Shelf, User
 
-ROOT = Path(__file__).resolve().parents[2]
-SYSTEM = ROOT / "systems" / "visibility_watch"
-LEFT_OUT = shutil.ignore_patterns("data", "models", ".gonogo", "__pycache__", "keys", "demo.py", ".pytest_cache", ".ruff_cache")
 BUSY = """
 items:
   load-percentiles: {require: p99 < 60 s, reason: the machine of a test is busy}
@@ -31,7 +26,6 @@ items:
 """
 
 pytestmark = [pytest.mark.xdist_group("visibility_watch"), pytest.mark.timeout(900)]
-Spoil = Callable[["User"], None]
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +35,15 @@ def trained(shelf: Shelf) -> Path:
     def make(folder: Path) -> None:
         from .conftest import User
 
-        shutil.copytree(SYSTEM, folder / "project", ignore=LEFT_OUT)
+        fresh_copy("visibility_watch", folder / "project")
         user = User(folder / "project", folder / "people")
         user.python("prepare.py")
         user.python("train.py", "--seed", "7", "--out", str(folder / "other"))
         user.python("train.py")
         user.gonogo("key", "new", "mia", "--role", "model-owner")
         user.gonogo("key", "new", "olaf", "--role", "operations-lead")
-        replaced("gonogo.yaml", "p95_ms <= 35 ms", "p95_ms <= 60 s")(user)
-        replaced("gonogo.yaml", "\nitems:\n", BUSY)(user)
+        replaced("gonogo.yaml", "p95_ms <= 35 ms", "p95_ms <= 60 s")(user.folder)
+        replaced("gonogo.yaml", "\nitems:\n", BUSY)(user.folder)
 
     return shelf.folder("visibility_watch", make)
 
@@ -123,35 +117,25 @@ def test_its_figures_are_those_of_its_page(uncertified_project: User) -> None:
 # -- what is wrong with the series
 
 
-def replaced(name: str, old: str, new: str) -> Spoil:
-    def spoil(user: User) -> None:
-        text = (user.folder / name).read_text()
-        assert old in text
-        (user.folder / name).write_text(text.replace(old, new, 1))
-
-    return spoil
-
-
-def a_retrain_that_got_worse(user: User) -> None:
-    """The second retrain stops after three trees."""
-    replaced("train.py", "data, trees)", "data, 3 if seed == 2 else trees)")(user)
-
-
-def a_training_without_chance(user: User) -> None:
-    """Every retrain is the first one again, whatever seed it is given and says that it has."""
-    replaced("train.py", '"seed": seed', '"seed": 17')(user)
+#: The second retrain stops after three trees.
+A_RETRAIN_THAT_GOT_WORSE = replaced("train.py", "data, trees)", "data, 3 if seed == 2 else trees)")
+#: Every retrain is the model again, whatever seed it is given and says that it has.
+A_TRAINING_WITHOUT_CHANCE = replaced("train.py", '"seed": seed', '"seed": 2013')
+#: The model comes from another recipe than the one that is certified.
+ANOTHER_TRAINING = replaced("train.py", "data, trees)", "data, trees // 2)")
 
 
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        pytest.param(a_retrain_that_got_worse, "retrain 2", id="a retrain that got worse"),
-        pytest.param(a_training_without_chance, "the seed changes nothing", id="a training without chance"),
+        pytest.param(A_RETRAIN_THAT_GOT_WORSE, "retrain 2", id="a retrain that got worse"),
+        pytest.param(A_TRAINING_WITHOUT_CHANCE, "the seed changes nothing", id="a training without chance"),
+        pytest.param(ANOTHER_TRAINING, "its own training, with its seed and data, gives another one", id="another training"),
         pytest.param(replaced("gonogo.yaml", "seeds: [1, 2, 3]", "seeds: [1, 2013, 3]"), "copy", id="a copied retrain"),
     ],
 )
 def test_a_series_that_is_none_gets_no_certificate_and_without_one_it_is_no_go(spoil: Spoil, said: str, uncertified_project: User) -> None:
-    spoil(uncertified_project)
+    spoil(uncertified_project.folder)
     done = patiently(uncertified_project, "certify")
     assert done.returncode != 0
     assert said in done.stdout + done.stderr
@@ -164,75 +148,54 @@ def test_a_series_that_is_none_gets_no_certificate_and_without_one_it_is_no_go(s
 # -- what is wrong with the candidate
 
 
-def rewrite(path: Path, words: str) -> None:
-    """The table with what DuckDB makes of it; `{path}` in the words is where it is."""
-    duckdb.sql(f"COPY ({words.format(path=path)}) TO '{path}.new' (FORMAT parquet)")
-    path.with_name(path.name + ".new").replace(path)
-
-
-def leaked_hours(user: User) -> None:
+def leaked_hours(folder: Path) -> None:
     """A slip of one word: the lowest visibility of the hours to come, where that of the past six was meant."""
-    replaced("prepare.py", "min(visib) OVER lately", "min(visib) OVER ahead")(user)
-    user.python("prepare.py")
-    user.python("train.py")
+    replaced("prepare.py", "min(visib) OVER lately", "min(visib) OVER ahead")(folder)
+    run(folder, "prepare.py")
+    run(folder, "train.py")
 
 
-def shuffled_labels(user: User) -> None:
-    """Each label of the test table goes to the row a hundred further on."""
-    moved = "SELECT * REPLACE (lead(low, 100, 0) OVER (ORDER BY hour, origin) AS low) FROM '{path}' ORDER BY hour, origin"
-    rewrite(user.folder / "data/test.parquet", moved)
-
-
-def scaler_of_other_rows(user: User) -> None:
+def scaler_of_other_rows(folder: Path) -> None:
     """Means and deviations of the test table, which a careless hand fitted once more."""
-    path = user.folder / "models/pipeline.json"
-    document = json.loads(path.read_text())
-    names = document["before"][0]["features"]
-    table = user.folder / "data/test.parquet"
-    asked = ", ".join(f"avg({name}), stddev_pop({name})" for name in names)
-    (found,) = duckdb.sql(f"SELECT {asked} FROM '{table}'").fetchall()
-    document["before"][0] |= {"mean": list(found[::2]), "scale": list(found[1::2])}
-    path.write_text(json.dumps(document))
+
+    def fitted_again(pipeline: Any) -> Any:
+        scaler, *others = pipeline["before"]
+        asked = ", ".join(f"avg({name}), stddev_pop({name})" for name in scaler["features"])
+        [found] = duckdb.sql(f"SELECT {asked} FROM '{folder / 'data/test.parquet'}'").fetchall()
+        return {**pipeline, "before": [{**scaler, "mean": list(found[::2]), "scale": list(found[1::2])}, *others]}
+
+    document("models/pipeline.json", fitted_again)(folder)
 
 
-def from_the_other_training(name: str) -> Spoil:
-    def spoil(user: User) -> None:
-        shutil.copy(user.folder.parent / "other" / name, user.folder / "models" / name)
-
-    return spoil
+def two_exchanged(schema: Any) -> Any:
+    first, second, *others = schema["features"]
+    return {**schema, "features": [second, first, *others]}
 
 
-def two_features_exchanged(user: User) -> None:
-    path = user.folder / "models/feature_schema.json"
-    document = json.loads(path.read_text())
-    document["features"][0], document["features"][1] = document["features"][1], document["features"][0]
-    path.write_text(json.dumps(document))
-
-
-def a_fold_too_near(user: User) -> None:
-    """The label looks ahead over the gap that was left."""
-    replaced("gonogo.yaml", "embargo: 10 h", "embargo: 30 h")(user)
-
+#: Each label of the test table goes to the row a hundred further on.
+SHUFFLED = "SELECT * REPLACE (lead(low, 100, 0) OVER (ORDER BY hour, origin) AS low) FROM {test} ORDER BY hour, origin"
+OTHER_TREES = another("models/model.txt", "../other/model.txt")
+#: The label looks ahead over the gap that was left.
+A_FOLD_TOO_NEAR = replaced("gonogo.yaml", "embargo: 10 h", "embargo: 30 h")
 
 SPOILINGS: dict[str, tuple[str, Spoil]] = {
     "a leaked future hour": ("no-leak", leaked_hours),
-    "shuffled labels": ("bundle-quality", shuffled_labels),
+    "shuffled labels": ("bundle-quality", table("data/test.parquet", SHUFFLED)),
     "one red metric of five": ("certification-metrics", replaced("gonogo.yaml", "test_accuracy >= 0.975", "test_accuracy >= 0.98")),
     "the scaler of other rows": ("scaler", scaler_of_other_rows),
     "the scaler of other rows, by its features": ("same-features", scaler_of_other_rows),
-    "the trees of another training": ("scaler", from_the_other_training("model.txt")),
-    "a certificate of another model": ("certification-series", from_the_other_training("model.txt")),
-    "a certificate of other gaps": ("certification-series", a_fold_too_near),
+    "the trees of another training": ("scaler", OTHER_TREES),
+    "a certificate of another model": ("certification-series", OTHER_TREES),
+    "a certificate of other gaps": ("certification-series", A_FOLD_TOO_NEAR),
     "a document with an old number": ("documents-current", replaced("README.md", "| the model, test | 0.9", "| the model, test | 0.8")),
-    "metadata of another training": ("model-metadata", from_the_other_training("model_metadata.json")),
-    "two features exchanged": ("feature-schema", two_features_exchanged),
+    "metadata of another training": ("model-metadata", another("models/model_metadata.json", "../other/model_metadata.json")),
+    "two features exchanged": ("feature-schema", document("models/feature_schema.json", two_exchanged)),
 }
 
 
 @pytest.mark.parametrize("name", SPOILINGS)
 def test_a_spoiling_is_no_go_on_its_item(name: str, project: User) -> None:
     item, spoil = SPOILINGS[name]
-    spoil(project)
-    verdict = check(Workspace.open(project.folder), only=frozenset({item})).verdict
-    (result,) = [result for result in verdict.items if result.item == item]
-    assert (verdict.decision, result.outcome) == (Decision.NO_GO, Outcome.FAIL), (item, result.reason)
+    spoil(project.folder)
+    decision, result = judged(project.folder, item)
+    assert (decision, result.outcome) == (Decision.NO_GO, Outcome.FAIL), result.reason

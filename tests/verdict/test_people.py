@@ -55,6 +55,22 @@ def test_a_refusal_does_not_expire() -> None:
     assert case.result("lead").outcome is Outcome.FAIL
 
 
+def test_a_refusal_outlives_other_evidence_and_another_checklist_and_not_another_bundle() -> None:
+    case = Case(AUC, LEAD)
+    case.sign("reject", **BEN, time=at(-20))
+    case.author = Someone("Dan", "dd")  # part of the evidence
+    case.checklist = replace(case.checklist, sign_off_days=7)
+    case.sign(**ANA)
+    assert case.result("lead").reason == f"Ben refused as technical-lead on {at(-20)}: not yet"
+    case.sign(**BEN, time=at(-5))
+    assert case.judge().decision is Decision.GO
+    case.sign("reject", **BEN, time=at(-4))
+    case.subject = "sha256:another"
+    assert case.result("lead").outcome is Outcome.STALE
+    case.sign(**ANA)
+    assert case.result("lead").outcome is Outcome.PASS
+
+
 def test_another_author_is_another_thing_to_sign() -> None:
     case = Case(AUC, LEAD)
     case.sign()

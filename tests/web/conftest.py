@@ -56,6 +56,9 @@ def status() -> dict[str, Any]:
         },
         "rollout": {
             "old": OLD, "new": NEW, "state": "ANALYZING", "reason": HOSTILE, "figures": [], "finished": False,
+            "paused": "",
+            "driven": True,
+            "waits": "waiting at 5 %: 7 of at most 2,000 requests in all, when none fails",
             "looks": [look(0, "PREPARING", 0), look(2, "ANALYZING", 500), look(9, "ANALYZING", 500)],
         },
         "watch": {"time": "2026-11-21T04:00:59.000Z", "fresh": True, "problem": "", "untold": 0},

@@ -203,7 +203,16 @@ def test_who_only_reads_gets_no_form_and_no_way_to_act(views, page):
 
 def test_an_operator_may_act_on_a_rollout_that_moves_and_go_back_when_none_does(views, status, counted):
     acting = render_part("now", views["now"], frame(operator="olga", token="t"))
-    assert re.findall(r"/act/(\w+)\"", acting) == ["abort", "pause", "resume", "promote"]
+    assert re.findall(r"/act/(\w+)\"", acting) == ["abort", "pause", "promote"]
+    status["rollout"] |= {"paused": "ana looks at the scores"}
+    paused = render_part("now", now.view(status, None, counted, [], []), frame(operator="olga", token="t"))
+    assert re.findall(r"/act/(\w+)\"", paused) == ["abort", "resume", "promote"]
+    assert "PAUSED" in paused
+    assert "ana looks at the scores" in paused
+    status["rollout"] |= {"paused": "", "driven": False, "state": "SMOKE"}
+    left = render_part("now", now.view(status, None, counted, [], []), frame(operator="olga", token="t"))
+    assert re.findall(r"/act/(\w+)\"", left) == ["abort", "pause", "resume"]
+    assert "NOBODY DRIVES IT" in left
     status["rollout"]["finished"] = True
     still = render_part("now", now.view(status, None, counted, [], []), frame(operator="olga", token="t"))
     assert re.findall(r"/act/(\w+)\"", still) == ["rollback"]

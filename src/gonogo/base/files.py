@@ -68,7 +68,7 @@ def publish_directory(draft: Path, final: Path) -> None:
         fsync_directory(draft)
         final.parent.mkdir(parents=True, exist_ok=True)
         if final.exists():
-            raise FileExistsError(17, "already exists", str(final))
+            raise StorageError(f"{final} is there already.", hint="Another command has written it meanwhile: repeat yours.")
         os.rename(draft, final)
         fsync_directory(final.parent)
 

@@ -6,10 +6,22 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gonogo.errors import FaultError
 
 MOST_BYTES = 65_536
+#: How it is written in a declaration.
+SECRET: dict[str, Any] = {
+    "type": "object",
+    "description": "where the secret is: in an environment variable or in a file",
+    "properties": {
+        "env": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "description": "the environment variable it is in"},
+        "file": {"type": "string", "minLength": 1, "description": "the file it is in"},
+    },
+    "additionalProperties": False,
+    "examples": ["{env: SLACK_URL}"],
+}
 
 
 @dataclass(frozen=True)

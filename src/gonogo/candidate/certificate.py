@@ -18,7 +18,9 @@ from gonogo.trust.envelope import IN_TOTO, open_envelope, read_statement, seal_e
 from gonogo.trust.keys import PublicKey, Signer
 
 PREDICATE = "urn:gonogo:certificate:v1"
-KEYS = frozenset({"bound", "plan", "issued", "valid_until", "seed", "metrics", "runs", "by_chance", "conditions", "attempts", "gonogo"})
+KEYS = frozenset(
+    {"bound", "plan", "issued", "valid_until", "seed", "metrics", "again", "runs", "by_chance", "conditions", "attempts", "gonogo"}
+)
 #: What a certificate is bound to, and how it is said that it is another by now.
 BOUND = {
     "params": "the run record names other parameters",

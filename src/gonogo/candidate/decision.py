@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from gonogo.candidate.comparison import Candidate, Comparison, better_is_less
 from gonogo.errors import NotFoundError, RefusedError, UsageError
 
 FORMAT = "gonogo-decision/1"
 RISKS = ("LOW", "MEDIUM", "HIGH")
-Risk = Literal["LOW", "MEDIUM", "HIGH"]
 
 
 @dataclass(frozen=True)

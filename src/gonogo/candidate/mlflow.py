@@ -16,6 +16,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlparse
@@ -39,7 +40,7 @@ def read_mlflow(path: Path, experiment: str) -> list[LedgerLine]:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
             connection.row_factory = sqlite3.Row
             found = [LedgerLine(digest(run), run) for run in _runs(connection, _experiment(connection, experiment))]
-    except (sqlite3.Error, ValueError) as error:
+    except (sqlite3.Error, ValueError, IndexError) as error:  # an IndexError is a column that is not there
         raise DataError(
             f"{path} is no tracking database of MLflow: {error}.", hint="Point `candidates.ledger` at its SQLite file."
         ) from error
@@ -101,10 +102,11 @@ def _model(artifacts: str) -> dict[str, dict[str, str]]:
     folder = Path(unquote(place.path)) if place.scheme in ("", "file") else None
     if folder is None or not folder.is_dir():
         return {}
+    files = list(islice(folder.rglob("*"), MOST_FILES + 1))  # an address may be that of a whole disk
+    if len(files) > MOST_FILES:
+        return {}
     found = []
-    for number, file in enumerate(sorted(folder.rglob("*"))):
-        if number >= MOST_FILES:
-            return {}
+    for file in sorted(files):
         if file.is_file() and not file.is_symlink() and file.suffix in (".onnx", ".skops", ".txt", ".ubj", ".json", ".pt", ".pt2"):
             try:
                 model_kind(file)

@@ -128,7 +128,8 @@ def check_run(record: Any) -> None:
     for name, entry in record["data"].items():
         if not isinstance(entry, dict) or entry.keys() != {"path", "digest"} or not all(isinstance(text, str) for text in entry.values()):
             raise ValueError(f"data.{name} needs a path and a digest")
-    if record["features"] is not None and not all(isinstance(name, str) for name in record["features"]):
+    features = record["features"]
+    if features is not None and not (isinstance(features, list) and all(isinstance(name, str) for name in features)):
         raise ValueError("features must be a list of names")
     parse_stamp(record["finished"])
 

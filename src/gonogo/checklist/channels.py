@@ -17,13 +17,39 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gonogo.base.catalogue import CATALOGUE, load, names
-from gonogo.base.secret import Secret
+from gonogo.base.secret import SECRET, Secret
 from gonogo.base.yaml_source import Path_, YamlSource
 from gonogo.checklist.demands import did_you_mean
-from gonogo.checklist.project_schema import SECRET
+from gonogo.checklist.schema_words import section, text
 from gonogo.checklist.shape import check_value
 
 LEVELS = ("critical", "warning", "info")
+#: A channel with its options. Which options are a channel's own is known to its class.
+CHANNEL = section(
+    "a channel",
+    {
+        "channel": text("what it is", examples=["slack"]),
+        "name": text("what it is called here; default: what it is", pattern="^[a-z0-9][a-z0-9-]{0,62}$", examples=["nights"]),
+        "levels": {
+            "type": "array",
+            "items": {"type": "string", "enum": list(LEVELS)},
+            "minItems": 1,
+            "uniqueItems": True,
+            "description": "which alarms it is told of; default: what such a channel is for",
+            "examples": ["[critical]"],
+        },
+        "options": {
+            "type": "object",
+            "description": "what the channel needs, secrets as `{env: VARIABLE}` or `{file: PATH}`: docs/how-to-channels.md",
+            "properties": {},
+            "additionalProperties": {
+                "anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "array", "items": {"type": "string"}}, SECRET]
+            },
+            "examples": ["{url: {env: SLACK_URL}}"],
+        },
+    },
+    ("channel",),
+)
 
 
 class ChannelClass(Protocol):

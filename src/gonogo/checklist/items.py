@@ -11,13 +11,12 @@ from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from gonogo.base.canonical import digest
-from gonogo.checklist.project import Period
+from gonogo.checklist.periods import SECONDS, Period
 from gonogo.checklist.rules import MonitorPolicy
 
 Kind = Literal["mandatory", "conditional", "optional"]
 Status = Literal["draft", "ready"]
 When = Literal["gate", "on_demand", "continuous"]
-SECONDS: Mapping[Period, float] = {"hour": 3600.0, "day": 86400.0, "week": 7 * 86400.0, "month": 30 * 86400.0, "quarter": 91 * 86400.0}
 SIGN_OFF_DAYS = 30.0  #: an approval older than that is stale, unless the checklist says otherwise
 AUTHOR = "author"  #: in a group of `apart`: whoever made the candidate
 #: Written only where they say something, so that a checklist of an earlier version keeps its digest.

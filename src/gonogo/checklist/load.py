@@ -22,13 +22,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from gonogo.base.yaml_source import Path_, YamlSource, load_yaml
+from gonogo.checklist.declarations.overrides import ItemOverride, read_override
 from gonogo.checklist.demands import check_ages, check_options, check_requirements, did_you_mean, find_check
 from gonogo.checklist.items import AUTHOR, SIGN_OFF_DAYS, Checklist, Item, Pack, Phase, Review
 from gonogo.checklist.pack_schema import GATE, MONITOR, PACK
-from gonogo.checklist.project import ItemOverride, Period, Project, read_override
+from gonogo.checklist.periods import Period
+from gonogo.checklist.project import Project
 from gonogo.checklist.read_items import read_items
 from gonogo.checklist.reviews import read_reviews
-from gonogo.checklist.rules import MonitorPolicy, check_slices, differences, read_monitor, with_labels
+from gonogo.checklist.rules import MonitorPolicy, check_slices, differences, read_rules, with_labels
 from gonogo.checklist.shape import check_shape
 from gonogo.errors import NotFoundError
 
@@ -116,7 +118,7 @@ def _monitor(folder: Path, parent: Pack | None) -> MonitorPolicy:
         return base if parent else _monitor(PACKS / "starter", None)
     source = load_yaml(file)
     check_shape(source, MONITOR)
-    return read_monitor(source, (), source.data, base)
+    return read_rules(source, (), source.data, base)
 
 
 def _reviews(folder: Path, parent: Pack | None, gate: Checklist, roles: Mapping[str, str]) -> Mapping[Period, Review]:
@@ -220,7 +222,7 @@ def _watched(policy: MonitorPolicy, project: Project) -> MonitorPolicy:
     changes, labels = project.monitor.changes, project.monitor.labels
     own = changes.get("rules", ())
     policy = with_labels(policy, labels, own)
-    found = read_monitor(project.source, ("monitor",), changes, policy)
+    found = read_rules(project.source, ("monitor",), changes, policy)
     check_slices(project.source, ("monitor", "rules"), own, labels.slices)
     left_out = {entry["name"]: entry["leave_out"] for entry in own if "leave_out" in entry}
     return replace(found, overrides=differences(policy, found, left_out))

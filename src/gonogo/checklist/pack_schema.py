@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from gonogo.checklist.project_schema import CONFIDENCE, DURATION, ESCALATION, OPTIONS, REQUIRE, RULE
+from gonogo.checklist.quantities import CONFIDENCE, DURATION
+from gonogo.checklist.rules import ESCALATION, RULE
+from gonogo.checklist.schema_words import OPTIONS, REQUIRE
 
 _WORDS = {"type": "string", "minLength": 1}
 _ID = {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,62}$", "examples": ["test-quality"]}

@@ -8,7 +8,7 @@ from typing import Any
 from gonogo.base.yaml_source import Path_, YamlSource
 from gonogo.checklist.demands import check_ages, check_options, check_requirements, did_you_mean, find_check
 from gonogo.checklist.items import Item
-from gonogo.checklist.project import duration, share
+from gonogo.checklist.quantities import duration, share
 
 
 def read_items(

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gonogo.base.yaml_source import Path_, load_yaml
-from gonogo.checklist.items import SECONDS, Checklist, Review
+from gonogo.checklist.items import Checklist, Review
 from gonogo.checklist.pack_schema import REVIEWS
-from gonogo.checklist.project import Period
+from gonogo.checklist.periods import PERIODS, Period
 from gonogo.checklist.read_items import read_items
 from gonogo.checklist.shape import check_shape
 
@@ -26,7 +26,7 @@ def read_reviews(file: Path, gate: Checklist, roles: Mapping[str, str], base: Ma
     found = dict(base)
     kept = [review.checklist for period, review in base.items() if period not in source.data["reviews"]]
     taken = {item.id for checklist in (gate, *kept) for item in checklist.items}
-    for period in SECONDS:
+    for period in PERIODS:
         section = source.data["reviews"].get(period)
         if section is None:
             continue
@@ -44,4 +44,4 @@ def read_reviews(file: Path, gate: Checklist, roles: Mapping[str, str], base: Ma
             sign_off_days=gate.sign_off_days,
         )
         found[period] = Review(period, checklist, section.get("repeats", True))
-    return {period: found[period] for period in SECONDS if period in found}
+    return {period: found[period] for period in PERIODS if period in found}

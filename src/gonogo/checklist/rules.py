@@ -4,6 +4,7 @@ A pack that extends another, and a project, add rules, change some (`{name: drif
 Rules of this file, each an error with file, line and column:
   - a new rule has a signal that the catalogue knows, and a limit; a changed one keeps its signal;
   - `clear` does not lie above `above`; a rule lasts (`for`) or is counted (`times`), not both;
+  - only a critical rule goes back (`then: rollback`);
   - `runbook` names a page in the pack's `runbooks/` or in the product's;
   - escalation goes up: every step comes later than the one before.
 """
@@ -18,19 +19,78 @@ from typing import Any, Literal
 
 from gonogo.base.catalogue import names
 from gonogo.base.yaml_source import Path_, YamlSource
+from gonogo.checklist.declarations.labels import LabelsDeclaration
 from gonogo.checklist.demands import did_you_mean
-from gonogo.checklist.project import LabelsDeclaration, duration
+from gonogo.checklist.quantities import DURATION, duration
+from gonogo.checklist.schema_words import number, section, text
 from gonogo.model.slices import slice_name
 
 RUNBOOKS = Path(__file__).parent / "runbooks"
 REPEAT_SECONDS = 3600.0
 
+#: One alarm, new or changed.
+RULE: dict[str, Any] = section(
+    "one alarm",
+    {
+        "name": text("the alarm's name", pattern="^[a-z0-9][a-z0-9-]{0,62}$", examples=["error-share"]),
+        "signal": text("what is watched; a new alarm needs it", examples=["error_rate"]),
+        "above": {"type": "number", "description": "rings above this; a new alarm needs it", "examples": [0.05]},
+        "clear": {"type": "number", "description": "is over at or below this; default: the same as above", "examples": [0.03]},
+        "for": {**DURATION, "description": "how long it must stay above", "default": 30},
+        "times": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "instead of `for`: above in so many windows in a row, of those that can be judged",
+            "examples": [2],
+        },
+        "window": {**DURATION, "description": "over which time the signal is computed; default: the signal's own", "examples": ["1 h"]},
+        "min_n": number("fewest samples to judge; fewer are UNKNOWN", 100, "integer", minimum=1),
+        "level": {"type": "string", "enum": ["critical", "warning", "info"], "default": "critical", "description": "whom it wakes"},
+        "labels": {
+            "type": "object",
+            "description": "only what carries these labels",
+            "properties": {},
+            "additionalProperties": {"type": "string", "minLength": 1},
+            "examples": ["{quantile: p99}"],
+        },
+        "except": {
+            "type": "object",
+            "description": "nothing that carries one of these: a column of the calendar is another every day",
+            "properties": {},
+            "additionalProperties": {"type": "array", "items": {"type": "string", "minLength": 1}},
+            "examples": ["{feature: [weekday]}"],
+        },
+        "then": {
+            "type": "string",
+            "enum": ["rollback", "nothing"],
+            "default": "nothing",
+            "description": "what follows by itself when it rings in a release that is in production: docs/how-to-go-back-by-rule.md",
+        },
+        "runbook": text("the page that says what to do: of the pack's `runbooks/`, or one of ours", examples=["latency"]),
+        "rows": {"type": "array", "items": text("a requirement"), "description": "the requirements it meets", "examples": ["[S3-5.2e]"]},
+        "leave_out": text("leaves an alarm of the pack out; says why", examples=["the labels never come"]),
+    },
+    ("name",),
+)
+
+#: Whom to ask when nobody answers.
+ESCALATION: dict[str, Any] = {
+    "type": "array",
+    "items": section(
+        "one step",
+        {"after": {**DURATION, "description": "how long nobody has acknowledged", "examples": ["15 min"]}, "to": text("whom to ask then")},
+        ("after", "to"),
+    ),
+    "minItems": 1,
+    "description": "whom to ask, step by step, while nobody acknowledges a critical alarm",
+}
+
 
 @dataclass(frozen=True)
 class RuleDeclaration:
     """One alarm: `signal` above `above` for `for_seconds` (or `times` valid windows in a row, when that is not 0), judged from `min_n`
-    samples on, over readings that carry `labels`; over at or below `clear`. `window_seconds` None is the signal's own window; `rows` are
-    the requirement rows it meets."""
+    samples on, over readings that carry `labels`; over at or below `clear`. `window_seconds` None is the signal's own window; `then` is
+    what follows when it rings, "" for nothing; `rows` are the requirement rows it meets."""
 
     name: str
     signal: str
@@ -43,17 +103,19 @@ class RuleDeclaration:
     window_seconds: float | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     excepted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    then: Literal["", "rollback"] = ""
     runbook: str = ""
     rows: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
-        """What decides when it rings and whom it wakes, in one line."""
+        """What decides when it rings, whom it wakes and what follows, in one line: what the policy of a release pins."""
         of = "".join(f" {name} {value}" for name, value in self.labels.items())
         of += "".join(f" except {name} {', '.join(values)}" for name, values in self.excepted.items())
         lasting = f"{self.times} times" if self.times else f"for {self.for_seconds:g} s"
         window = f" over {self.window_seconds:g} s" if self.window_seconds else ""
-        return f"{self.level}: {self.signal}{of} above {self.above:g}{window} {lasting}, over at {self.clear:g}, from {self.min_n} samples"
+        rings = f"{self.level}: {self.signal}{of} above {self.above:g}{window} {lasting}, over at {self.clear:g}, from {self.min_n} samples"
+        return f"{rings}, then {self.then}" if self.then else rings
 
 
 LABELS_MISSING = RuleDeclaration(
@@ -89,7 +151,7 @@ class MonitorPolicy:
         return next((folder / f"{name}.md" for folder in self.runbooks if (folder / f"{name}.md").is_file()), None)
 
 
-def read_monitor(source: YamlSource, at: Path_, section: Mapping[str, Any], base: MonitorPolicy) -> MonitorPolicy:
+def read_rules(source: YamlSource, at: Path_, section: Mapping[str, Any], base: MonitorPolicy) -> MonitorPolicy:
     """The policy that a section of the schema's shape makes of `base`. Raises ProjectFileError."""
     rules = {rule.name: rule for rule in base.rules}
     named: set[str] = set()
@@ -170,6 +232,7 @@ def _rule(source: YamlSource, at: Path_, entry: Mapping[str, Any], base: RuleDec
         message = f"there is no runbook {entry['runbook']!r}."
         raise source.error((*at, "runbook"), message, hint=did_you_mean(entry["runbook"], sorted(pages)))
     said: dict[str, Any] = {key: entry[key] for key in ("signal", "min_n", "level", "runbook", "times") if key in entry}
+    said |= {"then": "" if entry["then"] == "nothing" else entry["then"]} if "then" in entry else {}
     said |= {key: float(entry[key]) for key in ("above", "clear") if key in entry}
     said |= {f"{key}_seconds": duration(entry[key]) for key in ("for", "window") if key in entry}
     said |= {"times": 0} if "for" in entry else {}
@@ -179,6 +242,10 @@ def _rule(source: YamlSource, at: Path_, entry: Mapping[str, Any], base: RuleDec
     rule = replace(base, **said) if base else RuleDeclaration(**{"name": name, "clear": said["above"], **said})
     if rule.window_seconds is not None and rule.window_seconds <= 0:
         raise source.error((*at, "window"), f"the rule {name!r} looks over no time at all.", hint="Write a window such as 10 min.")
+    if rule.then and rule.level != "critical":
+        place = (*at, "then") if "then" in entry else (*at, "level")
+        message = f"the rule {name!r} goes back, and is only of level {rule.level}."
+        raise source.error(place, message, hint="What moves traffic wakes people: `level: critical`, or `then: nothing`.")
     if rule.clear > rule.above:
         place = (*at, "clear") if "clear" in entry else (*at, "above")
         raise source.error(place, f"clear ({rule.clear:g}) must not lie above {rule.above:g}.", hint="Set `clear` to that or lower.")
@@ -209,4 +276,4 @@ def _shown(key: str, value: Any) -> str:
         return next(f"{value / size:g} {unit}" for unit, size in (("h", 3600), ("min", 60), ("s", 1)) if value % size == 0 or size == 1)
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {one if isinstance(one, str) else ' '.join(one)}" for key, one in value.items()) or "nothing"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else str(value) or "nothing"

@@ -2,8 +2,8 @@
 
 Rules:
 1. A command is a list of words, started without a shell, without a terminal, in a session of its own.
-2. It ends when its first process ends or its time is over; then the whole process group is killed, and so is whatever left the group:
-   every process that carries the run's mark in its environment.
+2. It ends when its first process ends, its time is over or we die; then everything that it has started is killed. On Linux `reaper.py`
+   stands between, whose children they all become. Elsewhere it is the process group, and a daemon that left it stays.
 3. Each of its processes may take so much memory (GONOGO_CHECK_MEMORY; where the system can limit it) and no more.
 4. Its output is kept up to a limit (the beginning and the end) and read until the process is gone, so that a full pipe cannot hang it
    and a daemon that keeps the pipe open cannot hang us.
@@ -32,6 +32,8 @@ MARK = "GONOGO_COMMAND"
 OUTPUT = 4 << 20  #: bytes kept of each stream
 POLL = 0.05  #: s between two looks whether the process is still there
 LOOKS = 40  #: most looks for processes that are still there after the end
+PATIENCE = 10.0  #: s for the reaper to end everything
+REAPER = Path(__file__).with_name("reaper.py")
 DRAIN = 1.0  #: s to read what is left in the pipes after the end
 
 
@@ -87,26 +89,30 @@ def run_command(
     called: Sequence[str] = (),
 ) -> Finished:
     """Run a command to its end. Raises ChildError: rule 5. With a `mark` of the caller's, whoever comes after this process was killed can
-    end what it left (`end_marked`). `said` is given every piece of output as it comes. `called` is what
-    errors call the command, where that is another one."""
+    end what it left (`end_marked`). `said` is given every piece of output as it comes. `called` is what errors call the command, where
+    that is another one."""
     if not command:
         raise ChildError("the command is empty.")
     mark = mark or secrets.token_hex(16)
     started = time.monotonic()
+    told, report = os.pipe()
+    shield = [sys.executable, "-I", "-S", str(REAPER), str(os.getpid()), str(report)] if sys.platform == "linux" else []
     try:
         process = subprocess.Popen(
-            list(command),
+            [*shield, *command],
             cwd=folder,
             env={**_environment(), **(environment or {}), MARK: mark},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            pass_fds=[report] if shield else [],
         )
     except (OSError, ValueError) as error:
-        raise ChildError(
-            f"{command[0]} cannot be started: {error}.", hint="Is it installed in the environment you run gonogo in?"
-        ) from error
+        os.close(told)
+        raise _not_started(command[0], str(error)) from error
+    finally:
+        os.close(report)
     kept = (_Kept(said), _Kept(said))
     try:
         _limit_memory(process.pid)
@@ -116,12 +122,20 @@ def run_command(
         for stream in (process.stdout, process.stderr):
             assert stream is not None
             stream.close()
+        with os.fdopen(told, errors="replace") as file:
+            why = file.read()
+    if why:
+        raise _not_started(command[0], why)
     name = " ".join(called or command)[:200]
     if not in_time:
         raise ChildError(f"`{name}` did not end within {seconds:g} s and was stopped.", hint="Set GONOGO_CHECK_SECONDS if it needs longer.")
     if process.returncode < 0:
         raise ChildError(f"`{name}` was ended by signal {-process.returncode} ({_signal_name(-process.returncode)}).")
     return Finished(process.returncode, kept[0].text(), kept[1].text(), time.monotonic() - started)
+
+
+def _not_started(program: str, why: str) -> ChildError:
+    return ChildError(f"{program} cannot be started: {why}.", hint="Is it installed in the environment you run gonogo in?")
 
 
 def _limit_memory(pid: int) -> None:
@@ -174,6 +188,12 @@ def _read(selector: selectors.BaseSelector, wait: float) -> bool:
 
 
 def _end(process: subprocess.Popen[bytes], mark: str) -> None:
+    """Nothing of it stays. A reaper that its command has stopped or killed ends nothing more: then the group and the mark must do."""
+    if process.poll() is None and sys.platform == "linux":
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(PATIENCE)
     _kill_group(process.pid)
     process.wait()
     end_marked(mark)

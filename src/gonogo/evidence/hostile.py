@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gonogo.evidence.asking import JSON
+from gonogo.model.encode import limits
 from gonogo.model.schema import Feature, Schema
 
 PAYLOADS = {
@@ -47,15 +48,16 @@ class Case:
 def cases(schema: Schema, right: Mapping[str, Any], *, rows: int, body_bytes: int, features: int) -> Iterator[Case]:
     """Every case for a schema, from a row that is right. `rows` and `body_bytes` are the service's limits."""
     for feature in schema.features[:features]:
-        yield from _of_feature(feature, right)
+        dtype = next(graph_input.dtype for graph_input in schema.inputs if graph_input.name == feature.input)
+        yield from _of_feature(feature, dtype, right)
         if feature.tensor is not None:
-            yield from _of_tensor(feature, right)
+            yield from _of_tensor(feature, dtype, right)
     yield from _of_rows(schema, right)
     yield from _of_bodies(right, rows, body_bytes)
     yield from _of_paths()
 
 
-def _of_feature(feature: Feature, right: Mapping[str, Any]) -> Iterator[Case]:
+def _of_feature(feature: Feature, dtype: str, right: Mapping[str, Any]) -> Iterator[Case]:
     name = feature.name
 
     def case(title: str, value: Any, *, injection: bool = False) -> Case:
@@ -82,12 +84,14 @@ def _of_feature(feature: Feature, right: Mapping[str, Any]) -> Iterator[Case]:
             yield Case(f"{name}: {word}", marked.encode())
     if feature.type == "int":
         yield case("a fraction", 1.5)
+        yield case(f"more than {dtype} holds", limits(feature, dtype)[1] + 1)
+        yield case(f"less than {dtype} holds", limits(feature, dtype)[0] - 1)
         yield case("more than 64 bits", 2**70)
     for kind, payload in PAYLOADS.items():
         yield case(f"{kind} payload", payload, injection=True)
 
 
-def _of_tensor(feature: Feature, right: Mapping[str, Any]) -> Iterator[Case]:
+def _of_tensor(feature: Feature, dtype: str, right: Mapping[str, Any]) -> Iterator[Case]:
     """Faults of the shape, and of one element deep inside."""
     name, tensor = feature.name, right[feature.name]
     deep = len(feature.tensor.shape) if feature.tensor is not None else 0
@@ -108,6 +112,9 @@ def _of_tensor(feature: Feature, right: Mapping[str, Any]) -> Iterator[Case]:
     }
     if deep > 1:
         faults["flat"] = [one for part in tensor for one in part]
+    if feature.type == "int":
+        faults["an element that is a fraction"] = first(lambda one: 0.5, deep, tensor)
+        faults[f"an element that is more than {dtype} holds"] = first(lambda one: limits(feature, dtype)[1] + 1, deep, tensor)
     if not feature.nullable:
         faults["an element that is null"] = first(lambda one: None, deep, tensor)
     for title, value in faults.items():

@@ -17,6 +17,7 @@ import numpy as np
 from gonogo.base.canonical import digest
 from gonogo.errors import DataError
 from gonogo.evidence.digests import FileDigests
+from gonogo.evidence.record import Fact
 from gonogo.model.predict import Scored
 from gonogo.model.runtime import Inspection
 from gonogo.model.schema import GraphInput, Schema
@@ -41,6 +42,7 @@ INPUTS: dict[str, str] = {
     "run_record": "Mapping: the run record of the candidate; digest of its file's bytes",
     "certificate": "CertificateView: the system's newest certificate; digest over it and what makes it void today, its age included",
     "ledger": "Sequence of run records, oldest first: the project's ledger; digest over those of the runs",
+    "candidates": "CandidatesView: the runs of the ledger as they compare today, and the decision on record; digest over both",
     "model_file": "Path of the declared model; digest of its bytes (a folder: as it would be packed)",
     "model": "ModelSource of the declared model; digest of its bytes, of what is declared for its runtime and of its pipeline",
     "train_file": "Path of the training table; digest of its bytes",
@@ -83,16 +85,40 @@ class Inputs(Protocol):
 
 class CertificateView(Protocol):
     """A signed certificate as it stands today. `runs` are retrains, oldest first (see `retrains.py`), `metrics` those of the model itself,
-    `voided` why it does not hold, `attempts` how many certifications of the model were begun."""
+    `again` its own training made once more (`difference`), `voided` why it does not hold, `attempts` how many certifications of the model
+    were begun."""
 
     @property
     def runs(self) -> Sequence[Mapping[str, Any]]: ...
     @property
     def metrics(self) -> Mapping[str, Any]: ...
     @property
+    def again(self) -> Mapping[str, Any]: ...
+    @property
     def voided(self) -> Sequence[str]: ...
     @property
     def attempts(self) -> int: ...
+
+
+class CandidateView(Protocol):
+    """A run as it stands today: `ready` when it may be chosen, `figures` its metrics by name, from what it kept of its predictions where it
+    kept them, `notes` what is odd about it."""
+
+    @property
+    def ready(self) -> bool: ...
+    @property
+    def figures(self) -> Mapping[str, Fact]: ...
+    @property
+    def notes(self) -> Sequence[str]: ...
+
+
+class CandidatesView(Protocol):
+    """Candidates by the digest of their run; `logged` is the digest of the newest decision in the signed log, "" without one."""
+
+    @property
+    def candidates(self) -> Mapping[str, CandidateView]: ...
+    @property
+    def logged(self) -> str: ...
 
 
 class CodeView(Protocol):

@@ -55,3 +55,12 @@ def in_a_row(runs: Sequence[Run], green: Sequence[str]) -> int:
     """Green runs, counted back from the newest: a run that is not green begins the count anew."""
     verdicts = [bool(shortfalls(run["metrics"], green)) for run in reversed(runs)]
     return next((count for count, short in enumerate(verdicts) if short), len(verdicts))
+
+
+def not_again(again: Any, within: float) -> list[str]:
+    """Why the model is not what its own training gives with its own seed and data, in words; [] when no score of the two, on the held-out
+    rows, is further apart than `within`. What was not measured, or is no number, is a reason."""
+    apart = again.get("difference") if isinstance(again, Mapping) else None
+    if not is_finite_number(apart):
+        return ["nobody has seen its own training give it again"]
+    return [] if apart <= within else [f"its own training, with its seed and data, gives another one: a score is {apart:.3g} apart"]

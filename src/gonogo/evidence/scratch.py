@@ -9,6 +9,7 @@ and below the copy. It is the project's own code, like its tests: what is kept f
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from gonogo import settings
 from gonogo.base.files import storage
-from gonogo.errors import IsolationError
+from gonogo.errors import IsolationError, StorageError
 from gonogo.evidence.commands import Finished, run_command
 from gonogo.evidence.inputs import NOT_SOURCE, SandboxPort
 from gonogo.evidence.shielded import REPORT
@@ -29,11 +30,12 @@ def scratch_copy(root: Path, *, within: Path | None = None) -> Iterator[Path]:
     """A copy of the project's folder without caches, virtual environments and what git or gonogo keep; gone with the block. It lies in the
     folder `within`, or where temporary files lie.
 
-    Raises StorageError when there is no room for it or a file cannot be read.
+    Raises StorageError when there is no room for it, before anything is copied, or a file cannot be read.
     """
     with storage(within or Path(tempfile.gettempdir()), "make a scratch folder in"):
         base = Path(tempfile.mkdtemp(prefix="gonogo-copy-", dir=within))
     try:
+        _insist_on_room(root, base)
         with storage(base, "copy the project to"):
             _copy(root, base / "project")
             (base / "home").mkdir()
@@ -43,13 +45,36 @@ def scratch_copy(root: Path, *, within: Path | None = None) -> Iterator[Path]:
         shutil.rmtree(base, ignore_errors=True)
 
 
-def _copy(root: Path, place: Path) -> None:
-    def left_out(folder: str, names: list[str]) -> set[str]:
-        paths = {name: Path(folder, name) for name in names}
-        return {name for name, path in paths.items() if name in NOT_SOURCE or not (path.is_symlink() or path.is_file() or path.is_dir())}
+def _insist_on_room(root: Path, place: Path) -> None:
+    """Raises StorageError when the disk of `place` has less room than a copy of the project takes."""
+    with storage(root, "read"):
+        sizes = {name: _size(root / name) for name in os.listdir(root) if name not in NOT_SOURCE}
+        needed, free = sum(sizes.values()), shutil.disk_usage(place).free
+    if needed > free:
+        largest = max(sizes, key=lambda name: sizes[name])
+        raise StorageError(
+            f"a copy of the project takes {needed / 1e6:,.0f} MB, and the disk of {place.parent} has {free / 1e6:,.0f} MB left: "
+            f"{(needed - free) / 1e6:,.0f} MB are missing.",
+            hint=f"Free some, or keep what no command of the project needs outside of it; the largest part is {largest}, "
+            f"{sizes[largest] / 1e6:,.0f} MB.",
+        )
 
+
+def _size(path: Path) -> int:
+    """Bytes of a file, or of all files below a folder that are copied."""
+    if path.is_symlink() or not path.is_dir():
+        return path.stat().st_size if path.is_file() and not path.is_symlink() else 0
+    return sum(_size(Path(entry)) for entry in os.scandir(path) if entry.name not in NOT_SOURCE)
+
+
+def _left_out(folder: str, names: list[str]) -> set[str]:
+    paths = {name: Path(folder, name) for name in names}
+    return {name for name, path in paths.items() if name in NOT_SOURCE or not (path.is_symlink() or path.is_file() or path.is_dir())}
+
+
+def _copy(root: Path, place: Path) -> None:
     try:
-        shutil.copytree(root, place, symlinks=True, ignore=left_out)
+        shutil.copytree(root, place, symlinks=True, ignore=_left_out)
     except shutil.Error as error:
         failures = error.args[0]
         raise OSError(None, f"{len(failures)} files could not be copied, such as {failures[0][0]}") from error

@@ -9,7 +9,6 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
@@ -35,15 +34,11 @@ ICON = (
 )
 
 
-@contextmanager
-def open_dashboard(workspace: Workspace, *, port: int = 0) -> Iterator[Door]:
-    """The dashboard of a workspace on 127.0.0.1, until the block ends. Raises AddressInUseError."""
-    site = Dashboard(workspace)
-    with Door(site, port=port) as door:
-        try:
-            yield door
-        finally:
-            site.close()
+def open_dashboard(workspace: Workspace, *, port: int = 0) -> Door:
+    """The dashboard of a workspace on 127.0.0.1: the port is its own from now on, and it answers inside the `with` block.
+
+    Raises AddressInUseError."""
+    return Door(Dashboard(workspace), port=port)
 
 
 class Dashboard:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socket import socket
+from socket import SHUT_RDWR, socket
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
@@ -77,19 +77,23 @@ class Site(Protocol):
     def answer(self, asked: Asked) -> Answer | Stream:
         """Raises GonogoError for what cannot be read now (503)."""
 
+    def close(self) -> None:
+        """End every stream."""
+
 
 def refusal(status: int, why: str, *headers: tuple[str, str]) -> Answer:
     return Answer(json.dumps({"title": why}).encode(), JSON, status, headers)
 
 
 class Door:
-    """Serves a site on 127.0.0.1 in threads of its own. `port` 0 takes a free one; `url` says which. Raises AddressInUseError."""
+    """Serves a site on 127.0.0.1 in threads of its own, inside the `with` block; whoever comes before waits. `port` 0 takes a free one;
+    `url` says which. Raises AddressInUseError, before anything is served."""
 
     def __init__(self, site: Site, *, port: int = 0) -> None:
         class Handler(_Handler):
             pass
 
-        Handler.site = site
+        Handler.site = self._site = site
         try:
             self._server = _Server(("127.0.0.1", port), Handler)
         except OSError as error:
@@ -102,6 +106,7 @@ class Door:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._site.close()
         self._server.shutdown()
         self._server.server_close()
 
@@ -113,26 +118,41 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], handler: type[_Handler]) -> None:
         self.places = threading.BoundedSemaphore(MOST_CONNECTIONS)
         self.streams = threading.BoundedSemaphore(MOST_STREAMS)
+        self.unsaid: dict[socket, None] = {}  #: connections whose request has not come yet, the oldest first
         super().__init__(address, handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """In a thread, while there is room; else the connection is closed at once."""
-        if not self.places.acquire(blocking=False):
+        """In a thread, while there is room or somebody keeps a place without having asked; else the connection is closed at once."""
+        if not self.places.acquire(blocking=False) and not self._place_of_the_slowest():
             with suppress(OSError):
                 request.sendall(b"HTTP/1.0 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n")
             self.shutdown_request(request)
             return
+        self.unsaid[request] = None
         try:
             super().process_request(request, client_address)
         except BaseException:
-            self.places.release()
+            self._leave(request)
             raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self.places.release()
+            self._leave(request)
+
+    def _leave(self, request: Any) -> None:
+        self.unsaid.pop(request, None)
+        self.places.release()
+
+    def _place_of_the_slowest(self) -> bool:
+        """Whoever opens connections and says nothing keeps nobody out who asks: the oldest of these gives its place away."""
+        oldest = next(iter(list(self.unsaid)), None)
+        if oldest is None or self.unsaid.pop(oldest, self) is self:
+            return False
+        with suppress(OSError):
+            oldest.shutdown(SHUT_RDWR)
+        return self.places.acquire(timeout=1.0)
 
 
 class _Punctual(io.RawIOBase):
@@ -187,6 +207,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(refusal(405, f"{' and '.join(methods)} only", ("Allow", ", ".join(_with_head(methods)))))
         else:
             body = self._body()
+            self.server.unsaid.pop(self.connection, None)
             if body is not None:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 self._give(Asked(self.command, path, named, headers, body))

@@ -8,7 +8,8 @@ Request: {"task", "model", "format", "options", "pipeline", "seconds", "memory_m
 "arrays": table of contents, "request": {…}}.
 Result: {"facts": {…}, "arrays": [names], "isolation": "…"} or {"error": {"kind", "message", "hint"}}.
 Tasks: "inspect" → what the model says about itself; "predict" → every floating output, or the
-numbers of the named ones as floats, in chunks of `request.chunk` rows; "weights" → the tensors of the file, without running it.
+numbers of the named ones as floats, in chunks of `request.chunk` rows (of those in `request.finite` only whether all of a row are finite,
+1 or 0); "weights" → the tensors of the file, without running it.
 """
 
 from __future__ import annotations
@@ -73,6 +74,7 @@ def _predict(scratch: Path, loaded: Any, request: dict[str, Any]) -> list[str]:
 
     from gonogo.errors import ModelError
     from gonogo.model.parcel import open_arrays, write_arrays
+    from gonogo.model.schema import FLOATS, INTEGERS
 
     arrays = open_arrays(scratch, request["arrays"])
     rows = {array.shape[0] for array in arrays.values()}
@@ -80,18 +82,20 @@ def _predict(scratch: Path, loaded: Any, request: dict[str, Any]) -> list[str]:
         raise ValueError(f"the batch has inputs of {sorted(rows)} rows")
     usual = max(1, min(CHUNK, CELLS // max(1, sum(array.shape[1] for array in arrays.values()))))
     total, chunk = rows.pop(), int(request["request"].get("chunk", usual))
-    floating = [output.name for output in loaded.outputs if output.dtype in ("float32", "float64")]
+    floating = [output.name for output in loaded.outputs if output.dtype in FLOATS]
     wanted = request["request"].get("outputs") or floating
-    numbers = {*floating, *(output.name for output in loaded.outputs if output.dtype in ("float16", "int32", "int64"))}
+    numbers = {output.name for output in loaded.outputs if output.dtype in (*FLOATS, *INTEGERS)}
     if not set(wanted) <= numbers:
         raise ModelError(f"the model has no output of numbers {', '.join(sorted(set(wanted) - numbers))}.")
+    told = request["request"].get("finite", ())
     parts: dict[str, list[Any]] = {name: [] for name in wanted}
     for start in range(0, total, chunk):
         batch = {name: array[start : min(start + chunk, total)] for name, array in arrays.items()}
         for name, value in loaded.run(batch, wanted).items():
             if value.shape[:1] != (min(chunk, total - start),):
                 raise ModelError(f"output {name!r} has the shape {value.shape} for {min(chunk, total - start)} rows.")
-            parts[name].append(value if value.dtype in (np.float32, np.float64) else value.astype(np.float64))
+            given = np.isfinite(value.reshape(len(value), -1)).all(axis=1) if name in told else value
+            parts[name].append(given if given.dtype in (np.float32, np.float64) else given.astype(np.float64))
     for entry in request["arrays"]:
         (scratch / entry["file"]).unlink()
     write_arrays(scratch, {name: np.concatenate(values) for name, values in parts.items()})

@@ -21,13 +21,12 @@ from math import prod
 from typing import Any
 
 from gonogo.errors import MissingExtraError, ModelError
+from gonogo.model.packing import DTYPES
 from gonogo.model.runtime import Array
-from gonogo.model.schema import GraphInput
+from gonogo.model.schema import INPUTS, GraphInput
 
 DEVICES = ("cpu", "cuda", "auto")
 OUTPUT = "probabilities"
-#: The kinds of NumPy array that an input of each dtype accepts.
-_KINDS = {"float32": "f4", "float64": "f8", "int64": "i8", "bool": "b1", "string": "O"}
 
 
 @dataclass(frozen=True)
@@ -69,9 +68,9 @@ class Declared:
         for item in inputs:
             if item.dtype == "string" and item.shape:
                 raise ModelError(f"input {item.name!r} is declared as text with a shape; a tensor holds numbers.")
-            if item.dtype not in _KINDS or not isinstance(item.width, int) or isinstance(item.width, bool) or item.width < 1:
+            if item.dtype not in INPUTS or not isinstance(item.width, int) or isinstance(item.width, bool) or item.width < 1:
                 raise ModelError(
-                    f"input {item.name!r} is declared as {item.dtype} of {item.width} columns.", hint=f"Known: {', '.join(_KINDS)}."
+                    f"input {item.name!r} is declared as {item.dtype} of {item.width} columns.", hint=f"Known: {', '.join(INPUTS)}."
                 )
         if read.device not in DEVICES:
             raise ModelError(f"there is no device {read.device!r}.", hint=f"Known: {', '.join(DEVICES)}.")
@@ -124,7 +123,7 @@ def check_batch(inputs: tuple[GraphInput, ...], batch: Mapping[str, Array]) -> i
         array = batch[item.name]
         if array.ndim != 2 or (item.width and array.shape[1] != item.width):  # a width of 0 is open
             raise ModelError(f"input {item.name!r} takes {item.width} columns; the batch has the shape {array.shape}.")
-        if array.dtype.str[1:] != _KINDS[item.dtype]:
+        if array.dtype != DTYPES[item.dtype]:
             raise ModelError(f"input {item.name!r} takes {item.dtype}; the batch holds {array.dtype}.")
         if array.shape[0] != rows and rows != -1:
             raise ModelError("the inputs of the batch have different numbers of rows.")

@@ -9,8 +9,9 @@ Where the names of the features come from, first match counts:
 An input that is no matrix, whose column of the table holds lists, or that `model.tensors` in gonogo.yaml names, is one feature by itself: a
 tensor under the input's name. The lists of its column are nested as its shape is, or flat.
 
-Types follow the graph: a float input takes float features, whatever the column looks like; int64 takes int, bool takes bool, string takes
-text. A float or text feature is nullable when the training table has missing values in its column; int64 and bool cannot say "missing".
+Types follow the graph: a float input takes float features, whatever the column looks like; int64, uint8 and the like take int, bool takes
+bool, string takes text. A float or text feature is nullable when the training table has missing values in its column; the others cannot
+say "missing".
 """
 
 from __future__ import annotations
@@ -25,17 +26,18 @@ import numpy as np
 
 from gonogo.base.table import Table
 from gonogo.errors import DataError, ModelError
+from gonogo.model import rows_at_once
 from gonogo.model.encode import table_column
 from gonogo.model.predict import ZIPMAP_HINT
 from gonogo.model.runtime import GraphOutput, Inspection
-from gonogo.model.schema import DeclaredTensor, Feature, FeatureType, GraphInput, Schema, Task, Tensor
+from gonogo.model.schema import FLOATS, INTEGERS, DeclaredTensor, Feature, FeatureType, GraphInput, Schema, Task, Tensor
 
-_TYPES: dict[str, FeatureType] = {"float32": "float", "float64": "float", "int64": "int", "bool": "bool", "string": "string"}
+_TYPES: dict[str, FeatureType] = {**dict.fromkeys(FLOATS, "float"), **dict.fromkeys(INTEGERS, "int"), "bool": "bool", "string": "string"}
 MAX_WIDTH = 100_000  #: columns of a model; more is a broken or hostile file
 MAX_ELEMENTS = 1 << 22  #: of one tensor: an image of 1182 x 1182 in three colours
 
 
-NUMBERS = ("float16", "float32", "float64", "int32", "int64")  #: of an output beside the scores
+NUMBERS = (*FLOATS, *INTEGERS)  #: of an output beside the scores
 NO_TENSORS: Mapping[str, DeclaredTensor] = {}
 
 
@@ -75,7 +77,7 @@ def derive_schema(
     features = _features(inputs, named, shapes, table, target=target, time=time)
     output = _score_output([one for one in inspection.outputs if one.name not in also], len(classes))
     _check_also(also, inspection.outputs, output)
-    return Schema(task, inputs, features, tuple(classes), output, float(threshold), tuple(also))
+    return Schema(task, inputs, features, tuple(classes), output, float(threshold), tuple(also), rows_at_once.of(inspection.metadata))
 
 
 def _tensor_inputs(
@@ -124,7 +126,10 @@ def _settled_shape(item: GraphInput, said: DeclaredTensor, table: Table) -> tupl
     fits = not item.shape or (len(item.shape) == len(shape) and all(a in (0, b) for a, b in zip(item.shape, shape, strict=True)))
     if not fits or item.width not in (0, prod(shape)):
         takes = list(item.shape) or [item.width]
-        raise ModelError(f"`model.tensors.{item.name}` has the shape {list(shape)}, but the model's input has {takes} (0 is any).")
+        raise ModelError(
+            f"`model.tensors.{item.name}` has the shape {list(shape)}, but the model's input has {takes} (0 is any).",
+            hint="A graph's first dimension is that of the rows, and is not counted here: export it with one.",
+        )
     if prod(shape) > MAX_ELEMENTS:
         raise ModelError(f"the tensor {item.name!r} has {prod(shape):,} elements; {MAX_ELEMENTS:,} is the most.")
     return shape
@@ -275,7 +280,11 @@ def _feature(item: GraphInput, column: int, name: str, table: Table, tensor: Ten
     try:
         table_column(feature, item.dtype, values, table.shapes.get(name, ()))
     except ValueError as error:
-        raise ModelError(f"column {name!r} of the training table {error} (input {item.name!r} takes {item.dtype}).") from error
+        raise ModelError(
+            f"column {name!r} of the training table {error} (input {item.name!r} takes {item.dtype}).",
+            hint="A file that does not say its types (skops) has them declared, in its order: `model.inputs: [{name: age, dtype: float64, "
+            "width: 1}, {name: plan, dtype: string, width: 1}]`.",
+        ) from error
     holes = any(value is None for value in values) if values.dtype == object else bool(np.isnan(values).any())
     return Feature(name, kind, holes and feature.nullable, item.name, column, tensor)
 
@@ -284,9 +293,7 @@ def _score_output(outputs: Sequence[GraphOutput], classes: int) -> str:
     """The output that holds the scores: floating, one column a class (or one in a binary task), preferably called a probability."""
     widths = {classes, 1} if classes == 2 else {classes}
     fitting = [
-        output
-        for output in outputs
-        if output.dtype in ("float32", "float64", "float16") and (output.shape[-1:] in ((None,), ()) or output.shape[-1] in widths)
+        output for output in outputs if output.dtype in FLOATS and (output.shape[-1:] in ((None,), ()) or output.shape[-1] in widths)
     ]
     likely = [output for output in fitting if "prob" in output.name.lower()] or [
         output for output in fitting if "label" not in output.name.lower()

@@ -2,8 +2,8 @@
 
 Rules: every feature of the schema is there, and nothing else; a missing feature is never silently 0; null only where the schema says
 nullable (numbers become NaN, text becomes ""); NaN and infinity never; a boolean is no number, a number in quotes is no number, an int
-feature takes whole numbers only; a float feature takes what fits its graph input. A tensor is nested lists of exactly its shape, and every
-element is judged like a value.
+feature takes whole numbers only; both take what fits the graph input, so that nothing ever becomes another number. A tensor is nested lists
+of exactly its shape, and every element is judged like a value.
 
 There are two paths. The quick one (`packing.py`) takes whole batches with a handful of C calls and gives up at the first doubt, without
 saying why. The careful one then goes value by value, and either encodes the rows or names every bad feature of every row, up to
@@ -23,18 +23,17 @@ import numpy as np
 
 from gonogo.base.table import Table
 from gonogo.errors import DataError
-from gonogo.model.packing import DTYPES, EXACT, LARGEST, Doubt, Packer, Record, record_of
+from gonogo.model.packing import DTYPES, EXACT, LARGEST, WHOLE, Doubt, Packer, Record, record_of
 from gonogo.model.runtime import Array
 from gonogo.model.schema import Feature, GraphInput, Schema, Tensor
 
-INT64 = range(-(2**63), 2**63)
 NAME_SHOWN = 120  #: characters of a stranger's feature name that we repeat
 MOST_PROBLEMS = 1000  #: listed; more are only counted
 
 _ENTERS: dict[str, frozenset[str]] = {
-    "float": frozenset({"float32", "float64"}),
-    "int": frozenset({"int64", "float32", "float64"}),
-    "bool": frozenset({"bool", "int64", "float32", "float64"}),
+    "float": frozenset(LARGEST),
+    "int": frozenset({*WHOLE, *LARGEST}),
+    "bool": frozenset({"bool", *WHOLE, *LARGEST}),
     "string": frozenset({"string"}),
 }
 
@@ -210,9 +209,9 @@ def table_column(feature: Feature, dtype: str, column: Array, nested: tuple[int,
         raise ValueError("holds other values than 0 and 1")
     if feature.type == "int" and not (present == np.floor(present)).all():
         raise ValueError("holds numbers that are not whole")
-    largest = float(EXACT[dtype]) if feature.type == "int" and dtype in EXACT else LARGEST.get(dtype, 2.0**63 - 1024)
-    if len(present) and np.abs(present).max() > largest:
-        raise ValueError(f"holds numbers too large for {dtype}")
+    outside = beyond(feature, dtype, float(present.min()), float(present.max())) if present.size else ""
+    if outside:
+        raise ValueError(f"holds numbers {outside}")
     return values.astype(DTYPES[dtype])
 
 
@@ -333,11 +332,28 @@ def _judge_number(dtype: str, feature: Feature, value: float) -> tuple[str, str,
         return "not finite", "must be a finite number", None
     if feature.type == "int" and value != int(value):
         return "type", "must be a whole number", None
-    if dtype == "int64":
-        return ("", "", int(value)) if int(value) in INT64 else ("range", "is too large for 64 bits", None)
-    if abs(value) > (EXACT[dtype] if feature.type == "int" else LARGEST[dtype]):
-        return "range", f"is too large for {dtype}", None
-    return "", "", float(value)
+    outside = beyond(feature, dtype, value, value)
+    if outside:
+        return "range", f"is {outside}", None
+    return "", "", int(value) if dtype in WHOLE else float(value)
+
+
+def limits(feature: Feature, dtype: str) -> tuple[float, float]:
+    """The least and the largest number of a feature where it enters the graph as `dtype`; integers of the graph are given as such."""
+    if feature.type == "bool":
+        return 0, 1
+    if dtype in WHOLE:
+        return WHOLE[dtype].start, WHOLE[dtype].stop - 1
+    largest = EXACT[dtype] if feature.type == "int" else LARGEST[dtype]
+    return -largest, largest
+
+
+def beyond(feature: Feature, dtype: str, lowest: float, highest: float) -> str:
+    """What is wrong with numbers of which these are the ends, in words that continue "is …"; "" when they fit."""
+    low, high = limits(feature, dtype)
+    if low <= lowest and highest <= high:
+        return ""
+    return f"too large for {dtype}" if low == -high else f"outside of {dtype}, {low} to {high}"
 
 
 def _is_unicode(text: str) -> bool:

@@ -162,7 +162,8 @@ def check_onnx(data: bytes | FileBytes, name: str = "the model") -> None:
     if outline.external:
         raise ModelError(
             f"{name} keeps weights in other files.",
-            hint="Save it as one file: onnx.save_model(model, path, save_as_external_data=False).",
+            hint="Say torch.onnx.export(..., external_data=False), or join them where they are: "
+            f"python -c \"import onnx; onnx.save(onnx.load('{name}'), '{name}')\"",
         )
 
 

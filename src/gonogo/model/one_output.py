@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gonogo.errors import ModelError
+from gonogo.model import rows_at_once
 from gonogo.model.declared import check_batch, first_line
 from gonogo.model.runtime import Array, GraphOutput, shaped
 from gonogo.model.schema import GraphInput
@@ -22,7 +23,7 @@ Compute = Callable[[Mapping[str, Array]], Any]
 
 class OneOutput:
     """See `gonogo.model.runtime.Loaded`. `compute` maps a checked batch to floats [rows, classes], [rows, 1] or [rows]; with `also` to all
-    outputs by name.
+    outputs by name. `rows` is the number that it takes at once; 0 is any.
 
     It must be safe in several threads; calls that are under way cannot be interrupted.
     """
@@ -36,9 +37,11 @@ class OneOutput:
         metadata: Mapping[str, str] | None = None,
         device: str = "cpu",
         also: tuple[GraphOutput, ...] = (),
+        rows: int = 0,
     ) -> None:
-        self.inputs, self.outputs, self.metadata, self.device = inputs, (output, *also), dict(metadata or {}), device
-        self._name, self._compute = output.name, compute
+        self.inputs, self.outputs, self.device = inputs, (output, *also), device
+        self.metadata: Mapping[str, str] = rows_at_once.described(metadata or {}, rows)
+        self._name, self._compute, self._rows = output.name, compute, rows
         self._names = tuple(item.name for item in self.outputs)
 
     def run(self, batch: Mapping[str, Array], outputs: Sequence[str] | None = None) -> dict[str, Any]:
@@ -48,18 +51,22 @@ class OneOutput:
             raise ModelError(f"the model gives {', '.join(map(repr, self._names))}, not {', '.join(names) or 'nothing'}.")
         rows = check_batch(self.inputs, batch)
         try:
-            given = self._compute(shaped(self.inputs, batch))
+            given = shaped(self.inputs, batch)
+            found = rows_at_once.in_pieces(self._rows, given, self._outputs_of) if self._rows else self._outputs_of(given)
         except ModelError:
             raise
         except Exception as error:  # the libraries' errors have no common root; here they become one of ours
             raise ModelError(f"the model cannot compute this batch: {first_line(error)}") from error
-        found = dict(given) if len(self._names) > 1 else {self._name: given}
         scores = found[self._name]
         if not isinstance(scores, np.ndarray) or scores.dtype not in (np.float32, np.float64) or scores.shape[:1] != (rows,):
             what = f"{scores.dtype}{list(scores.shape)}" if isinstance(scores, np.ndarray) else f"a {type(scores).__name__}"
             raise ModelError(f"the model gives {what} for {rows} rows, not one row of scores for each.")
         found[self._name] = scores if scores.ndim == 2 else scores.reshape(rows, -1)
         return {name: found[name] if name == self._name else _beside(name, found.get(name), rows) for name in names}
+
+    def _outputs_of(self, given: Mapping[str, Array]) -> dict[str, Any]:
+        found = self._compute(given)
+        return dict(found) if len(self._names) > 1 else {self._name: found}
 
     def interrupt(self) -> None:
         """Nothing: none of these libraries can end a call."""

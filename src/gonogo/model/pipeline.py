@@ -24,9 +24,9 @@ import numpy as np
 
 from gonogo.base.canonical import parse_json
 from gonogo.errors import ModelError
-from gonogo.model.packing import DTYPES, LARGEST
+from gonogo.model.packing import DTYPES, LARGEST, WHOLE
 from gonogo.model.runtime import Array, GraphOutput, Loaded
-from gonogo.model.schema import GraphInput
+from gonogo.model.schema import FLOATS, GraphInput
 from gonogo.model.steps import arithmetic, categories, scores
 from gonogo.model.steps.frame import Columns, Frame, Index, index
 from gonogo.model.steps.spec import LONGEST_NAME, Spec
@@ -200,10 +200,17 @@ class PipelinedModel:
         entering, judged = {}, Frame(np.empty((0, 0)), np.empty((0, 0)))
         for item in self._loaded.inputs:
             values = features[item.name]
-            if item.dtype in ("int64", "bool") and not (np.isfinite(values).all() and (values == np.rint(values)).all()):
+            if (
+                item.dtype not in LARGEST
+                and item.dtype != "string"
+                and not (np.isfinite(values).all() and (values == np.rint(values)).all())
+            ):
                 raise ModelError(f"the pipeline gives numbers for the {item.dtype} input {item.name!r} that are not whole.")
-            with np.errstate(over="ignore"):
+            with np.errstate(over="ignore", invalid="ignore"):  # judged below
                 made = np.ascontiguousarray(values, dtype=DTYPES[item.dtype])
+            if item.dtype in WHOLE:
+                outside = (values < WHOLE[item.dtype].start) | (values >= WHOLE[item.dtype].stop)
+                _refuse(judged, outside, self._pipeline.inputs[item.name].names, f"becomes too large for {item.dtype}")
             if item.dtype in LARGEST:
                 _refuse(judged, np.isinf(made), self._pipeline.inputs[item.name].names, f"becomes too large for {item.dtype}")
             entering[item.name] = made
@@ -314,7 +321,7 @@ def _check_inputs(pipeline: Pipeline, inputs: Sequence[GraphInput]) -> None:
 
 def _output(pipeline: Pipeline, outputs: Sequence[GraphOutput]) -> GraphOutput:
     """The output that the steps after the model begin with."""
-    floating = [output for output in outputs if output.dtype in ("float16", "float32", "float64")]
+    floating = [output for output in outputs if output.dtype in FLOATS]
     fitting = [output for output in floating if pipeline.output in (None, output.name)]
     if len(fitting) != 1:
         said = ", ".join(output.name for output in outputs) or "none"

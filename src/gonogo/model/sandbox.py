@@ -74,6 +74,17 @@ class Sandbox:
         found, isolation = self.scored(replace(schema, also=()), model, batch, chunk=chunk)
         return found.scores, isolation
 
+    def scores_and_faults(self, schema: Schema, model: ModelSource, batch: Mapping[str, Array]) -> tuple[Array, dict[str, int]]:
+        """The scores of a batch, and of each output of `schema.also` how many rows have a number that is not finite: what is beside the
+        scores may be large, and is looked at where it is computed. Errors as for `run`."""
+        names = [schema.score_output, *schema.also]
+        result = self.run("predict", model, batch, {"outputs": names, "finite": list(schema.also)})
+        rows = len(next(iter(batch.values())))
+        if not all(name in result.arrays and len(result.arrays[name]) == rows for name in names):
+            raise ChildError(f"the isolated child did not give {', '.join(names)} for each of {rows} rows.")
+        faults = {name: int((result.arrays[name] != 1).sum()) for name in schema.also}
+        return score_matrix(schema, result.arrays[schema.score_output], rows), faults
+
     def scored(self, schema: Schema, model: ModelSource, batch: Mapping[str, Array], *, chunk: int | None = None) -> tuple[Scored, str]:
         """As `scores`, with the outputs of `schema.also` as float64 [rows, …], whether they are finite or not."""
         names = [schema.score_output, *schema.also]

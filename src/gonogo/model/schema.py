@@ -2,8 +2,9 @@
 
 A model has one or more graph inputs, each a matrix (rows × width) of one type. Every feature is one column of one input, or, when it is
 a tensor (an image, a window of a series), one whole input; together the features cover every column of every input exactly once. Shapes:
-an input is float32, int64 or text [rows, width]; scores are float64 [rows, classes]. A graph that takes [rows, 105, 11] has an input of
-width 1155 with that shape: everybody keeps [rows, width], and only its runtime gives it the shape (row-major).
+an input is numbers of one type (float32, uint8, …), booleans or text, [rows, width]; scores are float64 [rows, classes]. A graph that takes
+[rows, 105, 11] has an input of width 1155 with that shape: everybody keeps [rows, width], and only its runtime gives it the shape
+(row-major).
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from typing import Any, Literal
 FeatureType = Literal["float", "int", "bool", "string"]
 Task = Literal["binary-classification", "multiclass-classification"]
 Summary = Literal["mean", "spread", "low", "high", "missing"]
+FLOATS = ("float16", "float32", "float64")
+INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32")
+INPUTS = (*FLOATS, *INTEGERS, "bool", "string")  #: what an input of a graph may be
 FORMAT, WITH_TENSORS = "gonogo-schema/1", "gonogo-schema/2"
 
 
 @dataclass(frozen=True)
 class GraphInput:
-    """One input of the model's graph. `dtype` is float32, float64, int64 or string; `width` is the number of columns.
+    """One input of the model's graph. `dtype` is one of `INPUTS`; `width` is the number of columns.
 
     `shape` is that of one row where the graph takes no matrix, and () where it does; its sizes multiply to `width`.
     """
@@ -122,11 +126,13 @@ class Schema:
     score_output: str
     threshold: float = 0.5
     also: tuple[str, ...] = ()
+    rows_at_once: int = 0  #: rows that the graph takes in one call, no more and no fewer; 0 is any number (see `rows_at_once.py`)
 
     def to_json(self) -> dict[str, Any]:
         document = {"format": WITH_TENSORS if self.has_tensors or self.also else FORMAT, **asdict(self)}
-        if not self.also:
-            del document["also"]
+        for name in ("also", "rows_at_once"):
+            if not document[name]:
+                del document[name]
         for item in document["inputs"]:
             if not item["shape"]:
                 del item["shape"]
@@ -148,6 +154,7 @@ class Schema:
             score_output=data["score_output"],
             threshold=float(data["threshold"]),
             also=tuple(data.get("also", ())),
+            rows_at_once=int(data.get("rows_at_once", 0)),
         )
 
     @property

@@ -29,8 +29,9 @@ def check_inputs(declared: Declared, what: str) -> None:
         raise ModelError(f"{what} takes numbers, but input {text[0]!r} is declared as text.", hint="Encode the categories first.")
 
 
-def served_program(torch: Any, program: Callable[..., Any], declared: Declared, device: str) -> OneOutput:
+def served_program(torch: Any, program: Callable[..., Any], declared: Declared, device: str, rows: int = 0) -> OneOutput:
     """A program that takes one tensor for each declared input, in their order, and gives the scores: alone, first of several, or by name.
+    It takes `rows` rows at once; 0 is any number.
 
     The outputs that are declared beside the scores come after them, or by name.
     """
@@ -45,7 +46,7 @@ def served_program(torch: Any, program: Callable[..., Any], declared: Declared, 
             return {names[0]: scores} | {name: _output(given, names, place).cpu().numpy() for place, name in enumerate(names) if place}
 
     also = tuple(GraphOutput(name, "float32", ()) for name in declared.also)
-    return OneOutput(inputs, GraphOutput(declared.output, "float32", ()), compute, device=device, also=also)
+    return OneOutput(inputs, GraphOutput(declared.output, "float32", ()), compute, device=device, also=also, rows=rows)
 
 
 def _output(given: Any, names: tuple[str, ...], place: int) -> Any:

@@ -24,14 +24,18 @@ def record_of(
     seen: Mapping[str, Reading],
     held_back: Mapping[str, str],
     answers: Answers,
+    then: Mapping[str, str],
 ) -> dict[str, Any]:
-    """`seen` are the readings by the key of the alarm that judges them."""
+    """`seen` are the readings by the key of the alarm that judges them, `then` what is said of what follows."""
     return {
         "format": "gonogo-watch/1",
         "time": time,
         "problem": "; ".join(problems),
         "signals": [_signal(reading, rules) for reading in readings],
-        "alarms": [_alarm(alarm, rules[alarm.rule], seen.get(alarm.key), held_back.get(alarm.key, ""), answers) for alarm in alarms],
+        "alarms": [
+            _alarm(alarm, rules[alarm.rule], seen.get(alarm.key), held_back.get(alarm.key, ""), answers) | {"then": then.get(alarm.key, "")}
+            for alarm in alarms
+        ],
     }
 
 

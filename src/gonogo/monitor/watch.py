@@ -8,6 +8,7 @@ Rules it keeps:
   is an alarm of its own (`BLIND`), which needs no rule in a pack.
 * Time is what both clocks agree on: a wall clock that is set, or a machine that slept, ends no duration and begins none.
 * Alarms of a release without a share of the traffic, or of a rule that is gone, are retired; one that was told is told to be over.
+* What follows when a rule rings that says `then: rollback` is decided and written here, and done by who runs the watch (`going_back.py`).
 * An unreadable reading of one signal does not keep the others from being judged; it is told in `problem`. Nor does a history that cannot
   be read or written.
 """
@@ -25,6 +26,7 @@ from gonogo.monitor.alarms.answers import read_answers
 from gonogo.monitor.alarms.rule import Rule
 from gonogo.monitor.alarms.telling import Rung
 from gonogo.monitor.alarms.wording import event_of, notice_of
+from gonogo.monitor.going_back import ACTOR, GoingBack, Ways, follow, no_way
 from gonogo.monitor.history import History
 from gonogo.monitor.judging import UNREADABLE, Judged, asked, judge, measure, seen_by
 from gonogo.monitor.notice import Channel, Notice
@@ -45,7 +47,8 @@ class Watch:
     `observe` gives the service's own words (the control API's `/observe`); `baseline` the baseline document of a release, or None;
     `signals` are computed and `rules` judged over them; `channels` are told, along the `ladder` and again after `repeat_seconds`.
     What lies between looks that are further apart than `longest_seconds` was not seen. `history` opens what was counted before, in which
-    what is counted now is remembered. `labels` gives what became of predictions, anew at every look.
+    what is counted now is remembered. `labels` gives what became of predictions, anew at every look. `ways` knows the way
+    back from a release that a rule leaves.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class Watch:
         longest_seconds: float = LONGEST_SECONDS,
         history: Callable[[], History] | None = None,
         labels: Callable[[], Labels] = NoLabels,
+        ways: Ways = no_way,
     ) -> None:
         self._observe = observe
         self._baseline = baseline
@@ -79,18 +83,24 @@ class Watch:
         self._windows = Windows()
         self._open_history = history
         self._labels = labels
+        self.ways = ways
         self._history: History | None = None
         self._forgets = ""  #: why nothing is remembered, although it ought to be
         self._baselines: dict[str, Mapping[str, Any]] = {}
         self._service: Mapping[str, Any] = {}
         self._looked: tuple[float, float] | None = None
 
+    @property
+    def rules(self) -> Mapping[str, Rule]:
+        """Those in force, by name, each with its window."""
+        return self._rules
+
     def tick(self) -> dict[str, Any]:
-        """Look once, and give the record of it: `time`, `problem`, `signals`, `alarms`, `channels`, `given_up`, `untold`.
+        """Look once, and give the record of it: `time`, `problem`, `signals`, `alarms`, `going_back`, `channels`, `given_up`, `untold`.
 
         Raises StorageError when it cannot be written down, ConflictError when another watch of this system is at work.
         """
-        revision, known, waiting, given_up = self._stored()
+        revision, known, waiting, given_up, standing = self._stored()
         answers = read_answers(self._store, self._system)[1]
         elapsed = self._elapsed()
         problems: list[str] = []
@@ -105,11 +115,17 @@ class Watch:
             ladder=self._ladder, repeat_seconds=self._repeat_seconds, now=self._clock.now(),
         )  # fmt: skip
         now = stamp(self._clock.now())
-        notices = [notice_of(telling, self._rules.get(telling.about[0].rule), seen, now) for telling in judged.tellings]
+        then = follow(judged.alarms, known, self._rules, seen, judged.held_back, answers, standing, self.ways, now)
+        notices = [
+            notice_of(telling, self._rules.get(telling.about[0].rule), seen, now, then.words, _left(then.decision, telling.about[0]))
+            for telling in judged.tellings
+        ]
         waiting, gone = self._outbox.queued(waiting, notices)
-        record = record_of(now, problems, readings, judged.alarms, self._rules, seen, judged.held_back, answers)
+        record = record_of(now, problems, readings, judged.alarms, self._rules, seen, judged.held_back, answers, then.words)
+        record["going_back"] = then.decision and then.decision.to_json()
         record |= {"channels": self._outbox.shown(waiting), "given_up": _remembered(given_up, gone)}
-        revision = self._write(revision, record, judged.alarms, waiting, self._events(known, judged, seen), notices)
+        decided = then.decision if then.fresh else None
+        revision = self._write(revision, record, judged.alarms, waiting, self._events(known, judged, seen, then.words), notices, decided)
         left, gone = self._outbox.tell(waiting)
         if left != waiting:
             record |= {"channels": self._outbox.shown(left), "given_up": _remembered(record["given_up"], gone)}
@@ -186,8 +202,10 @@ class Watch:
 
     # -- judging ------------------------------------------------------------------------------------------------------------
 
-    def _events(self, known: Mapping[str, Alarm], judged: Judged, seen: Mapping[str, Reading]) -> list[dict[str, Any]]:
-        """What the audit log says of alarms that began to ring or are over, told or not."""
+    def _events(
+        self, known: Mapping[str, Alarm], judged: Judged, seen: Mapping[str, Reading], words: Mapping[str, str]
+    ) -> list[dict[str, Any]]:
+        """What the audit log says of alarms that began to ring or are over, told or not, and of what follows."""
         after = {alarm.key: alarm for alarm in judged.alarms}
         events = []
         for key in sorted({*known, *after}):
@@ -196,18 +214,20 @@ class Watch:
                 continue
             kind = "retired" if alarm is None else "resolved" if rang else "fired"
             which = alarm or known[key]
-            events.append(event_of(kind, which, self._rules.get(which.rule), seen.get(key), judged.held_back.get(key, "")))
+            event = event_of(kind, which, self._rules.get(which.rule), seen.get(key), judged.held_back.get(key, ""))
+            events.append(event | ({"then": words[key]} if key in words else {}))
         return events
 
     # -- writing -----------------------------------------------------------------------------------------------------------
 
-    def _stored(self) -> tuple[int, dict[str, Alarm], list[Untold], list[dict[str, str]]]:
+    def _stored(self) -> tuple[int, dict[str, Alarm], list[Untold], list[dict[str, str]], GoingBack | None]:
         found = self._store.get(KIND, self._system)
         if found is None:
-            return 0, {}, [], []
+            return 0, {}, [], [], None
         revision, body = found
         states = {key: Alarm.from_json(alarm) for key, alarm in body["states"].items()}
-        return revision, states, [Untold.from_json(entry) for entry in body["outbox"]], list(body.get("given_up", ()))
+        untold = [Untold.from_json(entry) for entry in body["outbox"]]
+        return revision, states, untold, list(body.get("given_up", ())), GoingBack.from_json(body.get("going_back"))
 
     def _write(
         self,
@@ -217,14 +237,23 @@ class Watch:
         outbox: Sequence[Untold],
         events: Sequence[Mapping[str, Any]] = (),
         notices: Sequence[Notice] = (),
+        decided: GoingBack | None = None,
     ) -> int:
         body = {**record, "states": {alarm.key: alarm.to_json() for alarm in alarms}, "outbox": [entry.to_json() for entry in outbox]}
         with self._store.transaction() as tx:
             for event in events:
-                tx.append("alarm", event, "watch")
+                tx.append("alarm", event, ACTOR)
+            if decided is not None:
+                tx.append("going_back", {"system": self._system, **decided.to_json()}, ACTOR)
             for notice in notices:
-                tx.append("notice", notice.to_json(), "watch")
+                tx.append("notice", notice.to_json(), ACTOR)
             return tx.put(KIND, self._system, body, expected_version=revision)
+
+
+def _left(decision: GoingBack | None, alarm: Alarm) -> str:
+    """What is said of a release that has no traffic any more because of a rule."""
+    gone = decision is not None and decision.release == alarm.release
+    return f"it went back to {decision.to} by the rule {decision.rule}" if gone and decision is not None else ""
 
 
 def _remembered(given_up: Sequence[Mapping[str, str]], more: Sequence[GivenUp]) -> list[dict[str, str]]:

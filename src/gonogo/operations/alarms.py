@@ -15,23 +15,26 @@ from gonogo.checklist.demands import did_you_mean
 from gonogo.checklist.false_alarms import expected_false_alarms
 from gonogo.checklist.load import load_pack
 from gonogo.checklist.rules import MonitorPolicy, RuleDeclaration
-from gonogo.errors import NotFoundError, UsageError
+from gonogo.errors import GonogoError, NotFoundError, UsageError
 from gonogo.monitor.alarms.alarm import Alarm
 from gonogo.monitor.alarms.answers import EVERY, KIND, LONGEST, Acknowledgement, Answers, Silence, read_answers
 from gonogo.monitor.record import last_alarms
 from gonogo.monitor.watch import BLIND
-from gonogo.operations.watch import last_watch
+from gonogo.operations.going_back import check_signed
+from gonogo.operations.last_watch import last_watch
 from gonogo.operations.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class Explained:
     """All about one rule: what it is, what the project has otherwise than its pack, how often it rings for nothing in 30 days (None where
-    no law says), how its alarms stand, and what to do: the page of the pack, and the section of the project's own runbook."""
+    no law says), what follows by itself when it rings, "" for nothing, how its alarms stand, and what to do: the page of the pack, and the
+    section of the project's own runbook."""
 
     rule: RuleDeclaration
     overrides: tuple[str, ...]
     false_alarms: float | None
+    then: str
     alarms: tuple[Mapping[str, Any], ...]
     page: str
     section: str
@@ -123,6 +126,7 @@ def explain_alarm(workspace: Workspace, name: str) -> Explained:
         rule,
         policy.overrides.get(name, ()),
         expected_false_alarms(rule),
+        _then(workspace, rule),
         tuple(alarm for alarm in last_watch(workspace)["alarms"] if alarm["rule"] == name),
         page.read_text(encoding="utf-8") if page else "",
         _own_section(workspace, name),
@@ -133,6 +137,16 @@ def _alarms_of(workspace: Workspace, rule: str) -> list[Alarm]:
     """Those of a rule, or all, as the watch left them; a rule of which nothing is seen has none."""
     known = last_alarms(workspace.store(), workspace.project.system)
     return [alarm for alarm in known if rule in (EVERY, alarm.rule) and not alarm.not_seen]
+
+
+def _then(workspace: Workspace, rule: RuleDeclaration) -> str:
+    if not rule.then:
+        return ""
+    try:
+        check_signed(workspace, rule)
+    except GonogoError as error:
+        return f"when it rings, nothing goes back by itself: {error.message}"
+    return "when it rings, the release in production is left by itself, once, for the one before, while that runs beside it"
 
 
 def _policy(workspace: Workspace) -> MonitorPolicy:

@@ -16,8 +16,8 @@ from gonogo.monitor.alarms.rule import Rule
 from gonogo.monitor.alarms.telling import Rung
 from gonogo.monitor.backtest import backtest
 from gonogo.monitor.history import History
+from gonogo.operations.baseline import baseline_of
 from gonogo.operations.feedback import label_reader
-from gonogo.operations.watch import baseline_of
 from gonogo.operations.workspace import Workspace
 
 

@@ -32,7 +32,7 @@ from gonogo.evidence.record import Fact
 from gonogo.model.formats import shipped_digest
 from gonogo.model.rows import class_text
 from gonogo.model.weights import width
-from gonogo.operations.check import Progress, silent
+from gonogo.operations.progress import Progress, silent
 from gonogo.operations.runs import ledger_file, read_runs
 from gonogo.operations.trainings import put_away_models
 from gonogo.operations.workspace import Workspace
@@ -45,9 +45,9 @@ LEVEL = 0.95
 NO_RESULTS = "NO_RESULTS: no run is on record"
 
 
-def compare(workspace: Workspace, *, progress: Progress = silent) -> Comparison:
-    """Every run, the newest first. Raises RefusedError (NO_RESULTS) when there is none, DataError naming a line that is damaged or stands
-    twice."""
+def compare(workspace: Workspace, *, progress: Progress = silent, weigh: bool = True) -> Comparison:
+    """Every run, the newest first; without `weigh` nobody counts their parameters, which takes a sandbox each. Raises RefusedError
+    (NO_RESULTS) when there is none, DataError naming a line that is damaged or stands twice."""
     lines = read_runs(workspace)
     if not lines:
         raise RefusedError(f"{NO_RESULTS}.", hint="Call gonogo.record_run at the end of the training script, or name `candidates.ledger`.")
@@ -58,7 +58,7 @@ def compare(workspace: Workspace, *, progress: Progress = silent) -> Comparison:
     chosen, found, put_away = _chosen(workspace), [], put_away_models(workspace)
     for number, (line, name, own) in enumerate(zip(lines, names, given, strict=True)):
         progress(name, number, len(lines))
-        candidate = _candidate(workspace, line, name, own)
+        candidate = _candidate(workspace, line, name, own, weigh)
         why = put_away.get(str(line.run.get("data", {}).get("model", {}).get("digest")))
         if why is not None and candidate.status == "CANDIDATE":
             candidate = replace(candidate, status="REJECTED", reason=why)
@@ -117,7 +117,7 @@ def _metric(workspace: Workspace, candidates: Sequence[Candidate]) -> str:
     return next((name for name in (*named, *known, *others) if any(one.figure(name) for one in candidates)), named[0] if named else "")
 
 
-def _candidate(workspace: Workspace, line: LedgerLine, name: str, given: str) -> Candidate:
+def _candidate(workspace: Workspace, line: LedgerLine, name: str, given: str, weigh: bool) -> Candidate:
     run, declared = line.run, workspace.project.candidates
     status: Any = run.get("status") or "CANDIDATE"
     if status not in STATUSES:
@@ -148,7 +148,7 @@ def _candidate(workspace: Workspace, line: LedgerLine, name: str, given: str) ->
         settings=run.get("params", {}),
         figures=figures,
         gone=gone if status != "IN_PROGRESS" else "",
-        parameters=None if model is None else _parameters(workspace, model),
+        parameters=None if model is None or not weigh else _parameters(workspace, model),
         size=None if model is None else _size(model),
         epochs=run.get("epochs"),
         seconds=run.get("seconds"),

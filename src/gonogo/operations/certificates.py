@@ -39,6 +39,11 @@ class Standing:
         return found
 
     @property
+    def again(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.certificate.said["again"]
+        return found
+
+    @property
     def attempts(self) -> int:
         return int(self.certificate.said["attempts"])
 

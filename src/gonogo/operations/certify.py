@@ -1,9 +1,8 @@
 """`gonogo certify`: is the model good again and again? Trains again, measures, and signs what came of it.
 
-The steps: the model itself is measured; then one full retrain for each seed; then trainings on shuffled labels, which say what chance alone
-would reach; then the folds of a cross-validation that goes forward in time, for each seed. Every step trains on a copy of the project
-(`training_copy.py`) and what it measured is measured here, on the bytes that the training wrote: nothing that a training says of itself
-counts. The project's own files are never written.
+The steps (`certification_steps.py`): the model itself is measured, and trained once more with its own seed and data, which must give it
+again; then one full retrain for each seed; then trainings on shuffled labels, which say what chance alone would reach; then the folds of a
+cross-validation that goes forward in time, for each seed.
 
 A step that ended is kept in the store, sealed, and not made again by the same plan; one that did not end has left nothing. So a
 certification that was killed goes on where it was. The plan is everything that decides what comes out: model, sources, tables, seeds.
@@ -15,42 +14,39 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cached_property, partial
+from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gonogo.base import catalogue
 from gonogo.base.canonical import digest
 from gonogo.base.clock import parse_stamp, stamp
 from gonogo.base.files import exclusive, storage
 from gonogo.candidate.certificate import seal_certificate
-from gonogo.candidate.folds import Fold, expanding_folds, permutation_p, shuffled
+from gonogo.candidate.folds import permutation_p
 from gonogo.candidate.run_record import read_run
 from gonogo.checklist.items import Checklist
 from gonogo.checklist.load import load_pack
 from gonogo.checklist.project import Project
-from gonogo.errors import ConflictError, DataError, GonogoError, NotFoundError, RefusedError, UsageError, VerificationError
+from gonogo.errors import ConflictError, GonogoError, NotFoundError, RefusedError, UsageError, VerificationError
+from gonogo.evidence.checks.certification import Certification
 from gonogo.evidence.collect import collect, current_inputs
 from gonogo.evidence.digests import FileDigests
-from gonogo.evidence.held_out import METRICS, measures
-from gonogo.evidence.inputs import Scores, SourceTree
-from gonogo.evidence.retrains import different, shortfalls
+from gonogo.evidence.inputs import SourceTree
+from gonogo.evidence.retrains import different, not_again, shortfalls
 from gonogo.evidence.sealed import SealedFolder
 from gonogo.model.formats import shipped_digest
 from gonogo.operations.certificates import attempts, bound_to, record_attempt, record_certificate, standing
-from gonogo.operations.check import Progress, silent
+from gonogo.operations.certification_steps import Steps
 from gonogo.operations.inputs import ProjectInputs
-from gonogo.operations.training_copy import TrainingCopy, says, seconds_of_rows, training_copy
+from gonogo.operations.progress import Progress, silent
 from gonogo.operations.workspace import Workspace
 from gonogo.release.bundle import Bundle
 from gonogo.verdict.judge import Answer, judge
 from gonogo.verdict.outcome import GOOD
 
 CONDITIONS = ("information_drop", "synthetic")  #: checks whose items are part of a certification, beside the retrains
-LATENCY = {"samples": 200, "batch": 1}
 
 
 @dataclass(frozen=True)
@@ -131,11 +127,17 @@ class _Certification:
         if self.project.run_record is None:
             raise NotFoundError("the project declares no run record.", hint="Call gonogo.record_run at the end of the training script.")
         self.own = read_run(self.project.run_record)
+        if self.own["seed"] is None:
+            raise UsageError(
+                "the run record names no seed, so nobody can train the model again.",
+                hint="Take it from GONOGO_SEED, hand it to record_run, and train.",
+            )
         if self.own["seed"] in self.declared.seeds:
             raise UsageError(
                 f"{self.own['seed']} is the seed of the model itself: a retrain with the same seed and data is a copy.",
                 hint="Name other seeds: `certify: {seeds: [1, 2, 3]}`.",
             )
+        self.same_within = min(float(options["same_within"]) for options in _asked(self.checklist))
         self.bundle: Bundle = inputs.get("bundle")
         self.model = shipped_digest(self.project.model.path)
         self.bound = bound_to(workspace, self.bundle.schema)
@@ -144,8 +146,10 @@ class _Certification:
         self.work = self.folder / "work"
         self.kept = self.folder / self.plan.removeprefix("sha256:")
         self.journal = SealedFolder(self.kept)
+        self.steps = Steps(workspace, inputs, self.own, self.work)
+        self.again: Mapping[str, Any] | None = None  #: the model's own training once more; None before it was made
         seeds, folds = len(self.declared.seeds), self.declared.folds
-        self.total = 1 + seeds + self.declared.permutations + seeds * folds
+        self.total = 2 + seeds + self.declared.permutations + seeds * folds
         self.done = 0
 
     def planned(self) -> str:
@@ -153,7 +157,7 @@ class _Certification:
         files = FileDigests()
         return digest(
             {
-                "format": "gonogo-certification-plan/2",
+                "format": "gonogo-certification-plan/3",
                 "gonogo": version("gonogo"),
                 "system": self.project.system,
                 "model": shipped_digest(self.project.model.path),
@@ -162,6 +166,7 @@ class _Certification:
                 "sources": SourceTree.read(self.project.root, self.project.code.paths).digest(files),
                 "declared": self.project.digest("certify"),
                 "green": list(self.green),
+                "same_within": self.same_within,
             }
         )
 
@@ -175,25 +180,28 @@ class _Certification:
         with storage(self.work, "clear"):
             shutil.rmtree(self.work, ignore_errors=True)
         conditions = self.conditions()
-        of_model = self.step("model", "the model itself", self.of_model)
+        of_model = self.step("model", "the model itself", self.steps.of_model)
         if self.ends(of_model) <= self.workspace.clock.now():  # what is too old for a certificate is measured anew, all of it
             with storage(self.kept, "clear"):
                 shutil.rmtree(self.kept)
             self.done = 0
-            of_model = self.step("model", "the model itself", self.of_model)
+            of_model = self.step("model", "the model itself", self.steps.of_model)
         self.until = self.ends(of_model)
-        own = {"seed": self.own["seed"], "train": self.train_digest} | of_model
+        own = {"seed": self.own["seed"], "train": self.steps.train_digest} | of_model
         series = [own]
+        if self.short(series, conditions):
+            return self.judged(series, [], conditions)
+        self.again = self.step("again", f"the model again, seed {own['seed']}", self.steps.again)
         for number, seed in enumerate(self.declared.seeds, 1):
             if self.short(series, conditions):
                 return self.judged(series, [], conditions)
-            run = self.step(f"run-{number}", f"retrain {number}, seed {seed}", partial(self.retrain, seed))
+            run = self.step(f"run-{number}", f"retrain {number}, seed {seed}", partial(self.steps.retrain, seed))
             self.must_differ(series, run)
             series.append(run)
         if self.short(series, conditions):
             return self.judged(series, [], conditions)
         by_chance = [
-            self.step(f"chance-{number}", f"shuffled labels {number}", partial(self.by_chance, number))["score"]
+            self.step(f"chance-{number}", f"shuffled labels {number}", partial(self.steps.by_chance, number))["score"]
             for number in range(1, self.declared.permutations + 1)
         ]
         for run in series:
@@ -202,8 +210,8 @@ class _Certification:
             return self.judged(series, by_chance, conditions)
         for number, run in enumerate(series[1:], 1):
             run["folds"] = [
-                self.step(f"run-{number}-fold-{index}", f"retrain {number}, fold {index}", partial(self.fold, run["seed"], fold))
-                for index, fold in enumerate(self.folds, 1)
+                self.step(f"run-{number}-fold-{index}", f"retrain {number}, fold {index}", partial(self.steps.fold, run["seed"], fold))
+                for index, fold in enumerate(self.steps.folds, 1)
             ]
             scores = [one["score"] for one in run["folds"]]
             run["metrics"] |= {"cv_mean": float(np.mean(scores)), "cv_std": float(np.std(scores, ddof=1)), "cv_last": scores[-1]}
@@ -239,79 +247,6 @@ class _Certification:
         """Until when a certificate holds that begins with this step: its time runs from what was measured first, not from the signature."""
         return parse_stamp(of_model["measured"]) + timedelta(seconds=self.declared.valid)
 
-    def of_model(self) -> dict[str, Any]:
-        measured = stamp(self.workspace.clock.now())
-        with ProjectInputs(self.workspace, build=True, progress=silent) as inputs:  # of its own: its server ends with the step
-            scores: Scores = inputs.get("scores_test").usable()
-            metrics = measures(scores, self.declared.metric) | {"p95_ms": _latency(inputs)}
-        return {"measured": measured, "says": says(scores), "metrics": metrics}
-
-    def retrain(self, seed: int) -> dict[str, Any]:
-        """One full training with another seed, and what it is worth: a service is started on what it wrote."""
-        with training_copy(self.project, self.work) as copy:
-            trained = copy.train(seed, self.workspace.sandbox())
-            if digest(trained.record["params"]) != self.bound["params"]:
-                raise DataError(
-                    f"it recorded other parameters than the model: {_otherwise(self.own['params'], trained.record['params'])}.",
-                    hint="Certify what `code.train` makes; the seed is no parameter.",
-                )
-            scores = copy.scores(self.bundle.schema, self.workspace.sandbox())
-            with ProjectInputs(Workspace(copy.project, self.workspace.clock), build=True, progress=silent) as inputs:
-                waited = _latency(inputs)
-                if inputs.get("bundle").schema != self.bundle.schema:
-                    raise DataError("its model takes or gives something else than the model itself.", hint="Compare the two graphs.")
-        metrics = measures(scores, self.declared.metric) | {"p95_ms": waited}
-        return {
-            "seed": seed, "train": self.train_digest, "model": trained.model, "says": says(scores), "metrics": metrics,
-            "seconds": round(trained.seconds, 1),
-        }  # fmt: skip
-
-    def by_chance(self, number: int) -> dict[str, Any]:
-        """A training on labels that mean nothing, scored on true ones."""
-        with training_copy(self.project, self.work) as copy:
-            for offset, table in enumerate(("train", "validation")):
-                if getattr(self.project.data, table) is not None:
-                    rows = len(seconds_of_rows(getattr(self.project.data, table), None))
-                    copy.replace(table, np.arange(rows), labels_of=shuffled(rows, 2 * number + offset))
-            return {"score": self.trained_score(copy, number)}
-
-    def fold(self, seed: int, fold: Fold) -> dict[str, Any]:
-        with training_copy(self.project, self.work) as copy:
-            copy.replace("train", fold.train)
-            if len(fold.validation):
-                copy.replace("validation", fold.validation, source="train")
-            copy.replace("test", fold.test, source="train")
-            score = self.trained_score(copy, seed)
-        ends = {key: getattr(fold, key) for key in ("train_start", "train_end", "test_start", "test_end")}
-        return {**ends, "score": score, "train_rows": len(fold.train), "test_rows": len(fold.test)}
-
-    def trained_score(self, copy: TrainingCopy, seed: int) -> float:
-        copy.train(seed, self.workspace.sandbox())
-        return METRICS[self.declared.metric](copy.scores(self.bundle.schema, self.workspace.sandbox()))
-
-    @cached_property
-    def train_digest(self) -> str:
-        return str(self.inputs.digest("train"))
-
-    @cached_property
-    def folds(self) -> tuple[Fold, ...]:
-        """The folds of the training table. Raises DataError when its rows do not do for them."""
-        data = self.project.data
-        train: Path = self.inputs.get("train_file")
-        held_back = 0.0
-        if data.validation is not None:
-            behind, before = len(seconds_of_rows(data.validation, None)), len(seconds_of_rows(train, None))
-            held_back = behind / (behind + before)
-        groups = None if data.group is None else np.asarray([str(one) for one in self.inputs.get("train").column(data.group)])
-        if data.embargo and data.time is None:
-            raise UsageError("data.embargo is a time, and no column says when a row is.", hint="Add `data: {time: COLUMN}`.")
-        try:
-            return expanding_folds(
-                seconds_of_rows(train, data.time), self.declared.folds, embargo=data.embargo or 0.0, held_back=held_back, groups=groups
-            )
-        except ValueError as error:
-            raise DataError(f"the training table gives no {self.declared.folds} folds: {error}.", hint="See `certify.folds`.") from error
-
     def must_differ(self, before: Sequence[Mapping[str, Any]], run: Mapping[str, Any]) -> None:
         if different([*before, run])[1] > different(before)[1]:
             same = next(one["seed"] for one in before if one["says"] == run["says"])
@@ -329,6 +264,8 @@ class _Certification:
         for number, run in enumerate(series):
             title = f"retrain {number} (seed {run['seed']})" if number else "the model"
             reasons += [f"{title}: {short}" for short in shortfalls(run["metrics"], self.green, known_only=True)]
+        if self.again is not None:
+            reasons += [f"the model: {short}" for short in not_again(self.again, self.same_within)]
         return reasons
 
     def judged(self, series: Sequence[Mapping[str, Any]], by_chance: Sequence[float], conditions: Sequence[Mapping[str, Any]]) -> Certified:
@@ -345,6 +282,7 @@ class _Certification:
             "valid_until": stamp(self.until),
             "seed": own["seed"],
             "metrics": own["metrics"],
+            "again": self.again,
             "runs": runs,
             "by_chance": list(by_chance),
             "conditions": list(conditions),
@@ -379,18 +317,11 @@ class _Certification:
         return [{"item": one.item, "outcome": str(one.outcome), "reason": one.reason} for one in verdict.items]
 
 
+def _asked(checklist: Checklist) -> list[Mapping[str, Any]]:
+    """The options of the items that ask for certification, with what they leave to the check."""
+    return [{**Certification.options, **item.options} for item in checklist.items if item.check == "certification"]
+
+
 def _requirements(checklist: Checklist) -> tuple[str, ...]:
-    """What a green run must meet: the option `green` of the items that ask for certification."""
-    asked = [item.options.get("green", ()) for item in checklist.items if item.check == "certification"]
-    return tuple(dict.fromkeys(text for green in asked for text in green))
-
-
-def _latency(inputs: ProjectInputs) -> float:
-    """P95 of a single client, ms, as the gate's own check measures it."""
-    measured = catalogue.load("checks", "latency")(LATENCY).measure(endpoint=inputs.get("endpoint"), bundle=inputs.get("bundle"))
-    return round(float(measured.facts["p95"].value), 3)
-
-
-def _otherwise(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    names = [name for name in {**one, **other} if one.get(name) != other.get(name)]
-    return ", ".join(f"{name} is {other.get(name)!r}, not {one.get(name)!r}" for name in names[:3])
+    """What a green run must meet: the option `green` of the items."""
+    return tuple(dict.fromkeys(text for options in _asked(checklist) for text in options["green"]))

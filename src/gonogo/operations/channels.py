@@ -27,7 +27,7 @@ def show_channels(workspace: Workspace) -> dict[str, Any]:
     `nobody`: levels that no channel is told of; `given_up`: what was never told, the last of it."""
     from gonogo.base.secret import Secret
     from gonogo.monitor.notice import LEVELS
-    from gonogo.operations.watch import last_watch
+    from gonogo.operations.last_watch import last_watch
 
     record = last_watch(workspace)
     faring = {entry["name"]: entry for entry in record.get("channels", ())}

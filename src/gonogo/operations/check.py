@@ -6,7 +6,7 @@ is STALE.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -25,22 +25,18 @@ from gonogo.operations.facts import read_facts
 from gonogo.operations.history import remember
 from gonogo.operations.inputs import ProjectInputs
 from gonogo.operations.policy import PolicyState, by_known_keys, policy_state
+from gonogo.operations.progress import Progress, silent
 from gonogo.operations.workspace import Workspace
 from gonogo.registry.trust_log import Recorded
 from gonogo.reports.report import Report
 from gonogo.trust.keys import PublicKey
 from gonogo.verdict.apart import Someone
-from gonogo.verdict.judge import Answer, judge
+from gonogo.verdict.judge import Answer, judge, meets
 from gonogo.verdict.outcome import Verdict
 from gonogo.verdict.sign_off import People, SignOff, read_sign_off
 from gonogo.verdict.waiver import Waiver, read_waiver
 
 S = TypeVar("S", SignOff, Waiver)
-Progress = Callable[[str, int, int], None]
-
-
-def silent(what: str, done: int, total: int) -> None:
-    """No progress shown."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +69,11 @@ class Checked:
 
 
 def check(workspace: Workspace, *, only: frozenset[str] = frozenset(), judge_only: bool = False, progress: Progress = silent) -> Checked:
-    """Measure (all items, or `only` these) and judge. Raises NotFoundError for an item that the checklist does not have."""
+    """Measure (all items, or `only` these) and judge. Raises NotFoundError for an item that the checklist does not have.
+
+    An item that is named and has failed is measured again though nothing changed, its load test included: a machine that was busy is no
+    input of the gate. One that has passed keeps its evidence, for which people may have signed.
+    """
     pack = load_pack(workspace.project.pack, workspace.project)
     checklist = pack.gate
     unknown = only - {item.id for item in checklist.items}
@@ -81,19 +81,20 @@ def check(workspace: Workspace, *, only: frozenset[str] = frozenset(), judge_onl
         raise NotFoundError(f"{checklist.title} has no item {', '.join(sorted(unknown))}.", hint="`gonogo check` lists the items.")
     store = EvidenceStore(workspace.evidence)
     previous = store.read_all(item.id for item in checklist.items if item.check)
+    repeated = [item for item in checklist.items if item.id in only and item.id in previous and not meets(item, previous[item.id])]
     with ProjectInputs(workspace, build=not judge_only, progress=progress) as inputs:
         if judge_only:
             evidence = previous
         else:
-            if _reads(checklist, "load_result"):
-                inputs.run_load_test()
-            if _reads(checklist, "scores_test"):
+            if _reads(checklist.items, "load_result"):
+                inputs.run_load_test(again=_reads(repeated, "load_result"))
+            if _reads(checklist.items, "scores_test"):
                 inputs.count_test_use()
             evidence = collect(
                 checklist,
                 inputs,
                 clock=workspace.clock,
-                previous=previous,
+                previous={name: found for name, found in previous.items() if name not in {item.id for item in repeated}},
                 only=only or None,
                 store=store,
                 progress=_counted(checklist, progress),
@@ -158,9 +159,9 @@ def _judged(
     return Checked(verdict, pack.gate, evidence, current, policy, excuses)
 
 
-def _reads(checklist: Checklist, name: str) -> bool:
-    """Whether a check of the checklist asks for the input."""
-    checks = {item.check for item in checklist.items if item.check}
+def _reads(items: Iterable[Item], name: str) -> bool:
+    """Whether a check of the items asks for the input."""
+    checks = {item.check for item in items if item.check}
     return any(asked.name == name for check in checks for asked in asked_inputs(catalogue.load("checks", check)))
 
 

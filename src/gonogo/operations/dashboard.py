@@ -208,8 +208,8 @@ class Records:
 
     def rules_over(self) -> dict[str, Any]:
         """What each rule judged over the last day (see `signals_over`)."""
+        from gonogo.operations.baseline import baseline_of
         from gonogo.operations.signals_over import LENGTH, rules_over
-        from gonogo.operations.watch import baseline_of
 
         def make() -> dict[str, Any]:
             now, production, over = self._workspace.clock.now(), self.status()["production"], {}

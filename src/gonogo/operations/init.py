@@ -6,8 +6,10 @@ choices. Nothing is overwritten.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +18,11 @@ import numpy as np
 from gonogo.base.files import write_atomic
 from gonogo.base.names import check_system_name
 from gonogo.base.table import Column, Table, read_table
-from gonogo.errors import ConflictError, DataError, ModelError, UsageError
+from gonogo.errors import ConflictError, DataError, GonogoError, ModelError, UsageError
+from gonogo.model import rows_at_once
 from gonogo.model.formats import SUFFIXES, check_options, model_kind, sniff
+from gonogo.model.source import ModelSource
+from gonogo.operations.workspace import Workspace
 
 TARGETS = ("target", "label", "y", "class", "outcome")
 TABLE_WORDS = {
@@ -25,6 +30,7 @@ TABLE_WORDS = {
     "validation": ("validation", "valid", "val", "dev"),
     "test": ("test", "testing", "holdout", "eval", "evaluation"),
 }
+MOST_CLASSES_SAID = 12
 POSITIVE = ("1", "true", "yes", "positive", "t", "y")
 SKIPPED = frozenset({".git", ".gonogo", ".venv", "venv", "node_modules", "__pycache__"})
 MOST_CLASSES = 50
@@ -74,6 +80,10 @@ def init(  # one argument for each thing a person may want to say instead of hav
         notes.append(str(error))
     text = _text(name, pack, root, model_path, tables, target, time, classes)
     write_atomic(file, text.encode())
+    if kind == "onnx":  # which tells it without anything declared
+        with suppress(GonogoError):  # whatever is wrong with the model, the gate says it
+            inspection, _ = Workspace.open(file).sandbox().inspect(ModelSource(model_path, kind))
+            notes += filter(None, [rows_at_once.advice(rows_at_once.of(inspection.metadata), kind)])
     return Written(file, name, found, tuple(notes))
 
 
@@ -171,6 +181,9 @@ def _text(  # the file is easier to read here as it will stand there
     if binary:
         positive = next((value for value in classes if value.lower() in POSITIVE), classes[-1])
         lines.append(f'  positive: "{positive}"  # the class whose probability is the score')
+    elif len(classes) <= MOST_CLASSES_SAID:
+        order = json.dumps(classes, ensure_ascii=False)
+        lines.append(f"  # classes: {order}   # taken so when the model does not say it; has it another order of score columns, write that")
     lines.append("data:")
     lines += [f"  {role}: {_relative(path, root)}" for role, path in tables.items()]
     lines.append(f"  target: {target}")

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 from gonogo.base.canonical import digest
 from gonogo.base.table import Table, read_table
 from gonogo.candidate.run_record import read_run
+from gonogo.checklist.declarations.people import Author
 from gonogo.checklist.load import load_pack
-from gonogo.checklist.project import Author
 from gonogo.checklist.rules import RuleDeclaration
 from gonogo.errors import DataError, GonogoError, NotFoundError
 from gonogo.evidence.declared import declared_file
 from gonogo.evidence.digests import FileDigests
-from gonogo.evidence.inputs import MonitorView, Scores, SourceTree
+from gonogo.evidence.inputs import CandidatesView, MonitorView, Scores, SourceTree
 from gonogo.evidence.known_failures import KnownFailure, read_known_failures
 from gonogo.evidence.repository import History, Repository
 from gonogo.model.encode import encode_table
@@ -192,6 +192,14 @@ class ProjectInputs:
         if not found:
             raise DataError("the ledger of runs is not there, or holds no run.", hint="gonogo.record_run writes it beside the run record.")
         return found
+
+    def _digest_candidates(self) -> str:
+        return str(self.get("candidates").digest)
+
+    def _get_candidates(self) -> CandidatesView:
+        from gonogo.operations.selected import selected
+
+        return selected(self.workspace)
 
     def _digest_certificate(self) -> str:
         return self._get_certificate().digest
@@ -387,12 +395,12 @@ class ProjectInputs:
         """The bundle's load test. Read afresh every time: it is small, and an edit during the run must be seen."""
         return kept_load_test(self.workspace, self._bundle.digest)
 
-    def run_load_test(self) -> None:
-        """Load-test the bundle unless that has been done: the result belongs to the bundle, and the gate reads it from its file."""
+    def run_load_test(self, *, again: bool = False) -> None:
+        """Load-test the bundle unless that has been done, or again: the result is the bundle's, and the gate reads it from its file."""
         if self.subject is None:
             return
         try:
-            if self._load_test() is not None:
+            if self._load_test() is not None and not again:
                 return
         except DataError as error:
             self.notes.append(str(error))

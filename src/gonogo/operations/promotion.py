@@ -13,8 +13,9 @@ from typing import Any
 from gonogo.base.files import write_atomic
 from gonogo.errors import ConflictError, GonogoError
 from gonogo.operations.certify import certify, wants_certificate
-from gonogo.operations.check import Checked, Progress, check, silent
+from gonogo.operations.check import Checked, check
 from gonogo.operations.policy import AUTHORISED
+from gonogo.operations.progress import Progress, silent
 from gonogo.operations.release import release
 from gonogo.operations.retrain_steps import Told, done_steps, folder_of, present_model, quiet, restore
 from gonogo.operations.rollout import Seen, start

@@ -26,9 +26,10 @@ from gonogo.errors import DataError, ModelError, RefusedError
 from gonogo.evidence.check import asked_inputs
 from gonogo.evidence.collect import collect, current_inputs
 from gonogo.model.encode import encode_table
-from gonogo.operations.check import Checked, Progress, check, silent
+from gonogo.operations.check import Checked, check
 from gonogo.operations.inputs import ProjectInputs
 from gonogo.operations.negative_control import FORMAT, keep_negative_control
+from gonogo.operations.progress import Progress, silent
 from gonogo.operations.spoil import SEED, Spoiling, spoilings
 from gonogo.operations.workspace import Workspace
 from gonogo.verdict.judge import Answer, judge

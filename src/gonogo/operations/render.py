@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from gonogo import settings
 from gonogo.base.files import write_atomic
-from gonogo.errors import UsageError
+from gonogo.errors import GonogoError, UsageError
 from gonogo.operations.workspace import Workspace
+from gonogo.release.bundle import find_bundle
 from gonogo.reports.deployment import Deployment, render_deployment, render_schedule
 
 
@@ -53,6 +55,7 @@ def _deployment(workspace: Workspace, user: str) -> Deployment:
         user=user or settings.actor(),
         owner=_owner(workspace.path),
         extras=_extras(workspace),
+        width=_width(workspace),
     )
 
 
@@ -69,6 +72,14 @@ def _owner(store: Path) -> str:
     """Who can read the store, whose files are for its owner alone: "uid:gid"."""
     found = next(path for path in (store, *store.parents) if path.exists()).stat()
     return f"{found.st_uid}:{found.st_gid}"
+
+
+def _width(workspace: Workspace) -> int:
+    """Of the candidate as it lies here, once it was measured."""
+    with suppress(GonogoError):
+        bundle = find_bundle(workspace.project)
+        return bundle.schema.width if bundle is not None else 0
+    return 0
 
 
 def _program() -> Path:

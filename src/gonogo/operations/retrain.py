@@ -11,7 +11,8 @@ How far a new model goes, and where it stops:
 2. A model that the gate refuses, or that waits for signatures, stays where it is: people have to look at it, and sign for it.
 3. No machine signs for a person. What is pre-authorised is the way after a GO: to `staging` always, to `production` only when the policy
    in force says so (`retrain.then`), the champion could be compared and was beaten, and no item is waived.
-4. One training at a time runs for a store. A kill at any moment leaves one that `resume` goes on with, or the next one clears away.
+4. One training at a time runs for a store, and none begins while the model of the last one waits or was refused: one step back is
+   always the champion. A kill at any moment leaves one that `resume` goes on with, or the next one clears away.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from gonogo.errors import ChildError, ConflictError, GonogoError, NotFoundError
 from gonogo.operations.challenge import challenge, in_production
 from gonogo.operations.promotion import FINAL, Doors, Retrained, settle
 from gonogo.operations.retrain_steps import folder_of, present_model, restore, run_steps, steps_of, written_by
-from gonogo.operations.trainings import LOST, alone, record, training, trainings
+from gonogo.operations.trainings import LOST, alone, record, training, trainings, waiting
 from gonogo.operations.workspace import Workspace
 
 KEPT = 5  #: so many trainings keep what they wrote; of older ones only the logs stay
@@ -35,14 +36,20 @@ KEPT = 5  #: so many trainings keep what they wrote; of older ones only the logs
 def retrain(workspace: Workspace, *, reason: str = "by hand", doors: Doors | None = None) -> Retrained:
     """Train from the beginning, and take what comes of it as far as it goes.
 
-    Raises NotFoundError when nothing is declared that trains, ConflictError while another training runs, ChildError, ModelError and
-    DataError when the training fails or leaves no model that could ship: that is in the log as well, and the files are as before.
+    Raises NotFoundError when nothing is declared that trains, ConflictError while another training runs or its model waits, ChildError,
+    ModelError and DataError when the training fails or leaves no model that could ship: that is in the log as well, and the files are as
+    before.
     """
     _asked(workspace)
     now = workspace.clock.now()
     name = f"retrain-{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"  # two can begin within one second
     with alone(workspace):
         _clear(workspace)
+        if (other := waiting(workspace, trainings(workspace, locked=True))) is not None:
+            raise ConflictError(
+                f"{other['id']} has left a model that is {other['outcome']}: another one would hide the champion behind it.",
+                hint="Take it further: gonogo retrain --resume; or drop it: gonogo retrain --put-back; then train again.",
+            )
         kept = keep(workspace.project.root, written_by(workspace.project), folder_of(workspace, name) / "before")
         steps = {step.name: list(step.run) for step in steps_of(workspace.project)}
         record(workspace, name, "started", {"reason": reason, "steps": steps, "model": present_model(workspace), "kept": kept})

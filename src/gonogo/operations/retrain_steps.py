@@ -8,6 +8,7 @@ Rules:
 3. To resume, everything is put back as it was before; then steps are taken from what was kept of them, in their order, while their inputs
    are the same as they were; the first one of which that does not hold is run, and all after it.
 4. A command that outlived its gonogo is ended before anything is resumed or put back.
+5. A step that changes gonogo.yaml or the sources has failed, and they are put back (`retrain_guard.py`).
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ from gonogo.base.canonical import digest
 from gonogo.base.tree import file_digest
 from gonogo.candidate.kept import digests_of, is_whole, keep, put_back
 from gonogo.candidate.run_record import LEDGER
-from gonogo.checklist.project import Project, RetrainStep
+from gonogo.checklist.declarations.retrain import RetrainStep
+from gonogo.checklist.project import Project
 from gonogo.errors import ChildError
 from gonogo.evidence.commands import end_marked, run_command
 from gonogo.evidence.digests import FileDigests
 from gonogo.evidence.inputs import SourceTree
 from gonogo.model.formats import shipped_digest
+from gonogo.operations.retrain_guard import Guard, guarded, set_aside
 from gonogo.operations.workspace import Workspace
 
 KIND = "retrain_step"
@@ -57,12 +60,18 @@ def steps_of(project: Project) -> tuple[RetrainStep, ...]:
 
 
 def written_by(project: Project) -> list[str]:
-    """What a training may write, relative to the project: the model and what is declared beside it, the tables, and `writes`."""
+    """What a training may write, relative to the project: the model and what is declared beside it (its other exports, checkpoints and
+    metadata are `files`), the tables, and `writes`."""
     model, data = project.model, project.data
     record = project.run_record or model.path.parent / "run.json"
     paths = [model.path, model.reference, model.pipeline, record, data.train, data.validation, data.test]
     paths += [path for step in steps_of(project) for path in step.writes]
-    return list(dict.fromkeys(project.shown(path) for path in paths if path is not None))
+    found = [path for path in paths if path is not None]
+    sources = [path for path in project.code.paths if path != project.root / "."]
+    for path in project.files.values():
+        if path.is_relative_to(project.root) and path.suffix != ".py" and not any(path.is_relative_to(one) for one in [*found, *sources]):
+            found.append(path)
+    return list(dict.fromkeys(map(project.shown, found)))
 
 
 def run_steps(workspace: Workspace, name: str, before: Mapping[str, str | None], *, told: Told = quiet) -> list[Done]:
@@ -70,17 +79,18 @@ def run_steps(workspace: Workspace, name: str, before: Mapping[str, str | None],
     what it is declared to write."""
     journal = {one.step: one for one in done_steps(workspace, name)}
     found: list[Done] = []
-    for step in steps_of(workspace.project):
-        earlier = journal.get(step.name)
-        inputs = _inputs(workspace.project, step, list(before))
-        kept = folder_of(workspace, name) / "steps" / step.name
-        if earlier is not None and earlier.inputs == inputs and is_whole(kept, earlier.wrote):
-            put_back(workspace.project.root, earlier.wrote, kept)
-            told(step.name, "is whole already")
-            found.append(earlier)
-            continue
-        journal = {}  # what follows a step that is run again is run again
-        found.append(_run(workspace, name, step, inputs, list(before), told))
+    with guarded(workspace.project, list(before), folder_of(workspace, name)) as guard:
+        for step in steps_of(workspace.project):
+            earlier = journal.get(step.name)
+            inputs = _inputs(workspace.project, step, list(before))
+            kept = folder_of(workspace, name) / "steps" / step.name
+            if earlier is not None and earlier.inputs == inputs and is_whole(kept, earlier.wrote):
+                put_back(workspace.project.root, earlier.wrote, kept)
+                told(step.name, "is whole already")
+                found.append(earlier)
+                continue
+            journal = {}  # what follows a step that is run again is run again
+            found.append(_run(workspace, name, step, inputs, list(before), guard, told))
     return found
 
 
@@ -108,8 +118,7 @@ def restore(workspace: Workspace, name: str, kept: Mapping[str, str | None]) -> 
     root, folder = workspace.project.root, folder_of(workspace, name)
     changed = [path for path, value in digests_of(root, list(kept)).items() if value != kept[path]]
     if changed:
-        number = 1 + sum(1 for _ in folder.glob("left-*"))
-        keep(root, changed, folder / f"left-{number}")
+        set_aside(root, changed, folder)
     return put_back(root, kept, folder / "before")
 
 
@@ -129,7 +138,9 @@ def mark_of(name: str) -> str:
     return f"gonogo-{name}"
 
 
-def _run(workspace: Workspace, name: str, step: RetrainStep, inputs: Mapping[str, str], paths: Sequence[str], told: Told) -> Done:
+def _run(
+    workspace: Workspace, name: str, step: RetrainStep, inputs: Mapping[str, str], paths: Sequence[str], guard: Guard, told: Told
+) -> Done:
     project, folder = workspace.project, folder_of(workspace, name)
     number = sum(body["state"] == "started" and body["step"] == step.name for body in step_events(workspace, name)) + 1
     log = folder / (f"{step.name}.log" if number == 1 else f"{step.name}-{number}.log")
@@ -153,12 +164,17 @@ def _run(workspace: Workspace, name: str, step: RetrainStep, inputs: Mapping[str
                 raise ChildError(f"the step {step.name}: {error.message}", hint=hint) from error
         if ended.exit_code:
             raise ChildError(f"the step {step.name} ended with {ended.exit_code}: {ended.complaint}", hint=f"See {log}.")
+        if edited := guard.undo():
+            hint = f"What it wrote there lies in {folder}. What a step shall write is named by its `writes`; gonogo.yaml can not be."
+            raise ChildError(f"the step {step.name} changed {', '.join(edited)}, which was put back.", hint=hint)
         absent = [project.shown(path) for path in _owed(project, step) if not path.exists()]
         if absent:
             raise ChildError(f"the step {step.name} left nothing at {', '.join(absent)}.", hint=f"See {log}.")
         changed = [path for path, value in digests_of(project.root, paths).items() if value != earlier[path]]
         wrote = _kept(project.root, changed, folder / "steps" / step.name)
     except BaseException as error:
+        if (edited := guard.undo()) and isinstance(error, ChildError):
+            error.message += f" It had changed {', '.join(edited)}, which was put back."
         problem = error.message if isinstance(error, ChildError) else f"it was interrupted: {error!r}"
         _record(workspace, name, step.name, "failed", {"problem": problem})
         raise

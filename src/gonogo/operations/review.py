@@ -21,15 +21,15 @@ from gonogo.base.files import storage, write_atomic
 from gonogo.base.tree import file_digest
 from gonogo.checklist.items import Checklist, Review
 from gonogo.checklist.load import load_pack
-from gonogo.checklist.project import Period
+from gonogo.checklist.periods import Period
 from gonogo.errors import NotFoundError, RefusedError, VerificationError
 from gonogo.evidence.collect import collect, current_inputs
 from gonogo.evidence.record import Evidence
 from gonogo.monitor.due import GRACE, Plan, plan
-from gonogo.operations.check import Progress, silent
 from gonogo.operations.facts import read_facts
 from gonogo.operations.live import Live, live_release
 from gonogo.operations.policy import by_known_keys, policy_state
+from gonogo.operations.progress import Progress, silent
 from gonogo.operations.review_inputs import ReviewInputs
 from gonogo.operations.sign import add_sign_off, find_signer
 from gonogo.operations.workspace import Workspace
@@ -102,7 +102,7 @@ def sign_review(
     last = next((one for one in reversed(filed_reviews(workspace)) if one.period == period), None)
     if last is None:
         raise NotFoundError(f"no review of a {period} was made yet.", hint=f"gonogo review {period}")
-    name, signer = find_signer(workspace, policy_state(workspace), role, key)
+    name, signer = find_signer(policy_state(workspace), role, key)
     items = tuple(item.id for item in asked.checklist.items if item.sign_off == role)
     if not items:
         raise NotFoundError(f"{asked.checklist.title} asks for no sign-off of the role {role!r}.")
@@ -123,7 +123,7 @@ def sign_review(
         time=now,
     )
     shown = {item["item"]: f"{item['outcome']}: {item['reason']}"[:200] for item in document["items"]}
-    add_sign_off(workspace, record, sign_off(record, signer), shown)
+    add_sign_off(workspace, sign_off(record, signer), shown)
     inputs = {item: one.inputs for item, one in evidence.items()}
     verdict = _judged(workspace, asked.checklist, document["subject"], evidence, inputs, document["notes"])
     report = ReviewReport(

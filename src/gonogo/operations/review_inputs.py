@@ -30,16 +30,17 @@ from gonogo.monitor.history import History
 from gonogo.monitor.signal import Sight
 from gonogo.monitor.signals.psi import SCORE
 from gonogo.monitor.windows import Window
+from gonogo.operations.baseline import baseline_of
 from gonogo.operations.feedback import label_reader
 from gonogo.operations.health import watched
 from gonogo.operations.inputs import ProjectInputs
 from gonogo.operations.labels import label_quality
+from gonogo.operations.last_watch import last_watch
 from gonogo.operations.live import Live, LiveService
 from gonogo.operations.log_digest import log_digest
 from gonogo.operations.logged import logged_rows
 from gonogo.operations.trainings import retraining
 from gonogo.operations.verify import verify_reference
-from gonogo.operations.watch import baseline_of, last_watch
 from gonogo.operations.workspace import Workspace
 from gonogo.release.verify import VerifiedRelease
 from gonogo.service.control import ControlClient

@@ -21,7 +21,7 @@ def rollback(workspace: Workspace, *, to: str | None = None, reason: str = "") -
     target = None if to is None else _been_live(workspace, to)
 
     def revert() -> Plan:
-        return plan(workspace, target or _before(workspace), kind="revert")
+        return plan(workspace, target or before(workspace), kind="revert")
 
     def go() -> WentBack:
         driver, store = controller(workspace), workspace.store()
@@ -40,26 +40,27 @@ def _landed(went: WentBack) -> str:
     return went.rollout.plan.old if went.aborted else went.rollout.plan.new
 
 
-def _moves(workspace: Workspace) -> list[PointerMove]:
+def moves(workspace: Workspace) -> list[PointerMove]:
+    """How production came to where it stands, the oldest move first."""
     system = workspace.project.system
     return [move for move in workspace.registry().state().history if move.system == system and move.pointer == "production"]
 
 
-def _before(workspace: Workspace) -> str:
-    """The release that production stood at before the present one."""
-    system, moves = workspace.project.system, _moves(workspace)
-    if not moves or moves[-1].origin is None:
+def before(workspace: Workspace) -> str:
+    """The release that production stood at before the present one. Raises NotFoundError."""
+    system, made = workspace.project.system, moves(workspace)
+    if not made or made[-1].origin is None:
         raise NotFoundError(
             f"there is nothing to go back to: no other release of {system} has been in production.",
             hint=f"Move the traffic to another release, judged: gonogo rollout start {system}@VERSION.",
         )
-    return str(Ref(system, str(moves[-1].origin)))
+    return str(Ref(system, str(made[-1].origin)))
 
 
 def _been_live(workspace: Workspace, reference: str) -> str:
     """The release, if it has been in production before: going back is not judged, so what was never judged cannot be gone back to."""
     entry = workspace.registry().resolve(Ref.parse(reference))
-    if entry.version not in {move.version for move in _moves(workspace)}:
+    if entry.version not in {move.version for move in moves(workspace)}:
         raise RefusedError(
             f"{entry.ref} has never been in production, so it cannot be gone back to.",
             hint=f"Let it be judged: gonogo rollout start {entry.ref}.",

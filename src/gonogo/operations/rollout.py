@@ -32,7 +32,7 @@ ANSWER_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Seen:
-    """One look, as a door shows it: counts of the present stage, natural logarithms of the e-values."""
+    """One look, as a door shows it: counts of the present stage, natural logarithms of the e-values, and what a judged stage needs."""
 
     phase: str
     weight_bp: int
@@ -42,6 +42,7 @@ class Seen:
     bad_old: int = 0
     log_e_harm: float = 0.0
     log_e_safe: float = 0.0
+    needs: str = ""
 
 
 @dataclass(frozen=True)
@@ -217,24 +218,35 @@ def plan(workspace: Workspace, reference: str, *, kind: Kind = "canary") -> Plan
 
 
 def view(workspace: Workspace) -> dict[str, Any] | None:
-    """The newest rollout with its looks, or None."""
+    """The newest rollout with its looks, or None. While it moves: why it is `paused`, "" when it is not, whether it is `driven`,
+    and what its stage `waits` for, in words."""
     store = workspace.store()
     latest = journal.latest(store, workspace.project.system)
     if latest is None:
         return None
     document = rolled(latest).to_json()
-    document["figures"] += _awaited(latest)
-    return {**document, "finished": latest.state.ended, "looks": journal.looks(store, latest.id)}
+    driven = latest.state.ended or controller(workspace).driver() is not None
+    paused = latest.state.paused
+    waits = _awaited(latest)
+    document["figures"] += [waits] if waits else []
+    document["figures"] += [] if driven else ["nobody drives it: gonogo rollout resume"]
+    document["figures"] += [f"paused: {paused}; go on: gonogo rollout resume"] if paused else []
+    standing = {"finished": latest.state.ended, "paused": paused, "driven": driven, "waits": waits}
+    return {**document, **standing, "looks": journal.looks(store, latest.id)}
 
 
-def _awaited(rollout: Rollout) -> list[str]:
+def _awaited(rollout: Rollout) -> str:
     """What a stage under judgement waits for, in words. Evidence of the stages before it makes it fewer requests than these."""
     if rollout.state.phase is not Phase.ANALYZING:
-        return []
-    now = rollout.booked()[-1]
-    needed = requests_to_pass(rollout.plan, min(rollout.state.stage, len(rollout.plan.stages) - 1))
+        return ""
+    now, seconds, least = rollout.booked()[-1], rollout.observed_ms / 1000, rollout.plan.min_seconds
     so_far = now.canary.n + now.stable.n
-    return [f"waiting at {now.weight_bp / 100:g} %: {so_far:,} of at most {needed:,} requests in all, when none fails"]
+    time = f"; {seconds:,.0f} of at least {least:,.0f} s" if seconds < least else ""
+    return f"waiting at {now.weight_bp / 100:g} %: {so_far:,} of at most {_needed(rollout):,} requests in all, when none fails{time}"
+
+
+def _needed(rollout: Rollout) -> int:
+    return requests_to_pass(rollout.plan, min(rollout.state.stage, len(rollout.plan.stages) - 1))
 
 
 def rolled(rollout: Rollout) -> Rolled:
@@ -244,7 +256,7 @@ def rolled(rollout: Rollout) -> Rolled:
         state=str(rollout.state.phase),
         old=rollout.plan.old,
         new=rollout.plan.new,
-        reason=rollout.state.reason,
+        reason="; ".join(words for words in (rollout.reason, rollout.state.reason) if words),
         completed=rollout.state.phase is Phase.COMPLETED,
         figures=tuple(
             f"at {booked.weight_bp / 100:g} %: {booked.canary.n} requests to {rollout.plan.new}, {booked.canary.bad} bad; "
@@ -259,7 +271,7 @@ def _telling(look: Callable[[Seen], None]) -> Callable[[Look], None]:
     def tell(seen: Look) -> None:
         state, new = seen.rollout.state, seen.rollout.plan.new
         weights = seen.observation.weights if seen.observation else seen.rollout.weights
-        analysis = seen.analysis
+        analysis, plan = seen.analysis, seen.rollout.plan
         if analysis is None:
             look(Seen(str(state.phase), weights.get(new, 0)))
             return
@@ -273,6 +285,7 @@ def _telling(look: Callable[[Seen], None]) -> Callable[[Look], None]:
                 analysis.stable.bad,
                 analysis.log_e_harm,
                 analysis.log_e_safe,
+                f"needs at most {_needed(seen.rollout):,} requests in all when none fails, within {plan.deadline_seconds:g} s",
             )
         )
 

@@ -26,13 +26,12 @@ from gonogo.evidence.accepted_risk import with_acceptance
 from gonogo.evidence.declared import read_structured
 from gonogo.model.formats import shipped_digest
 from gonogo.operations.candidates import compare, criteria, criteria_problems, decision_file, facts_of, find_model
-from gonogo.operations.check import Progress, silent
 from gonogo.operations.policy import policy_state
+from gonogo.operations.progress import Progress, silent
 from gonogo.operations.runs import read_runs
+from gonogo.operations.selected import KIND
 from gonogo.operations.sign import find_signer
 from gonogo.operations.workspace import Workspace
-
-KIND = "selection"
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def select(
 def accept_risk(workspace: Workspace, role: str, *, key: Path | None = None) -> Decided:
     """A second person accepts the high risk of the decision as it stands. Raises as `find_signer`; RefusedError when there is no high risk,
     or the person is the one who decided or who made the model."""
-    name, signer = find_signer(workspace, policy_state(workspace), role, key)
+    name, signer = find_signer(policy_state(workspace), role, key)
     file, author = decision_file(workspace), workspace.project.author
     record = read_structured(file)
     if not isinstance(record, dict) or record.get("format") != decision.FORMAT or record.get("risk") != "HIGH":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -51,13 +51,14 @@ def serve(
     behind_proxy: bool = False,
     log: Form = "text",
     requests: Requests = "errors",
-    door: Callable[[Workspace], ExitStack] = lambda workspace: ExitStack(),
+    door: AbstractContextManager[object] | None = None,
     announce: Callable[[str, str], None] = lambda release, url: None,
 ) -> None:
     """Serve until SIGTERM, SIGINT or SIGHUP. `announce` is told the release and the address once it answers. `tls` are certificate and key.
     `processes` of each release: as many as cores that may be used when None.
 
     `log` and `requests` say in which form to log, and which requests; `behind_proxy` that another program ends TLS before this one.
+    `door` is what else is open while it answers.
     Raises KeyFileError when certificate or key cannot be used, VerificationError when the log was tampered with, ConflictError when
     another release is in production than the one named, UsageError when there is nothing to serve or others could ask without an API
     key, AddressInUseError when the port is taken.
@@ -65,17 +66,15 @@ def serve(
     check_exposure(host, KeyFile(workspace.service).load())
     workspace.check_log()
     initial, first = _initial(workspace, reference)
-    sending = telemetry(workspace)
+    # What cannot stand beside the service is told before it answers anybody: a service that ends for it would have had callers.
+    beside: Sequence[AbstractContextManager[object] | None] = (Watching(workspace), Duties(workspace), telemetry(workspace), door)
     with ExitStack() as running:
 
         def announced(url: str) -> None:
             if first is not None:
                 _put_first(workspace, first)
-            running.enter_context(Watching(workspace))
-            running.enter_context(Duties(workspace))
-            if sending is not None:
-                running.enter_context(sending)
-            running.enter_context(door(workspace))
+            for one in filter(None, beside):
+                running.enter_context(one)
             announce(status(workspace)["production"]["release"], url)
 
         worker_log = running.enter_context(service_log(workspace.service, log, requests))
@@ -100,7 +99,8 @@ def serve(
 def _resolve(workspace: Workspace, release: str) -> tuple[Path, PublicKey]:
     """Folder and key of a release that may be served."""
     verified = verify_reference(workspace, release)
-    _check_redaction(workspace, release, verified.bundle.schema.feature_names)
+    schema = verified.bundle.schema
+    _check_redaction(workspace, release, (*schema.feature_names, *schema.also))
     return verified.path, workspace.public_key()
 
 
@@ -128,13 +128,13 @@ def _prediction_log(workspace: Workspace) -> PredictionLog | None:
     return PredictionLog(declared.sample, WriterRules(keep_days=declared.keep_days, redact=dict(declared.redact), slices=slices))
 
 
-def _check_redaction(workspace: Workspace, release: str, features: Sequence[str]) -> None:
+def _check_redaction(workspace: Workspace, release: str, names: Sequence[str]) -> None:
     """A name that is misspelt would be a value in the log that nobody wanted there."""
     declared = workspace.project.prediction_log
-    wrong = [] if declared is None else [name for name in declared.redact if name not in features]
+    wrong = [] if declared is None else [name for name in declared.redact if name not in names]
     if wrong:
         raise ConflictError(
-            f"{release} has no feature {', '.join(wrong)}, which the prediction log is to redact.",
+            f"{release} has no feature or output {', '.join(wrong)}, which the prediction log is to redact.",
             hint="Mend `prediction_log.redact` in gonogo.yaml.",
         )
 

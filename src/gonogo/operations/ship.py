@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gonogo.errors import ConflictError
-from gonogo.operations.check import Checked, Progress, check, silent
+from gonogo.operations.check import Checked, check
+from gonogo.operations.progress import Progress, silent
 from gonogo.operations.release import Released, release
 from gonogo.operations.rollout import Rolled, start
 from gonogo.operations.workspace import Workspace

@@ -63,14 +63,14 @@ def sign(workspace: Workspace, role: str, *, key: Path | None = None, reject: st
     policy is another one than the signed one, or when the role may not pin the first one.
     """
     state = policy_state(workspace)
-    name, signer = find_signer(workspace, state, role, key)
+    name, signer = find_signer(state, role, key)
     checked = check(workspace, judge_only=True)
     record = drafted(workspace, checked, role, (name, signer.key_id), reject)
     first = must_pin_first(checked.policy, role, rejecting=reject is not None)
     said = changes_since(workspace, checked, role)
     if first:
         pin_first(workspace, signer)
-    add_sign_off(workspace, record, sign_off(record, signer), seen(workspace, checked))
+    add_sign_off(workspace, sign_off(record, signer), seen(workspace, checked))
     outcomes = Counter(str(one.outcome) for one in checked.verdict.items if checked.checklist.item(one.item).check)
     return Signed(record, outcomes, open_items(checked), said, policy_state(workspace) if first else None)
 
@@ -78,7 +78,7 @@ def sign(workspace: Workspace, role: str, *, key: Path | None = None, reject: st
 def sign_changed_policy(workspace: Workspace, role: str, *, key: Path | None = None) -> SignedPolicy:
     """Sign what gonogo.yaml and its pack declare now, as a person of the policy in force (or of the first one). Raises as `sign`."""
     state = policy_state(workspace)
-    name, signer = find_signer(workspace, state, role, key)
+    name, signer = find_signer(state, role, key)
     said = what_is_new(state.declared, state.log.pinned)
     if state.log.pinned is None:
         pin_first(workspace, signer)
@@ -90,7 +90,7 @@ def sign_changed_policy(workspace: Workspace, role: str, *, key: Path | None = N
     return SignedPolicy(name, after.declared.digest, said, after.lacking)
 
 
-def find_signer(workspace: Workspace, state: PolicyState, role: str, key: Path | None) -> tuple[str, FileSigner]:
+def find_signer(state: PolicyState, role: str, key: Path | None) -> tuple[str, FileSigner]:
     """Name and signer of a person of the role: with `key`, or with the one private key of them that lies on this machine."""
     if not state.intact:
         raise VerificationError(state.problem)
@@ -176,7 +176,7 @@ def pin_first(workspace: Workspace, signer: Signer) -> None:
     add_policy_signature(workspace, state, sign_policy(state.declared, None, signer))
 
 
-def add_sign_off(workspace: Workspace, record: SignOff, envelope: bytes, shown: Mapping[str, str]) -> None:
+def add_sign_off(workspace: Workspace, envelope: bytes, shown: Mapping[str, str]) -> None:
     with workspace.store().transaction() as tx:
         record_envelope(tx, SIGN_OFF, workspace.project.system, envelope, settings.actor(), shown)
 

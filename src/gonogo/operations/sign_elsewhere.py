@@ -166,7 +166,7 @@ def _import_sign_off(workspace: Workspace, state: PolicyState, data: bytes) -> s
             f"{record.person} signed as {record.role} on {record.time}, but bundle, evidence or checklist changed since.", hint="Ask again."
         )
     if data not in [recorded.envelope for recorded in state.log.sign_offs]:
-        add_sign_off(workspace, record, data, seen(workspace, checked))
+        add_sign_off(workspace, data, seen(workspace, checked))
     return f"{record.person} as {record.role}: {record.decision} {', '.join(record.items)}"
 
 

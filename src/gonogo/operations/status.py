@@ -9,9 +9,9 @@ from gonogo.base.clock import stamp
 from gonogo.errors import GonogoError
 from gonogo.operations.audit_log import Log, audit_log
 from gonogo.operations.health import health, watched
+from gonogo.operations.last_watch import last_watch
 from gonogo.operations.releases import releases
 from gonogo.operations.rollout import view
-from gonogo.operations.watch import last_watch
 from gonogo.operations.workspace import Workspace
 from gonogo.service.control import ControlClient
 from gonogo.stats.latency import LatencyHistogram

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +12,11 @@ from gonogo.base.clock import parse_stamp, stamp
 from gonogo.base.files import exclusive
 from gonogo.errors import ConflictError, NotFoundError
 from gonogo.monitor.retraining import Reason, reasons
+from gonogo.operations.challenge import in_production
 from gonogo.operations.health import watched
+from gonogo.operations.last_watch import last_watch
 from gonogo.operations.live import live_release
-from gonogo.operations.retrain_steps import step_events
-from gonogo.operations.watch import last_watch
+from gonogo.operations.retrain_steps import present_model, step_events
 from gonogo.operations.workspace import Workspace
 
 KIND = "retrain"
@@ -71,7 +72,8 @@ def retraining(workspace: Workspace, now: datetime) -> dict[str, Any]:
 
 
 def asked_for(workspace: Workspace, now: datetime) -> list[Reason]:
-    """The reasons that start a training by themselves now: those that the project declares, when the last one is long enough ago."""
+    """The reasons that start a training by themselves now: those that the project declares, when the last one is long enough ago and
+    its model is not waiting."""
     declared, made = workspace.project.retrain, trainings(workspace)
     if not declared.when or (made and (now - parse_stamp(made[-1]["started"])).total_seconds() < declared.at_most_every):
         return []
@@ -79,12 +81,25 @@ def asked_for(workspace: Workspace, now: datetime) -> list[Reason]:
     if since is None:
         return []
     found = reasons(record["alarms"], trained=since, every_seconds=declared.every, now=now)
-    return [one for one in found if one.cause in declared.when]
+    asking = [one for one in found if one.cause in declared.when]
+    return asking if asking and not waiting(workspace, made) else []
 
 
 def training(workspace: Workspace, name: str) -> Mapping[str, Any]:
     """One training, as `trainings` has it."""
     return next(one for one in trainings(workspace) if one["id"] == name)
+
+
+def waiting(workspace: Workspace, made: list[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The last training when its model lies there still and people have to do something about it: refused by the gate, or not signed for.
+    None when another model lies there by now, or this one is in production."""
+    last = made[-1] if made else None
+    if last is None or last["state"] != "done" or last.get("outcome") not in ("waiting", "refused") or last.get("put_back"):
+        return None
+    if present_model(workspace) != last["model"]:
+        return None
+    live = in_production(workspace)
+    return last if live is None or live[1].model_digest != last["model"] else None
 
 
 def put_away_models(workspace: Workspace) -> dict[str, str]:
@@ -127,11 +142,9 @@ def is_running(workspace: Workspace) -> bool:
 def _trained(workspace: Workspace, made: list[Mapping[str, Any]]) -> datetime | None:
     """When there was a training last: one on record, else when the release in production was sealed."""
     found = [parse_stamp(one["ended"]) for one in made if one["state"] == "done"]
-    try:
+    with suppress(NotFoundError):  # nothing is in production yet
         live = live_release(workspace)
         found.append(parse_stamp(next(one for one in workspace.registry().state().releases.values() if one.ref == live.release).sealed_at))
-    except NotFoundError:
-        pass  # nothing is in production yet
     return max(found, default=None)
 
 

@@ -25,7 +25,7 @@ def waive(workspace: Workspace, item: str, offender: str, *, until: str, reason:
     sign-off, the first waiver of a store pins the policy.
     """
     state = policy_state(workspace)
-    person, signer = find_signer(workspace, state, role, key)
+    person, signer = find_signer(state, role, key)
     now = workspace.clock.now()
     end = _end(until)
     if end <= now:

@@ -6,7 +6,7 @@ from typing import Any
 
 from gonogo import settings
 from gonogo.base.clock import parse_stamp
-from gonogo.operations.watch import last_watch
+from gonogo.operations.last_watch import last_watch
 from gonogo.operations.workspace import Workspace
 
 STALE_SECONDS = 30.0  #: older readings are not told, or those of more than five looks ago

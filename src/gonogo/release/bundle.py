@@ -40,12 +40,14 @@ from gonogo.release.environment import make_environment, runtime_packages
 from gonogo.release.golden import make_golden
 
 if TYPE_CHECKING:
+    from gonogo.checklist.declarations.model import ModelDeclaration
     from gonogo.checklist.project import Project
     from gonogo.model.sandbox import Sandbox
 
 __all__ = ["Bundle", "build_bundle", "find_bundle", "sources_digest"]
 
 INDEX, INDEX_FORMAT = "index.json", "gonogo-bundle-index/1"
+_MEND = "Mend `{entry}` in gonogo.yaml, or write the tables again with the column."
 BUILDER = 3  #: raised when the same inputs would give another bundle
 Progress = Callable[[str, int, int], None]
 
@@ -54,12 +56,14 @@ def build_bundle(project: Project, sandbox: Sandbox, *, into: Path, progress: Pr
     """Build the project's bundle below `into` (whole or not at all), enter it in the index, and give it back.
 
     Raises ModelError (missing, truncated, of the wrong kind, not fitting the table, NaN), DataError (a table that is missing, unreadable,
-    without rows, without the target, of one class), ChildError and IsolationError (the model could not be asked), StorageError.
+    without rows, without the target or another declared column, of one class), ChildError and IsolationError (the model could not be
+    asked), StorageError.
     """
     sources = sources_digest(project)
     kind = ModelSource(project.model.path, options=project.model.options).check()
     reference = _reference(project)
     tables = {path: _table(project, path) for path in dict.fromkeys((reference, project.data.test))}
+    _check_columns(project, tables)
     with storage(into, "create"):
         into.mkdir(parents=True, exist_ok=True)
     clear_drafts(into)
@@ -76,8 +80,10 @@ def build_bundle(project: Project, sandbox: Sandbox, *, into: Path, progress: Pr
         schema = _schema(project, sandbox, model, tables)
         progress("scoring the test table", 1, 4)
         test = tables[project.data.test]
-        scores, _ = sandbox.scores(schema, model, _encoded(schema, test, project.data.test))
-        _check_finite(scores)
+        scores, faults = sandbox.scores_and_faults(schema, model, _encoded(schema, test, project.data.test))
+        _check_finite(int((~np.isfinite(scores)).any(axis=1).sum()), "NaN or infinity", test.rows)
+        for name, bad in faults.items():
+            _check_finite(bad, f"NaN or infinity in its output {name!r}", test.rows)
         progress("freezing the baseline", 2, 4)
         source = "train" if project.data.train else "test"
         labels = class_indices(schema, test.column(project.data.target))
@@ -132,10 +138,12 @@ def sources_digest(project: Project) -> str:
             "task": model.task,
             "features": None if model.features is None else list(model.features),
             "tensors": {name: asdict(tensor) for name, tensor in model.tensors.items()},
+            "classes": None if model.classes is None else list(model.classes),
             "positive": model.positive,
             "threshold": model.threshold,
             "target": data.target,
             "time": data.time,
+            "group": data.group,
             "ignore": list(data.ignore),
             "slices": {name: list(values) for name, values in project.monitor.labels.slices.items()},
         }
@@ -162,6 +170,19 @@ def _table(project: Project, path: Path) -> Table:
     return table
 
 
+def _check_columns(project: Project, tables: Mapping[Path, Table]) -> None:
+    """A misspelt column would order, part or take out nothing, without a word. Raises DataError."""
+    data = project.data
+    for path, table in tables.items():
+        for entry, name in (("data.time", data.time), ("data.group", data.group)):
+            if name is not None and name not in table.columns:
+                raise DataError(f"{path}: there is no column {name!r}, which `{entry}` names.", hint=_MEND.format(entry=entry))
+    known = {name for table in tables.values() for name in table.columns}
+    for name in data.ignore:
+        if name not in known:
+            raise DataError(f"no table has the column {name!r}, which `data.ignore` names.", hint=_MEND.format(entry="data.ignore"))
+
+
 def _schema(project: Project, sandbox: Sandbox, model: ModelSource, tables: Mapping[Path, Table]) -> Schema:
     inspection, _ = sandbox.inspect(model)
     reference = tables[_reference(project)]
@@ -172,7 +193,7 @@ def _schema(project: Project, sandbox: Sandbox, model: ModelSource, tables: Mapp
         target=project.data.target,
         time=project.data.time,
         feature_names=project.model.features,
-        classes=_classes(inspection, reference.column(project.data.target), project.model.positive),
+        classes=_classes(inspection, reference.column(project.data.target), project.model),
         threshold=project.model.threshold,
         ignore=project.data.ignore,
         tensors=project.model.tensors,
@@ -180,16 +201,24 @@ def _schema(project: Project, sandbox: Sandbox, model: ModelSource, tables: Mapp
     )
 
 
-def _classes(inspection: Inspection, target: Array, positive: str | None) -> Sequence[str]:
-    """The labels in the order of the model's score columns: as its metadata says, else sorted as training libraries sort them."""
+def _classes(inspection: Inspection, target: Array, model: ModelDeclaration) -> Sequence[str]:
+    """The labels in the order of the model's score columns: as its metadata or gonogo.yaml says, else sorted as training libraries do."""
+    labels = [class_text(value) or "" for value in sorted(set(target.tolist()))]
+    declared, positive = model.classes, model.positive
     if "classes" in inspection.metadata:
         try:
             named = [class_text(value) or "" for value in parse_json(inspection.metadata["classes"].encode())]
         except (ValueError, TypeError) as error:
             raise ModelError(f"the model's metadata entry `classes` is not a JSON list: {error}.") from error
+        if declared and list(declared) != named:
+            raise ModelError(
+                f"the model names its classes {', '.join(named)}, and gonogo.yaml {', '.join(declared)}.",
+                hint="The model's own order is that of its score columns: remove `model.classes`, or mend the export.",
+            )
     else:
-        values = sorted(set(target.tolist()))
-        named = [class_text(value) or "" for value in values]
+        named = list(declared or labels)
+    if unknown := [label for label in labels if label not in named]:
+        raise ModelError(f"the model has no class {', '.join(unknown)}, which the labels have; its classes are {', '.join(named)}.")
     if positive is None or positive == named[-1]:
         return named
     if positive not in named:
@@ -223,11 +252,10 @@ def _encoded(schema: Schema, table: Table, path: Path) -> dict[str, Array]:
         raise DataError(f"{path}: {error.message}", hint=error.hint) from error
 
 
-def _check_finite(scores: Array) -> None:
-    bad = int((~np.isfinite(scores)).any(axis=1).sum())
+def _check_finite(bad: int, what: str, rows: int) -> None:
     if bad:
         raise ModelError(
-            f"the model gives NaN or infinity for {bad} of {len(scores)} rows of the test table.",
+            f"the model gives {what} for {bad} of {rows} rows of the test table.",
             hint="Look for missing values that it cannot take, and for a division or log in the graph.",
         )
 

@@ -107,7 +107,8 @@ class _Values:
             value = min(self._listed, key=lambda known: abs(known - value))
         if self._type == "bool":
             return value >= 0.5
-        return round(value) if self._type == "int" else value
+        # Rounding may not lead beyond what there was: 127 may be all that the input holds.
+        return round(min(value, float(self._numbers.max(initial=0.0)))) if self._type == "int" else value
 
     def absent(self, value: Any) -> Any:
         """What stands for a missing value."""
@@ -126,7 +127,9 @@ class _Tensors:
         known = np.where(np.isfinite(self._some).any(axis=0), self._some, 0.0)
         values = np.nanquantile(known, share, axis=0).astype(np.float32).astype(np.float64)
         kind = self._feature.type
-        plain = (values >= 0.5) if kind == "bool" else np.rint(values).astype(np.int64) if kind == "int" else values
+        if kind == "int":
+            values = np.rint(np.minimum(values, known.max())).astype(np.int64)
+        plain = values >= 0.5 if kind == "bool" else values
         return plain.reshape(self._shape).tolist()
 
     def absent(self, value: Any) -> Any:

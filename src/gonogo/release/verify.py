@@ -52,7 +52,7 @@ from gonogo.release.package import read_package
 from gonogo.release.statements import FOLDER, LOAD_TEST, NEGATIVE_CONTROL, Statements, read_folder, read_statements
 from gonogo.trust.envelope import IN_TOTO, open_envelope, read_statement
 from gonogo.trust.keys import PublicKey
-from gonogo.verdict.judge import decide, evidence_digest
+from gonogo.verdict.judge import decide, evidence_digest, meets
 from gonogo.verdict.outcome import Decision, Outcome
 from gonogo.verdict.policy import demands
 from gonogo.verdict.sign_off import People, SignOff, judge_sign_offs
@@ -258,7 +258,7 @@ def _check_verdict(found: Statements, system: str, subject: str) -> None:
             evidence.inputs.get("bundle", subject) != subject or evidence.check != item.check or evidence.options != digest(item.options)
         ):  # 8
             raise VerificationError(f"{FOLDER}/evidence/{item.id}.json was measured on another bundle or by another check.")
-        if result.outcome is Outcome.PASS and not _meets(item, evidence):  # 8
+        if result.outcome is Outcome.PASS and not meets(item, evidence):  # 8
             raise VerificationError(f"{FOLDER}/verdict.json says PASS for {item.id}, but its evidence does not meet every requirement.")
         for name, kept, file in (
             ("load_result", found.load_test, LOAD_TEST),
@@ -274,11 +274,6 @@ def _check_verdict(found: Statements, system: str, subject: str) -> None:
         or checklist.status != "ready"
     ):  # 10
         raise VerificationError(f"{FOLDER}/verdict.json is not a GO.")
-
-
-def _meets(item: Item, evidence: Evidence) -> bool:
-    judged = _judged(item, evidence)
-    return evidence.status == "measured" and bool(judged) and all(one.met and not one.error for one in judged)
 
 
 def _check_waivers(found: Statements, subject: str) -> None:

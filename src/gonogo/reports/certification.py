@@ -40,7 +40,8 @@ def _table(document: Document) -> list[str]:
     for title, seed, metrics in rows:
         cells = "  ".join(f"{_shown(metrics.get(name)):>{width}}" for name, width in zip(names, widths, strict=True))
         lines.append(f"  {title:<10} {seed!s:>8}  {cells}")
-    return lines
+    again = document["again"]
+    return lines if again is None else [*lines, f"  its own training again: no score is more than {again['difference']:.2g} apart"]
 
 
 def _conditions(document: Document) -> list[str]:

@@ -42,6 +42,7 @@ class Deployment:
     certificate: Path | None = None
     certificate_key: Path | None = None
     extras: tuple[str, ...] = ()
+    width: int = 0  # numbers that the model takes a row, as far as it is known
 
 
 def render_deployment(kind: str, deployment: Deployment) -> tuple[str, str]:
@@ -105,5 +106,5 @@ def _declared(deployment: Deployment) -> dict[str, Any]:
         "wheel": f"gonogo-{__version__}-py3-none-any.whl",
         "python": ".".join(platform.python_version_tuple()[:2]),
         "stop_seconds": math.ceil(settings.number("drain_seconds")) + 15,
-        "body_mib": math.ceil(settings.number("request_body")),
+        "body_mib": math.ceil(settings.request_body(deployment.width) / 2**20),
     }

@@ -12,7 +12,7 @@ from typing import Any
 
 from gonogo.base.clock import parse_stamp, stamp
 from gonogo.checklist.items import Review
-from gonogo.checklist.project import Period
+from gonogo.checklist.periods import Period
 from gonogo.evidence.record import Evidence
 from gonogo.reports.json import render_json
 from gonogo.reports.report import Report, printable

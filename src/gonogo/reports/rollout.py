@@ -23,6 +23,21 @@ LEFT, TOP, SHARE, GAP, EVIDENCE = 36, 18, 110, 40, 80
 RIGHT = WIDTH - 8
 FLOOR = -0.5  #: evidence against a hypothesis is drawn no lower than this part of its limit
 
+PHASES = {
+    "PLANNED": "it is written down, and nothing has begun",
+    "PREPARING": "the new release is started beside the old one",
+    "SMOKE": "is it up, and is it the release that was sealed?",
+    "SHIFTING": "its share of the traffic is moved",
+    "ANALYZING": "both releases answer, and the judge compares them",
+    "PROMOTING": "all traffic moves to it",
+    "FINALIZING": "it has all traffic; it is looked at once more",
+    "COMPLETED": "it is in production",
+    "ROLLING_BACK": "the traffic goes back",
+    "VERIFYING_ROLLBACK": "the release before has all traffic again; it is looked at",
+    "ROLLED_BACK": "the release before has all traffic again",
+    "CANCELLED": "no traffic has moved",
+}  #: what happens in each phase of a rollout
+
 Record = Mapping[str, Any]
 
 
@@ -113,6 +128,11 @@ def evidence_text(look: Record) -> str:
         for word, key, limit in (("safe", "log_e_safe", "pass_at"), ("harm", "log_e_harm", "fail_at"))
     )
     return f"new {new['bad']}/{new['n']} bad, old {old['bad']}/{old['n']}; {values}"
+
+
+def phase_text(phase: str) -> str:
+    """What happens in a phase."""
+    return PHASES.get(phase, "")
 
 
 def changes(rollout: Record) -> list[tuple[float, Record]]:

@@ -34,7 +34,7 @@ def render_status_text(status: Record, width: int = WIDTH) -> str:
     lines += [_arm(arm) for arm in service["arms"]]
     if rollout:
         lines.append(f"rollout     {rollout['state']}: {rollout['old'] or 'nothing'} → {rollout['new']}")
-        lines += [f"            {rollout['reason']}"] if rollout["reason"] else []
+        lines += [f"            {said}" for said in (rollout["reason"], rollout.get("paused") and f"PAUSED: {rollout['paused']}") if said]
     lines.append(f"releases    {', '.join(release['version'] for release in status['releases']) or 'none'}")
     lines.append(f"audit log   {status['events']} events, chain {status['chain']}")
     return joined([*(part for line in lines for part in _wrapped(line, 12, width)), "", render_signals_text(status, width)])
@@ -47,11 +47,16 @@ def render_signals_text(status: Record, width: int = WIDTH) -> str:
     for release, signals in by_release(status["signals"]):
         lines += [f"{printable(release):<28} {'value':>14} {'n':>9}  {'rings above':<14}"]
         lines += [
-            f"{signal_name(signal)[:28]:<28} {value_text(signal['value'], signal['unit']):>14} {signal['n']:>9,}  "
+            f"{_first_column(signal):<28} {value_text(signal['value'], signal['unit']):>14} {signal['n']:>9,}  "
             f"{limit_text(signal)}{'  ✗' if breached(signal, status['alarms']) else ''}  {stands_for_text(signal)}".rstrip()
             for signal in signals
         ] + [""]
     return joined([*lines, render_alarms_text(status["alarms"], width)]).rstrip()
+
+
+def _first_column(signal: Record) -> str:
+    over = over_text(signal)
+    return signal_name(signal)[: 28 - len(over)] + over
 
 
 def render_alarms_text(alarms: Sequence[Record], width: int = WIDTH) -> str:
@@ -63,9 +68,9 @@ def render_alarms_text(alarms: Sequence[Record], width: int = WIDTH) -> str:
 
 
 def answered_text(alarm: Record) -> str:
-    """What holds an alarm back, and who looks after it."""
-    who = alarm.get("acknowledged")  # a record of an earlier version has neither
-    return "".join(f"; {said}" for said in (alarm.get("held_back"), who and f"{who} looks after it") if said)
+    """What holds an alarm back, who looks after it, and what follows by rule."""
+    who = alarm.get("acknowledged")  # a record of an earlier version has none of them
+    return "".join(f"; {said}" for said in (alarm.get("held_back"), who and f"{who} looks after it", alarm.get("then")) if said)
 
 
 def unwatched_text(status: Record) -> str:
@@ -86,7 +91,20 @@ def by_release(signals: Sequence[Record]) -> list[tuple[str, list[Record]]]:
     for signal in signals:
         groups.setdefault(str(signal["labels"].get("release", "")), []).append(signal)
     ranked = ((release, sorted(group, key=lambda signal: (signal["signal"], -part_of_limit(signal)))) for release, group in groups.items())
-    return [(release, _worst_of_tensors(group)) for release, group in ranked]
+    return [(release, _with_windows(_worst_of_tensors(group))) for release, group in ranked]
+
+
+def _with_windows(signals: Sequence[Record]) -> list[Record]:
+    """With the window in words, `over`, where the same signal is measured over several."""
+    times = Counter(signal_name(signal) for signal in signals)
+    return [{**one, "over": duration_text(one.get("window_seconds", 0)) if times[signal_name(one)] > 1 else ""} for one in signals]
+
+
+def duration_text(seconds: float) -> str:
+    """In the largest unit that it is a whole number of."""
+    whole = ((seconds / size, unit) for size, unit in ((86400, "d"), (3600, "h"), (60, "min")) if seconds and seconds % size == 0)
+    number, unit = next(whole, (seconds, "s"))
+    return f"{number:g} {unit}"
 
 
 def _worst_of_tensors(signals: Sequence[Record]) -> list[Record]:
@@ -108,6 +126,11 @@ def _bad(signal: Record) -> tuple[bool, bool, float, float]:
 def signal_name(signal: Record) -> str:
     """The signal and what it is of, less the release."""
     return printable(" ".join([str(signal["signal"]), *(str(label) for name, label in signal["labels"].items() if name != "release")]))
+
+
+def over_text(signal: Record) -> str:
+    """The window, where the same signal is measured over several; else ""."""
+    return f" over {signal['over']}" if signal.get("over") else ""
 
 
 def stands_for_text(signal: Record) -> str:

@@ -43,7 +43,7 @@ def ask(
     command = journal.submit(store, current, verb, actor=actor, reason=reason, expected_version=expected_version, command_id=command_id)
     while command.status == "pending":
         if _taken_over(controller):
-            _drive(controller, store, command, progress)
+            _drive(controller, command, progress)
         else:
             sleep(POLL_SECONDS)
         command = journal.answer(store, current, command.id)
@@ -71,7 +71,7 @@ def _taken_over(controller: Controller) -> bool:
     return True
 
 
-def _drive(controller: Controller, store: Store, command: Command, progress: Progress) -> None:
+def _drive(controller: Controller, command: Command, progress: Progress) -> None:
     if command.verb is not What.PAUSE:
         controller.drive(progress)
         return

@@ -67,14 +67,16 @@ class Segment:
 
 @dataclass(frozen=True)
 class Rollout:
-    """One rollout as it is stored. Times in milliseconds are of the present phase: `observed_ms` while it was seen to run, `spent_ms` in
-    all, `quiet_ms` since its counters last moved. `revision` is the document's version; `started` and `ended` are RFC 3339 in UTC."""
+    """One rollout as it is stored. `reason` is why it was begun, where somebody said. Times in milliseconds are of the present phase:
+    `observed_ms` while it was seen to run, `spent_ms` in all, `quiet_ms` since its counters last moved. `revision` is the version of the
+    document; `started` and `ended` are RFC 3339 in UTC."""
 
     id: str
     plan: Plan
     state: State
     actor: str
     started: str
+    reason: str = ""
     ended: str = ""
     ops: tuple[OpRecord, ...] = ()
     segments: tuple[Segment, ...] = ()
@@ -111,6 +113,7 @@ class Rollout:
             "state": self.state.to_json(),
             "actor": self.actor,
             "started": self.started,
+            "reason": self.reason,
             "ended": self.ended,
             "ops": [record.to_json() for record in self.ops],
             "segments": [asdict(segment) for segment in self.segments],
@@ -195,17 +198,18 @@ def looks(store: Store, rollout_id: str) -> list[dict[str, Any]]:
     return [body for key, (_, body) in store.list(f"{LOOK}:{rollout_id}").items() if key]
 
 
-def open_rollout(tx: Transaction, plan: Plan, actor: str, started: str) -> Rollout:
+def open_rollout(tx: Transaction, plan: Plan, actor: str, started: str, reason: str = "") -> Rollout:
     """Write a new rollout. Raises ConflictError when another one of the system is active."""
     current = active(tx, plan.system)
     if current:
         raise ConflictError(
             f"rollout {current} of {plan.system} is not through yet.", hint="Wait for it, or run `gonogo rollout abort` or `resume`."
         )
-    rollout = Rollout(f"{plan.system}-{len(rollouts(tx, plan.system)) + 1}", plan, State(), actor, started)
+    rollout = Rollout(f"{plan.system}-{len(rollouts(tx, plan.system)) + 1}", plan, State(), actor, started, reason)
     tx.put(ACTIVE, plan.system, {"id": rollout.id})
     revision = tx.put(ROLLOUT, rollout.id, rollout.to_json(), expected_version=0)
-    tx.append("rollout", {"rollout": rollout.id, "to": str(Phase.PLANNED), "plan": plan.to_json(), "plan_digest": plan.digest}, actor)
+    begun = {"rollout": rollout.id, "to": str(Phase.PLANNED), "plan": plan.to_json(), "plan_digest": plan.digest}
+    tx.append("rollout", begun | ({"reason": reason} if reason else {}), actor)
     return replace(rollout, revision=revision)
 
 

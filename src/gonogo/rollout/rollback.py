@@ -69,7 +69,7 @@ def roll_back(
             return _to_the_end(controller, store, active, progress=progress, watch=watch, sleep=sleep, began=began)
         except NotFoundError:
             pass  # it ended between the two looks: then there is something to revert
-    controller.start(revert())
+    controller.start(revert(), reason=reason)
     rollout = controller.drive(progress)
     return WentBack(rollout, (controller.routed_at or watch()) - began, aborted=False)
 

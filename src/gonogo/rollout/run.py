@@ -97,14 +97,15 @@ class Controller:
 
     # -- taking charge ------------------------------------------------------------------------------------------------------
 
-    def start(self, plan: Plan, *, take_over: bool = False) -> Rollout:
-        """Write a new rollout down. Raises ConflictError when one is active or another controller is at work."""
+    def start(self, plan: Plan, *, reason: str = "", take_over: bool = False) -> Rollout:
+        """Write a new rollout down, with the `reason` that somebody gave. Raises ConflictError when one is active or another controller is
+        at work."""
         self._charge.take(take_over=take_over)
         try:
             self._clean_up_after_the_last()
             with self._store.transaction() as tx:
                 self._charge.renew(tx)
-                rollout = journal.open_rollout(tx, plan, self._actor, stamp(self._clock.now()))
+                rollout = journal.open_rollout(tx, plan, self._actor, stamp(self._clock.now()), reason)
                 failpoint("before-commit")
         except BaseException:
             self._charge.give_back_quietly()
@@ -381,7 +382,7 @@ class Controller:
             self._charge.renew(tx)
             if rollout.state.phase is Phase.COMPLETED and self.rollout.state.phase is not Phase.COMPLETED:
                 try:
-                    self._move_pointer(tx, rollout.plan, self._actor, rollout.state.reason)
+                    self._move_pointer(tx, rollout.plan, self._actor, rollout.reason or rollout.state.reason)
                 except RefusedError as error:
                     raise PointerRefused(str(error)) from error
             saved = journal.save(tx, rollout)

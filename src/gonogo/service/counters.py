@@ -14,13 +14,14 @@ see `drift.py`}, `shadow` {release: see `shadow.py`}, `faults` n.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
-from gonogo.model.runtime import Array
 from gonogo.service.answering.batching import Computed
 from gonogo.service.drift import DriftCounter
 from gonogo.stats.latency import LatencyHistogram
@@ -38,8 +39,8 @@ class Counters:
     def __init__(self, release: str, drift: DriftCounter | None = None) -> None:
         self._release = release
         self._drift = drift
-        self._booked: deque[Booking] = deque()
-        self._seen: deque[Computed] = deque()
+        self._booked: list[Booking] = []
+        self._seen: list[Computed] = []
         self._counts: dict[int, dict[str, dict[str, int]]] = {}
         self._latency: dict[str, LatencyHistogram] = {}
         self.shadow: dict[str, dict[str, Any]] = {}  #: what copies of requests to each release came to
@@ -53,37 +54,38 @@ class Counters:
         return len(self._booked) + len(self._seen)
 
     def settle(self, most: int | None = None) -> None:
-        """Add up what was booked and seen; at most about `most` entries, when given, so that the event loop is not held up."""
-        left = len(self._booked) if most is None else min(most, len(self._booked))
-        if left:
-            self._add([self._booked.popleft() for _ in range(left)])
+        """Add up what was booked and seen; with `most` that many bookings and rows (or one call's rows, if it had more) and no others, so
+        that the event loop is not held up."""
+        if self._booked:
+            booked = self._booked[:most]
+            del self._booked[: len(booked)]
+            self._add(booked)
         if self._drift is not None and self._seen:
-            taken: list[tuple[dict[str, Array], Array]] = []
-            rows = 0
-            while self._seen and (most is None or rows < most):
-                computed = self._seen.popleft()
-                taken.append((computed.batch, computed.scores))
-                rows += len(computed.scores)
-            self._drift.add(taken)
+            scores = [computed.scores for computed in self._seen[:most]]
+            if most is not None and sum(map(len, scores)) > most:
+                scores = scores[: max(1, bisect_right(list(accumulate(map(len, scores))), most))]
+            taken = self._seen[: len(scores)]
+            del self._seen[: len(taken)]
+            inputs = {name: np.concatenate([computed.batch[name] for computed in taken]) for name in taken[0].batch}
+            self._drift.add(inputs, np.concatenate(scores))
 
-    def _add(self, taken: Sequence[Booking]) -> None:
-        latencies: dict[str, list[float]] = {}
-        for _, release, _, _, seconds in taken:
-            latencies.setdefault(release, []).append(seconds * 1e6)
-        for (epoch, release, status, bad), times in Counter(booking[:4] for booking in taken).items():
+    def _add(self, booked: Sequence[Booking]) -> None:
+        answers: defaultdict[tuple[int, str, int, bool], list[float]] = defaultdict(list)
+        for epoch, release, status, bad, seconds in booked:
+            answers[epoch, release, status, bad].append(seconds)
+        for (epoch, release, status, bad), took in answers.items():
             row = self._counts.setdefault(epoch, {}).setdefault(release, dict.fromkeys(COUNTED, 0))
-            row["n"] += times
-            row["bad"] += times * bad
-            row["2xx" if status < 300 else "4xx" if status < 500 else "5xx"] += times
+            row["n"] += len(took)
+            row["bad"] += len(took) * bad
+            row["2xx" if status < 300 else "4xx" if status < 500 else "5xx"] += len(took)
             if status in REASONS:
-                row[REASONS[status]] += times
-        for release, microseconds in latencies.items():
+                row[REASONS[status]] += len(took)
             histogram = self._latency.setdefault(release, LatencyHistogram())
-            if len(microseconds) >= MANY:
-                histogram.add_many(np.array(microseconds))
+            if len(took) >= MANY:
+                histogram.add_many(np.array(took) * 1e6)
             else:
-                for latency in microseconds:
-                    histogram.add(latency)
+                for seconds in took:
+                    histogram.add(seconds * 1e6)
 
     def snapshot(self) -> dict[str, Any]:
         """Everything so far, as JSON. Settles first."""

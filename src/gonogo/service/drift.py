@@ -10,7 +10,7 @@ Only counts are kept, never a value: the counter holds nothing personal and is a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -48,12 +48,8 @@ class DriftCounter:
         self._sums = dict.fromkeys(("sum", "squares", "low", "high", "unsure"), 0)
         self._binary = schema.task == "binary-classification"
 
-    def add(self, batches: Sequence[tuple[Mapping[str, Array], Array]]) -> None:
-        """Count what was computed: (inputs by name [rows, width], scores [rows, classes])."""
-        if not batches:
-            return
-        scores = np.concatenate([values for _, values in batches])
-        inputs = {item.name: np.concatenate([batch[item.name] for batch, _ in batches]) for item in self._schema.inputs}
+    def add(self, inputs: Mapping[str, Array], scores: Array) -> None:
+        """Count what was computed: inputs by name [rows, width], scores [rows, classes]."""
         rows = measured_batch(self._schema, inputs) if self._tensors else inputs
         self._features.add(rows)
         self._ranges.add(rows)

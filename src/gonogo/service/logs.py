@@ -185,11 +185,8 @@ class Lines(logging.Handler):
         """Returns how many were not written, or not whole."""
         handle = sys.__stderr__.fileno() if self._file is None and sys.__stderr__ is not None else self._handle
         whole = [line.encode("ascii", "backslashreplace") for line in lines]
-        facts = os.fstat(handle)
-        if stat.S_ISREG(facts.st_mode):
-            # A disk that was full has cut the last line there, ours or that of another process.
-            cut = handle == self._handle and facts.st_size > 0 and os.pread(handle, 1, facts.st_size - 1) != b"\n"
-            whole = [b"\n" * cut + b"".join(whole)]
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            whole = [b"\n" * (handle == self._handle and _is_cut(handle)) + b"".join(whole)]
         lost = 0
         for number, data in enumerate(whole):
             try:
@@ -243,6 +240,16 @@ class Lines(logging.Handler):
         plain = ("".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in line) for line in lines)
         text = f"{datetime.fromtimestamp(moment, UTC):%H:%M:%S} {said['level']:<7} " + "\n    ".join(plain)
         return _struck(text) + "\n"
+
+
+def _is_cut(handle: int) -> bool:
+    """Whether a disk that was full has cut the last line of the file, ours or that of another process. A line that another process is
+    just writing grows meanwhile."""
+    size = os.fstat(handle).st_size
+    if not size or os.pread(handle, 1, size - 1) == b"\n":
+        return False
+    time.sleep(PAUSE)
+    return os.fstat(handle).st_size == size
 
 
 def _struck(line: str) -> str:

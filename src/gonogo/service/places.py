@@ -164,15 +164,17 @@ class SoleOwner:
 class Roster:
     """The worker processes on record, so that those of a killed supervisor are ended before their sockets are taken over.
 
-    A process is recognised by its id and its start time, so that a stranger who was given the id later is never touched. Where the
-    system does not tell start times (no /proc), the end of the control channel alone ends the workers.
+    A process is recognised by its id and its start time, so that a stranger who was given the id later is never touched, and by the
+    folder that it was started for: a copy of a store has the record too, and the living service of the original is none of its own. Where
+    the system does not tell start times (no /proc), the end of the control channel alone ends the workers.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def write(self, pids: Iterable[int]) -> None:
-        entries = [[pid, started] for pid in pids if (started := _started(pid)) is not None]
+        folder = self._folder()
+        entries = [[pid, started, folder] for pid in pids if (started := _started(pid)) is not None]
         write_atomic(self._path, json.dumps(entries).encode(), mode=0o600)
 
     def end_leftovers(self, seconds: float) -> int:
@@ -190,13 +192,18 @@ class Roster:
             time.sleep(0.02)
         return len(leftovers)
 
+    def _folder(self) -> int:
+        """The inode of the folder, which a renamed one keeps and a copy does not have."""
+        return self._path.parent.stat().st_ino
+
     def _alive(self) -> list[int]:
         try:
             entries = json.loads(self._path.read_bytes())
-            return [pid for pid, started in entries if started is not None and _started(pid) == started]
+            folder = self._folder()
+            return [entry[0] for entry in entries if entry[1] is not None and entry == [entry[0], _started(entry[0]), folder]]
         except FileNotFoundError:
             return []
-        except (ValueError, TypeError, OSError) as error:
+        except (ValueError, TypeError, LookupError, OSError) as error:
             raise StorageError(
                 f"{self._path} cannot be read: {error}.", hint="Remove it when no process of an earlier service is left."
             ) from error

@@ -101,7 +101,7 @@ class Worker:
             on_exposure=sink.expose if sink else lambda key, epoch, release: None,
             on_fault=self._fault,
         )
-        limits = Limits.from_settings()
+        limits = Limits.from_settings(served.schema.width)
         headers = self._answering.own_headers
         handler = self._answering.public if private is not None else self._answering.trial
         # A server for each listener: its connections are told to close when somebody else accepts there again.

@@ -4,7 +4,7 @@
     counter.add(batch)                     # arrays [rows, width] by graph input, as the model gets them
     counter.counts["age"]                  # int64 [bins + 1]
 
-Numeric columns are counted together: few rows in one broadcast comparison, many rows column by column in blocks that stay in the cache.
+Numeric columns are counted together, as many of them as a core's cache has room for.
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gonogo.stats.bins import BLOCK, Array, BinEdges, Counts, as_float32, from_reached
-
-FEW = 512  #: rows up to which one broadcast is faster than a call for each edge
+from gonogo.stats.bins import Array, BinEdges, Counts, from_reached, reached
 
 
 class FeatureCounter:
@@ -31,7 +29,6 @@ class FeatureCounter:
         # Numeric features are kept as "so many reached this edge" until somebody asks: adding is then one addition for all.
         self._numeric = _groups(self.edges, self.places)
         self._reached = [np.zeros(steps.shape, dtype=np.int64) for _, _, _, steps in self._numeric]
-        self._missing = [np.zeros(len(steps), dtype=np.int64) for _, _, _, steps in self._numeric]
         self._pending = 0
         self.rows = 0  #: rows that `add` has counted
 
@@ -48,12 +45,11 @@ class FeatureCounter:
         for source, columns, _, steps in self._numeric:
             block = batch[source]
             values = block if len(columns) == block.shape[1] else block[:, columns]  # columns ascend, so as many are all of them
-            numeric.append(_reached(as_float32(values), steps))
+            numeric.append(reached(values, steps))
         for name, counts in text:
             self._settled[name] += counts
-        for index, (reached, missing) in enumerate(numeric):
-            self._reached[index] += reached
-            self._missing[index] += missing
+        for index, found in enumerate(numeric):
+            self._reached[index] += found
         height = heights.pop()
         self._pending += height
         self.rows += height
@@ -62,11 +58,10 @@ class FeatureCounter:
     def counts(self) -> dict[str, Counts]:
         """Counts by feature, int64 [bins + 1], the last one of missing values."""
         if self._pending:
-            for (_, _, names, _), reached, missing in zip(self._numeric, self._reached, self._missing, strict=True):
+            for (_, _, names, _), total in zip(self._numeric, self._reached, strict=True):
                 for index, name in enumerate(names):
-                    self._settled[name] += from_reached(reached[index, : len(self.edges[name].edges)], self._pending, int(missing[index]))
-                reached[:] = 0
-                missing[:] = 0
+                    self._settled[name] += from_reached(total[index, : len(self.edges[name].edges) + 1], self._pending)
+                total[:] = 0
             self._pending = 0
         return self._settled
 
@@ -88,30 +83,14 @@ class FeatureCounter:
 
 
 def _groups(edges: Mapping[str, BinEdges], places: Mapping[str, tuple[str, int]]) -> list[tuple[str, list[int], list[str], Array]]:
-    """Numeric features by graph input: columns, names, edges [features, most], filled up with +inf."""
+    """Numeric features by graph input: columns, names, edges [features, most], filled up with at least one +inf."""
     groups: list[tuple[str, list[int], list[str], Array]] = []
     sources = dict.fromkeys(places[name][0] for name, item in edges.items() if item.kind == "numeric")
     for source in sources:
         names = sorted((n for n, item in edges.items() if item.kind == "numeric" and places[n][0] == source), key=lambda n: places[n][1])
         columns = [places[name][1] for name in names]
-        steps = np.full((len(names), max(len(edges[name].edges) for name in names)), np.inf, dtype=np.float32)
+        steps = np.full((len(names), max(len(edges[name].edges) for name in names) + 1), np.inf, dtype=np.float32)
         for index, name in enumerate(names):
             steps[index, : len(edges[name].edges)] = edges[name].edges
         groups.append((source, columns, names, steps))
     return groups
-
-
-def _reached(values: Array, steps: Array) -> tuple[Counts, Counts]:
-    """For each column of `values` [rows, features]: how many are <= each of its edges, and how many are missing."""
-    if len(values) <= FEW:
-        reached = (values[:, :, None] <= steps[None, :, :]).sum(axis=0, dtype=np.int64)
-        return reached, np.isnan(values).sum(axis=0, dtype=np.int64)
-    reached = np.zeros(steps.shape, dtype=np.int64)
-    missing = np.zeros(len(steps), dtype=np.int64)
-    for start in range(0, len(values), BLOCK):
-        block = np.ascontiguousarray(values[start : start + BLOCK].T)
-        for feature, column in enumerate(block):
-            missing[feature] += np.count_nonzero(np.isnan(column))
-            for index, edge in enumerate(steps[feature]):
-                reached[feature, index] += np.count_nonzero(column <= edge)
-    return reached, missing

@@ -16,6 +16,7 @@ import math
 import numpy as np
 
 from gonogo.stats.bins import Array
+from gonogo.stats.histograms import compared
 from gonogo.stats.intervals import z_of
 
 
@@ -78,14 +79,8 @@ def chi2_survival(x: float, degrees: float) -> float:
 
 def _shares(reference: Array, current: Array) -> tuple[Array, Array, int, int]:
     """Smoothed shares q and p over the bins that are not empty on both sides, and the rows m and n."""
-    a, b = np.asarray(reference, dtype=np.int64), np.asarray(current, dtype=np.int64)
-    if a.shape != b.shape or a.ndim != 1:
-        raise ValueError(f"histograms over other bins: {a.shape} and {b.shape}")
-    if (a < 0).any() or (b < 0).any():
-        raise ValueError("a count below zero cannot be")
+    a, b = compared(reference, current)
     m, n = int(a.sum()), int(b.sum())
-    if m == 0 or n == 0:
-        raise ValueError("an empty histogram has no shares")
     used = (a + b) > 0
     q, p = a[used] + 0.5, b[used] + 0.5
     return q / q.sum(), p / p.sum(), m, n

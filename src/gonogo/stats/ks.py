@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from gonogo.stats.histograms import compared
+
 
 def ks(reference: Any, current: Any) -> tuple[float, float]:
     """(distance, p-value) of two histograms int64 [bins], in the order of the values and without missing ones.
@@ -18,14 +20,8 @@ def ks(reference: Any, current: Any) -> tuple[float, float]:
     The p-value is that of Kolmogorov's limit for many rows. Raises ValueError when one is empty, when
     their bins differ, and for a count below zero.
     """
-    a, b = np.asarray(reference, dtype=np.int64), np.asarray(current, dtype=np.int64)
-    if a.shape != b.shape or a.ndim != 1:
-        raise ValueError(f"histograms over other bins: {a.shape} and {b.shape}")
-    if (a < 0).any() or (b < 0).any():
-        raise ValueError("a count below zero cannot be")
+    a, b = compared(reference, current)
     m, n = int(a.sum()), int(b.sum())
-    if m == 0 or n == 0:
-        raise ValueError("an empty histogram has no shares")
     distance = float(np.abs(np.cumsum(a) / m - np.cumsum(b) / n).max())
     return distance, kolmogorov_survival(distance * math.sqrt(m / (m + n) * n))
 

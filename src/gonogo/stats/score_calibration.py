@@ -52,16 +52,6 @@ def ece_by_chance(table: ScoreTable, bins: int = 10) -> float:
     return float(np.sqrt(2 / math.pi * variance).sum() / n.sum())
 
 
-def debiased_error(table: ScoreTable, bins: int = 10) -> float:
-    """Root mean square difference of share and mean score, what chance adds taken away (0 when chance explains it all)."""
-    n, scores, outcomes, _ = _by_bin(table, bins)
-    n, scores, outcomes = (values[n > 1] for values in (n, scores, outcomes))
-    if not len(n):
-        raise ValueError("no bin has two rows")
-    difference, share = (outcomes - scores) / n, outcomes / n
-    return math.sqrt(max(0.0, float((n * (difference**2 - share * (1 - share) / (n - 1))).sum() / n.sum())))
-
-
 def calibration_p_value(table: ScoreTable, bins: int = 10) -> float:
     """The chance of differences as large as these when every score is the probability that it claims to be (the second key).
 
@@ -78,14 +68,6 @@ def calibration_p_value(table: ScoreTable, bins: int = 10) -> float:
     if weight > 0.0:
         statistic, degrees = statistic + gap**2 / weight, degrees + 1
     return chi2_survival(statistic, degrees)
-
-
-def ks_calibration(table: ScoreTable) -> float:
-    """Largest difference of cumulated outcomes and cumulated scores, as a share of the rows: needs no bins of a width."""
-    if not table.rows:
-        raise ValueError("there are no rows")
-    gap = table.counts[:, 1] - table.sums.sum(axis=1) / ONE
-    return float(np.abs(np.cumsum(gap)).max() / table.rows)
 
 
 def brier(table: ScoreTable, level: float = 0.95) -> Estimate:

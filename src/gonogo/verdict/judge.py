@@ -173,6 +173,12 @@ def _by_evidence(item: Item, subject: str | None, found: Evidence | None, curren
     return replace(result, outcome=Outcome.PASS, reason="; ".join(one.measured for one in judged))
 
 
+def meets(item: Item, found: Evidence) -> bool:
+    """Whether evidence, whatever it was measured on, meets every requirement of its item."""
+    judged = [_requirement(text, found, item.confidence) for text in item.require]
+    return found.status == "measured" and bool(judged) and all(one.met and not one.error for one in judged)
+
+
 def _unfit(
     item: Item, subject: str | None, found: Evidence, current: Mapping[str, str] | None, now: datetime
 ) -> tuple[Outcome, str] | None:

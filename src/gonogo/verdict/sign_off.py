@@ -131,9 +131,10 @@ def judge_sign_offs(
 ) -> dict[str, ItemResult]:
     """What the sign-offs say about `items` of the checklist now, by item. Pure.
 
-    A person's last live word counts. Live is what names the item and its role, this subject, evidence and checklist; an approval from the
-    future is not, so that a clock set back revives nothing. One live refusal blocks; without any, one live approval that is not older
-    than `checklist.sign_off_days` will do, unless it comes from somebody from whom the role must be kept apart.
+    A person's last word on the item, its role and this subject counts; an approval from the future is none, so that a clock set back
+    revives nothing. One refusal blocks, also over other evidence or another checklist: who measures again, or adds a file, shakes none
+    off. Without any, one approval of this evidence and checklist that is not older than `checklist.sign_off_days` will do, unless it
+    comes from somebody from whom the role must be kept apart.
     """
     about = (subject, evidence_digest, checklist.digest)
     results: dict[str, ItemResult] = {}
@@ -157,12 +158,12 @@ def _judge_item(
     """The result without regard to other roles, and those whose approval it rests on."""
     empty = ItemResult(item.id, Outcome.NOT_RUN, f"nobody has signed as {item.sign_off}", mandatory=item.kind == "mandatory")
     named = [given for given in sign_offs if given.role == item.sign_off and item.id in given.items]
-    live = [given for given in named if _about(given) == about and (given.decision == "reject" or parse_stamp(given.time) <= now)]
-    last_words = {given.key_id: given for given in sorted(live, key=_rank)}.values()
-    refusals = [given for given in last_words if given.decision == "reject"]
+    said = [given for given in named if given.subject == about[0] and (given.decision == "reject" or parse_stamp(given.time) <= now)]
+    refusals = [given for given in _last_words(said) if given.decision == "reject"]
     if refusals:
         last = max(refusals, key=_rank)
         return replace(empty, outcome=Outcome.FAIL, reason=f"{last.person} refused as {last.role} on {last.time}: {last.reason}"), []
+    last_words = _last_words([given for given in said if _about(given) == about])
     approvals = [given for given in last_words if now - parse_stamp(given.time) <= life]
     if approvals:
         last = max(approvals, key=_rank)
@@ -173,6 +174,11 @@ def _judge_item(
         why = f"that is more than {life.days} days ago" if last_words else _changed(last, about)
         return replace(empty, outcome=Outcome.STALE, reason=f"{last.person} signed as {last.role} on {last.time}, but {why}"), []
     return empty, []
+
+
+def _last_words(given: Sequence[SignOff]) -> list[SignOff]:
+    """The latest of each person."""
+    return list({one.key_id: one for one in sorted(given, key=_rank)}.values())
 
 
 def _about(given: SignOff) -> tuple[str | None, str, str]:

@@ -9,7 +9,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader
 from gonogo.base.clock import parse_stamp
 from gonogo.reports import status as arranged
 from gonogo.reports.html import environment
-from gonogo.reports.rollout import evidence_text
+from gonogo.reports.rollout import evidence_text, phase_text
 from gonogo.reports.timeline import Timeline
 
 SIGNS = {"good": "✓", "bad": "✗", "open": "?", "noted": "→", "quiet": "–"}
@@ -21,7 +21,8 @@ def templates() -> Environment:
     own = environment().overlay(
         loader=ChoiceLoader([PackageLoader("gonogo.web", "templates"), PackageLoader("gonogo.reports", "templates")]), auto_reload=False
     )
-    own.globals = {**own.globals, "arranged": arranged, "evidence_text": evidence_text, "signs": SIGNS, "latest_rows": latest_rows}
+    ours = {"arranged": arranged, "evidence_text": evidence_text, "phase_text": phase_text, "signs": SIGNS, "latest_rows": latest_rows}
+    own.globals = {**own.globals, **ours}
     own.filters = {**own.filters, "ago": ago, "clock": clock}
     return own
 

@@ -26,8 +26,9 @@ from gonogo.monitor.channels.pagerduty import PagerdutyChannel
 from gonogo.monitor.channels.slack import SlackChannel
 from gonogo.monitor.channels.webhook import WebhookChannel
 from gonogo.monitor.notice import Notice
-from receivers import Alertmanager, HttpReceiver, MailServer, pagerduty, slack, started, until, webhook
+from receivers import Alertmanager, HttpReceiver, MailServer, pagerduty, slack, started, webhook
 from tls_pair import make_pair
+from waiting import until
 
 NOTICE = Notice(
     "a#1", "errors|release=r@1.0.0", "fired", "errors", "critical", "error_rate", {"release": "r@1.0.0"}, 0.2, 0.05, 900,

@@ -137,6 +137,7 @@ def _document(explained: Explained) -> dict[str, Any]:
         "rule": asdict(explained.rule),
         "overrides": list(explained.overrides),
         "false_alarms_a_month": explained.false_alarms,
+        "then": explained.then,
         "alarms": [dict(alarm) for alarm in explained.alarms],
         "runbook": explained.page,
         "own_runbook": explained.section,
@@ -153,6 +154,8 @@ def _show(explained: Explained) -> None:
         click.secho(words(f"  ! otherwise than the pack: {change}"), fg="yellow")
     if explained.false_alarms is not None:
         click.echo(f"  with nothing wrong it rings {explained.false_alarms:.2g} times in 30 days, at {rule.min_n} samples a window")
+    if explained.then:
+        click.echo(words(f"  {explained.then}"))
     for alarm in explained.alarms:
         click.echo(words(f"  {alarm['state']}  {alarm['text']}{answered_text(alarm)}"))
     for text in (explained.page, explained.section):

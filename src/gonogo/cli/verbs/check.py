@@ -19,8 +19,7 @@ FORMATS = ("html", "json", "text", "markdown", "junit", "sarif", "form")
 
 @click.command("check", epilog="Example: gonogo check --report html=.gonogo/report.html")
 @PROJECT
-@click.option("--checklist", type=click.Choice(["gate"]), default="gate", show_default=True, help="which checklist of the pack")
-@click.option("--only", multiple=True, metavar="ITEM", help="measure only this item (repeatable); all are judged")
+@click.option("--only", multiple=True, metavar="ITEM", help="measure only this item (repeatable), again if it failed; all are judged")
 @click.option("--judge-only", is_flag=True, help="measure nothing, judge what is there")
 @click.option(
     "--facts", type=click.Path(path_type=Path), help="judge the evidence of a saved `check --json` under today's demands; no release"
@@ -31,7 +30,6 @@ FORMATS = ("html", "json", "text", "markdown", "junit", "sarif", "form")
 @verb
 def command(
     project: Path,
-    checklist: str,
     only: tuple[str, ...],
     judge_only: bool,
     facts: Path | None,

@@ -48,7 +48,8 @@ def show(name: str, as_json: bool) -> None:
 @JSON
 @verb
 def lint(names: tuple[str, ...], as_json: bool) -> None:
-    """Look for contradictions in packs (all ready-made ones when none is named). Exit code 1 when there is one."""
+    """Look for contradictions in packs (all ready-made ones when none is named), or in a project's pack with the rules and demands of its
+    gonogo.yaml: `gonogo packs lint .`. Exit code 1 when there is one."""
     from gonogo.operations.packs import lint_packs
 
     found = lint_packs(names)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gonogo.checklist.periods import PERIODS
 from gonogo.cli.door import JSON, PROJECT, paper, progress, show_json, verb
 
 if TYPE_CHECKING:
     from gonogo.operations.review import Reviewed
     from gonogo.operations.workspace import Workspace
 
-PERIODS = ("hour", "day", "week", "month", "quarter")
 FILE = click.Path(path_type=Path)
 
 

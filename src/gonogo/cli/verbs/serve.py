@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,6 @@ from gonogo.cli.door import JSON, PROJECT, show_json, verb
 from gonogo.errors import UsageError
 
 if TYPE_CHECKING:
-    from gonogo.operations.workspace import Workspace
     from gonogo.service.logs import Form, Requests
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -59,24 +57,22 @@ def command(
     from gonogo.operations.serve import serve
     from gonogo.operations.workspace import Workspace
 
+    workspace, door = Workspace.open(project), None
+    if dashboard is not None:
+        from gonogo.http.dashboard import open_dashboard
+
+        door = open_dashboard(workspace, port=dashboard)
+
     def announce(release: str, url: str) -> None:
         if as_json:
             show_json({"release": release, "url": url})
         else:
+            if door is not None:
+                click.echo(f"dashboard at {door.url}")
             click.echo(f"{release} answers at {url}/predict")
 
-    def door(workspace: Workspace) -> ExitStack:
-        stack = ExitStack()
-        if dashboard is not None:
-            from gonogo.http.dashboard import open_dashboard
-
-            opened = stack.enter_context(open_dashboard(workspace, port=dashboard))
-            if not as_json:
-                click.echo(f"dashboard at {opened.url}")
-        return stack
-
     serve(
-        Workspace.open(project),
+        workspace,
         reference,
         host=host,
         port=port,

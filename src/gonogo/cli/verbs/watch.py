@@ -51,7 +51,7 @@ def command(context: click.Context, once: bool, every: float, project: Path, as_
 @verb
 def backtest(since: str, policy: Path | None, project: Path, as_json: bool) -> None:
     """Replay the rules over what was counted: when each would have rung, and how often that is in 30 days."""
-    from gonogo.checklist.project import duration
+    from gonogo.checklist.quantities import duration
     from gonogo.operations.backtest import replay_rules
     from gonogo.operations.workspace import Workspace
     from gonogo.reports.backtest import render_backtest_text

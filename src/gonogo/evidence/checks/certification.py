@@ -10,7 +10,7 @@ from gonogo.errors import UsageError
 from gonogo.evidence.check import Check
 from gonogo.evidence.inputs import CertificateView
 from gonogo.evidence.record import Fact, Measurement
-from gonogo.evidence.retrains import different, in_a_row, needed, shortfalls, spread
+from gonogo.evidence.retrains import different, in_a_row, needed, not_again, shortfalls, spread
 
 
 class Certification(Check):
@@ -19,13 +19,15 @@ class Certification(Check):
     `gonogo certify` trains again and signs what it measured. A run is green when its metrics meet every requirement of the option
     `green`; the model itself is asked those that can be measured on its bytes. A run with the seed and the training table of another one
     of the series, or that says the same, is a copy and counts for nothing (decision U02). The spread is that of the metrics of the option
-    `stable` over the last `series` runs (decision U07).
+    `stable` over the last `series` runs (decision U07). The retrains speak for the model only when it comes from the same training: trained
+    once more with its own seed and data, none of its scores may be further off than the option `same_within`.
     """
 
     name = "certification"
     facts: ClassVar = {
         "voided": "reasons why the certificate does not hold any more: another model, parameters, schema, declarations, tables, its age",
-        "model_green": "whether the certified model itself meets every requirement that its own bytes can be asked",
+        "model_green": "whether the model itself meets every requirement that its own bytes can be asked, and its training gives it again",
+        "difference": "largest one between a score of the model and of its own training made again; not there when unknown",
         "runs": "retrains in the series: each seed and training table once",
         "copies": "retrains that repeat another one, and do not count",
         "last_green": "whether the newest retrain meets every requirement",
@@ -34,14 +36,14 @@ class Certification(Check):
         "spread": "largest difference of a stable metric over the last retrains; not there with fewer than the option asks",
         "attempts": "certifications of this model that were begun, this one included",
     }
-    options: ClassVar = {"green": [], "stable": [], "series": 3}
+    options: ClassVar = {"green": [], "stable": [], "series": 3, "same_within": 0.001}
 
     def measure(self, certificate: CertificateView) -> Measurement:
         green = self.chosen["green"]
         if not green:
             raise UsageError("certification has no requirement.", hint="Name them: options: {green: [test_accuracy >= 0.98]}.")
         runs, copies = different(certificate.runs)
-        of_model = shortfalls(certificate.metrics, green, known_only=True)
+        of_model = shortfalls(certificate.metrics, green, known_only=True) + not_again(certificate.again, self.chosen["same_within"])
         verdicts = [shortfalls(run["metrics"], green) for run in runs]
         newest = runs[-1]["metrics"] if runs else {}
         missing = [name for name in (*needed(green), *self.chosen["stable"]) if not is_finite_number(newest.get(name))]
@@ -55,6 +57,8 @@ class Certification(Check):
             "consecutive_green": Fact(in_a_row(runs, green)),
             "attempts": Fact(certificate.attempts),
         }
+        if isinstance(certificate.again, Mapping) and is_finite_number(certificate.again.get("difference")):
+            facts["difference"] = Fact(float(certificate.again["difference"]))
         last = runs[-self.chosen["series"] :]
         if len(last) == self.chosen["series"] and self.chosen["stable"]:
             facts["spread"] = Fact(max(spread(last, name) for name in self.chosen["stable"]), n=len(last))

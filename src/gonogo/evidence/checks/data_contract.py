@@ -13,7 +13,8 @@ from gonogo.evidence.domain import Domain
 from gonogo.evidence.inputs import BundleView, ProjectView
 from gonogo.evidence.record import Fact, Measurement
 from gonogo.evidence.tensors import Channel, channels
-from gonogo.model.packing import EXACT, LARGEST
+from gonogo.model.encode import beyond
+from gonogo.model.packing import LARGEST
 from gonogo.model.schema import Feature
 
 
@@ -173,8 +174,8 @@ def _bad_numbers(feature: Feature, dtype: str, seen: _Seen) -> str:
         return "holds an infinity"
     if seen.odd:
         return "holds other values than 0 and 1" if feature.type == "bool" else "holds numbers that are not whole"
-    largest = float(EXACT[dtype]) if feature.type == "int" and dtype in EXACT else LARGEST.get(dtype, 2.0**63 - 1024)
-    return f"holds numbers too large for {dtype}" if max(seen.high, -seen.low) > largest else ""
+    outside = beyond(feature, dtype, seen.low, seen.high)
+    return f"holds numbers {outside}" if outside else ""
 
 
 def _word(tables: TableFiles, table: str, name: str) -> str:

@@ -11,6 +11,7 @@ from gonogo.errors import DataError
 from gonogo.evidence.check import Check
 from gonogo.evidence.inputs import BundleView, Numbers, SandboxPort
 from gonogo.evidence.record import Fact, Measurement
+from gonogo.model import rows_at_once
 from gonogo.model.encode import encode_table
 from gonogo.model.predict import Scored
 
@@ -20,7 +21,7 @@ class Determinism(Check):
 
     Rows of the test table, evenly spread, are scored in two runs of the same batch, which must agree to the last bit, then one at a
     time and in reverse order, which may differ by `tolerance` (batch sizes change the order of additions). An output beside the scores may
-    be any number: one above 1 may differ by that share of it.
+    be any number: one above 1 may differ by that share of it. A model that takes a fixed number of rows at once is said to.
     """
 
     name = "determinism"
@@ -60,7 +61,7 @@ class Determinism(Check):
                 "max_abs_diff": Fact(float(np.max([repeated, alone, beside]))),
                 "n": Fact(taken.rows),
             },
-            tuple(findings),
+            (*findings, *filter(None, [rows_at_once.advice(bundle.schema.rows_at_once, bundle.model.format)])),
             isolation=isolation,
         )
 

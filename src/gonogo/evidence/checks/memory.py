@@ -28,7 +28,7 @@ class Memory(Check):
 
     def measure(self, endpoint: Endpoint, bundle: BundleView) -> Measurement:
         row = right_row(bundle)
-        most = max(1, min(self.chosen["batch"], int(settings.number("request_body") * 2**20) // (len(json.dumps(row)) + 2) - 1))
+        most = max(1, min(self.chosen["batch"], settings.request_body(bundle.schema.width) // (len(json.dumps(row)) + 2) - 1))
         for rows in (1, most):
             try:
                 predicted_scores(predict(endpoint, [row] * rows), bundle.schema.classes, rows)

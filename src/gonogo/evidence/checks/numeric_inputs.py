@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -124,7 +124,7 @@ def changed_batches(schema: Schema, batch: Batch) -> Iterator[tuple[str, bool, B
     floats = floats[:: 1 + (len(floats) - 1) // MOST_FEATURES]
 
     def with_value(value: float, each: list[Part]) -> Batch:
-        return _stacked(batch, each, lambda array: np.asarray(value, dtype=array.dtype))
+        return _stacked(batch, each, lambda array: _as(value, array.dtype))
 
     needed = [part for part in floats if not part.feature.nullable]
     nullable = [part for part in floats if part.feature.nullable]
@@ -136,6 +136,12 @@ def changed_batches(schema: Schema, batch: Batch) -> Iterator[tuple[str, bool, B
     if needed:
         for kind, value in NO_NUMBER.items():
             yield kind, False, with_value(value, needed)
+
+
+def _as(value: float, dtype: np.dtype[Any]) -> Numbers:
+    """A value, or the nearest one that the type has."""
+    largest = float(np.finfo(dtype).max)
+    return np.asarray(np.clip(value, -largest, largest) if np.isfinite(value) else value, dtype=dtype)
 
 
 def _stacked(batch: Batch, each: list[Part], value: Callable[[Numbers], Numbers]) -> Batch:

@@ -11,6 +11,8 @@ from gonogo.evidence.check import Check
 from gonogo.evidence.inputs import Scores
 from gonogo.evidence.record import Fact, Measurement
 
+NAMED = 3  #: rows of each kind
+
 
 class Outputs(Check):
     """Is every score on the test table a finite probability, and does the model tell rows apart?"""
@@ -35,7 +37,8 @@ class Outputs(Check):
         finite = np.isfinite(scores).all(axis=1)
         good = scores[finite]
         # A probability computed in float32 may be 1.0000001 without anything being wrong.
-        outside = int(((good < -tolerance) | (good > 1 + tolerance)).any(axis=1).sum())
+        beyond = ((scores < -tolerance) | (scores > 1 + tolerance)).any(axis=1) & finite
+        outside = int(beyond.sum())
         unequal = int((np.abs(good.sum(axis=1) - 1) > tolerance * len(scores_test.classes)).sum())
         distinct = len(np.unique(good, axis=0))
         facts = {
@@ -54,4 +57,9 @@ class Outputs(Check):
             "edges": [round(float(edge), 3) for edge in shown[1]],
             "series": {"test": [int(count) for count in shown[0]]},
         }
-        return Measurement(facts, pictures={"scores": picture}, isolation=scores_test.isolation)
+        findings = [f"test row {row} has a score that is not finite" for row in np.flatnonzero(~finite)[:NAMED]]
+        for row in np.flatnonzero(beyond)[:NAMED]:
+            findings.append(f"the scores of test row {row} go from {scores[row].min():.4g} to {scores[row].max():.4g}")
+        if outside:
+            findings.append("logits need a softmax or sigmoid at the end of the graph, or as a step `after` in `model.pipeline`")
+        return Measurement(facts, tuple(findings), {"scores": picture}, scores_test.isolation)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -57,7 +58,10 @@ class Quality(Check):
             raise DataError(f"{level} is no level of confidence.", hint="Write 0.95, for example.")
         usable = scores_test.usable()
         if usable.scores.min() < -ROUNDING or usable.scores.max() > 1 + ROUNDING:
-            raise DataError("a score lies outside 0 and 1, so it is no probability.")
+            raise DataError(
+                "a score lies outside 0 and 1, so it is no probability.",
+                hint="A network's logits need a softmax or sigmoid at the end of the graph, or as a step `after` in `model.pipeline`.",
+            )
         y, scores = usable.y, np.clip(usable.scores, 0.0, 1.0)
         matrix = classification.confusion_matrix(y, usable.predicted, len(usable.classes))
         n = len(y)
@@ -79,7 +83,18 @@ class Quality(Check):
         if bins:
             low, high = ece_interval(outcome, said, level)
             facts["ece"] = _bounded(ece(bins), n, low, high, level)
-        return Measurement(facts, pictures=_pictures(usable, scores, matrix, bins), isolation=usable.isolation)
+        findings = _misplaced(matrix, usable.classes)
+        return Measurement(facts, findings, _pictures(usable, scores, matrix, bins), isolation=usable.isolation)
+
+
+def _misplaced(matrix: Numbers, classes: Sequence[str]) -> tuple[str, ...]:
+    """What the labels say of the order of the score columns, when it is not the one that was taken."""
+    order = classification.better_order(matrix)
+    if order is None:
+        return ()
+    taken, fits = (", ".join(names) for names in (classes, [classes[place] for place in order]))
+    say = f"`model.classes: [{fits}]`" + (f" and `model.positive: {classes[order[-1]]}`" if len(classes) == 2 else "")
+    return (f"the score columns were taken for {taken}; the labels fit {fits} far better; if that is their order, say so: {say}",)
 
 
 def roc_auc_fact(y: Numbers, scores: Numbers, level: float) -> Fact:

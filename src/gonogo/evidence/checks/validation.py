@@ -43,7 +43,7 @@ class Validation(Check):
             raise DataError(f"the service does not answer a right request ({problem}), so its refusals prove nothing.")
         counts = dict.fromkeys(("cases", "injections", "accepted", "server_errors", "unnamed", "leaks"), 0)
         findings: list[str] = []
-        limits = {"rows": int(settings.number("request_rows")), "body_bytes": int(settings.number("request_body") * 2**20)}
+        limits = {"rows": int(settings.number("request_rows")), "body_bytes": settings.request_body(bundle.schema.width)}
         for case in cases(bundle.schema, right, features=self.chosen["features"], **limits):
             counts["cases"] += 1
             counts["injections"] += case.injection

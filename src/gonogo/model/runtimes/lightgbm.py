@@ -40,6 +40,7 @@ class LightgbmRuntime:
             lightgbm = library("lightgbm", "a LightGBM model", "lightgbm")
         declared.settled_device(False, "LightGBM")
         text = _whole(data)
+        _refuse_recoded(text)
         objective = _line(text, "objective").partition(" ")[0]
         if objective not in _PROBABILITIES:
             raise ModelError(
@@ -92,6 +93,27 @@ def _whole(data: bytes) -> str:
     if not complete:
         raise ModelError("the model is not a whole LightGBM text file.", hint="Save it with booster.save_model(path), or copy it again.")
     return text
+
+
+def _refuse_recoded(text: str) -> None:
+    """Numbers that pandas kept as categories were trained on as codes from 0 on; as they are, they would be scored wrongly."""
+    last = text.rstrip().rpartition("\n")[2]
+    if not last.startswith("pandas_categorical:"):
+        return
+    try:
+        maps = json.loads(last.partition(":")[2]) or []
+    except ValueError:
+        maps = None
+    if not isinstance(maps, list) or not all(isinstance(categories, list) for categories in maps):
+        raise ModelError("the model's last line is no list of pandas categories.", hint="Save it with booster.save_model(path).")
+    for categories in maps:
+        if all(isinstance(one, int | float) for one in categories) and categories != list(range(len(categories))):
+            shown = ", ".join(map(str, categories[:5])) + (", …" if len(categories) > 5 else "")
+            raise ModelError(
+                f"the model was trained on a pandas category of the numbers {shown}, which LightGBM saw as 0 to {len(categories) - 1}: "
+                "the numbers themselves would be scored wrongly.",
+                hint="Train on the plain numbers, or on codes from 0 on that the tables have too.",
+            )
 
 
 def _line(text: str, key: str) -> str:

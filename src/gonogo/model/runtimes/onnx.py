@@ -11,19 +11,14 @@ from math import prod
 from typing import Any, ClassVar
 
 from gonogo.errors import ModelError
+from gonogo.model import rows_at_once
 from gonogo.model.declared import Declared, first_line
 from gonogo.model.formats import check_onnx
 from gonogo.model.runtime import NO_OPTIONS, Array, GraphOutput, shaped
-from gonogo.model.schema import GraphInput
+from gonogo.model.schema import INPUTS, GraphInput
 
-_INPUTS = {
-    "tensor(float)": "float32",
-    "tensor(double)": "float64",
-    "tensor(int64)": "int64",
-    "tensor(bool)": "bool",
-    "tensor(string)": "string",
-}
-_OUTPUTS = _INPUTS | {"tensor(int32)": "int32", "tensor(float16)": "float16"}
+_SHORT = {"float32": "float", "float64": "double"}  #: where ONNX Runtime has a word of its own
+_DTYPES = {f"tensor({_SHORT.get(name, name)})": name for name in INPUTS}
 _CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 _SILENT = 4  # fatal only: the errors are raised, and a worker's standard error belongs to the worker
 
@@ -71,9 +66,10 @@ class OnnxModel:
         self.device = device
         self.inputs: tuple[GraphInput, ...] = tuple(_graph_input(item) for item in session.get_inputs())
         self.outputs: tuple[GraphOutput, ...] = tuple(
-            GraphOutput(item.name, _OUTPUTS.get(item.type, item.type), _dimensions(item.shape)) for item in session.get_outputs()
+            GraphOutput(item.name, _DTYPES.get(item.type, item.type), _any_rows(_dimensions(item.shape))) for item in session.get_outputs()
         )
-        self.metadata: Mapping[str, str] = dict(session.get_modelmeta().custom_metadata_map)
+        self._rows_at_once = rows_at_once.settled([_dimensions(item.shape)[0] for item in session.get_inputs()])
+        self.metadata: Mapping[str, str] = rows_at_once.described(session.get_modelmeta().custom_metadata_map, self._rows_at_once)
         self._shaped = any(item.shape for item in self.inputs)
         self._names = [output.name for output in self.outputs]
         if not self.inputs:
@@ -83,10 +79,16 @@ class OnnxModel:
         """Compute the named outputs (default: all). Raises ModelError when the graph refuses the batch."""
         names = self._names if outputs is None else outputs
         try:
-            values = self._run(names, shaped(self.inputs, batch) if self._shaped else batch, self._call)
+            given = shaped(self.inputs, batch) if self._shaped else batch
+            if not self._rows_at_once:
+                return dict(zip(names, self._run(names, given, self._call), strict=True))
+            return rows_at_once.in_pieces(
+                self._rows_at_once, given, lambda piece: dict(zip(names, self._run(names, piece, self._call), strict=True))
+            )
+        except ModelError:
+            raise
         except Exception as error:  # as above
             raise ModelError(f"the model cannot compute this batch: {first_line(error)}") from error
-        return dict(zip(names, values, strict=True))
 
     def interrupt(self) -> None:
         """End the calls under way; the next ones hold another object. See `gonogo.model.runtime.Loaded`."""
@@ -95,17 +97,15 @@ class OnnxModel:
 
 
 def _graph_input(item: Any) -> GraphInput:
-    dtype = _INPUTS.get(item.type)
+    dtype = _DTYPES.get(item.type)
     if dtype is None:
-        raise ModelError(
-            f"input {item.name!r} takes {item.type}.", hint=f"Export it with one of: {', '.join(sorted(set(_INPUTS.values())))}."
-        )
+        raise ModelError(f"input {item.name!r} takes {item.type}.", hint=f"Export it with one of: {', '.join(INPUTS)}.")
     shape = _dimensions(item.shape)
     words = " x ".join("any" if size is None else str(size) for size in shape) or "a scalar"
-    if len(shape) < 2 or shape[0] is not None:
+    if len(shape) < 2:
         raise ModelError(
-            f"input {item.name!r} has the shape {words}; a matrix, or a tensor, of any number of rows is needed.",
-            hint="Export it with a free first dimension and one or more beside it: [None, columns], [None, steps, channels].",
+            f"input {item.name!r} has the shape {words}; a matrix of rows, or a tensor for each row, is needed.",
+            hint="Export it with a first dimension for the rows and one or more beside it: [None, columns], [None, steps, channels].",
         )
     if len(shape) == 2:
         return GraphInput(item.name, dtype, shape[1] or 0)
@@ -119,3 +119,8 @@ def _graph_input(item: Any) -> GraphInput:
 
 def _dimensions(shape: Sequence[Any]) -> tuple[int | None, ...]:
     return tuple(size if isinstance(size, int) and size > 0 else None for size in shape)
+
+
+def _any_rows(shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    """An output's shape without the number of rows, which is ours to choose."""
+    return (None, *shape[1:]) if shape else ()

@@ -19,14 +19,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gonogo.errors import ModelError
+from gonogo.model import rows_at_once
 from gonogo.model.archives import unpack
 from gonogo.model.declared import Declared, first_line, library
 from gonogo.model.one_output import OneOutput
 from gonogo.model.runtime import NO_OPTIONS, Array, GraphOutput
-from gonogo.model.schema import GraphInput
+from gonogo.model.schema import INPUTS, GraphInput
 
 SIGNATURE = "serving_default"
-_DTYPES = {"float32": "float32", "float64": "float64", "int64": "int64", "bool": "bool", "string": "string"}
 _REFUSED = frozenset(
     {"ReadFile", "WriteFile", "MatchingFiles", "PyFunc", "PyFuncStateless", "EagerPyFunc", "PrintV2", "WholeFileReaderV2",
      "TextLineReaderV2", "TFRecordReaderV2", "TextLineDataset", "TFRecordDataset", "FixedLengthRecordDatasetV2"}
@@ -55,7 +55,9 @@ class SavedModelRuntime:
             _check_operators(files)
             model = _load(tf, files, "/GPU:0" if device == "cuda" else "/CPU:0")
             signature = model.signatures[SIGNATURE]
-            inputs = tuple(_input(name, spec) for name, spec in signature.structured_input_signature[1].items())
+            specs = signature.structured_input_signature[1]
+            inputs = tuple(_input(name, spec) for name, spec in specs.items())
+            rows = rows_at_once.settled([spec.shape[0] for spec in specs.values()])
             every = dict(signature.structured_outputs)
             given = {name: spec for name, spec in every.items() if spec.dtype.is_floating and name not in declared.also}
         except ModelError:
@@ -81,7 +83,7 @@ class SavedModelRuntime:
             return {name: scores} | {one: found[one].numpy() for one in declared.also} if declared.also else scores
 
         also = tuple(_output(one, every[one]) for one in declared.also)
-        return OneOutput(inputs, _output(name, given[name]), compute, device=device, also=also)
+        return OneOutput(inputs, _output(name, given[name]), compute, device=device, also=also, rows=rows)
 
 
 def _one_thread(tf: Any) -> None:
@@ -118,12 +120,12 @@ def _load(tf: Any, files: Mapping[str, bytes], place: str) -> Any:
 
 
 def _input(name: str, spec: Any) -> GraphInput:
-    dtype, shape = _DTYPES.get(spec.dtype.name), spec.shape.as_list() if spec.shape.rank is not None else []
+    dtype, shape = spec.dtype.name if spec.dtype.name in INPUTS else None, spec.shape.as_list() if spec.shape.rank is not None else []
     tensor = len(shape) > 2 and dtype != "string" and shape[1:].count(None) <= 1
-    if dtype is None or shape[:1] != [None] or not (len(shape) == 2 or tensor):
+    if dtype is None or not (len(shape) == 2 or tensor):
         raise ModelError(
             f"input {name!r} takes {spec.dtype.name}{shape}.",
-            hint=f"Save a signature that takes [None, columns] of {', '.join(_DTYPES)}, or a tensor of numbers with fixed sizes.",
+            hint=f"Save a signature that takes [None, columns] of {', '.join(INPUTS)}, or a tensor of numbers with fixed sizes.",
         )
     sizes = tuple(size or 0 for size in shape[1:])
     return GraphInput(name, dtype, prod(sizes), sizes if tensor else ())
@@ -131,7 +133,7 @@ def _input(name: str, spec: Any) -> GraphInput:
 
 def _output(name: str, spec: Any) -> GraphOutput:
     dtype = "float64" if spec.dtype.name == "float64" else "float32" if spec.dtype.is_floating else spec.dtype.name
-    return GraphOutput(name, dtype, tuple(spec.shape.as_list()) if spec.shape.rank is not None else ())
+    return GraphOutput(name, dtype, (None, *spec.shape.as_list()[1:]) if spec.shape.rank else ())
 
 
 def _agreed(declared: tuple[GraphInput, ...], found: tuple[GraphInput, ...]) -> tuple[GraphInput, ...]:

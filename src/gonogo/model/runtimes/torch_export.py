@@ -1,7 +1,6 @@
 """Programs of torch.export (.pt2), in an isolated child process: PyTorch unpickles parts of such a file and resolves names in it.
 
-The program takes one tensor for each declared input, in their order, and gives probabilities. It must have been exported with a free first
-dimension. The child has no access to a GPU.
+The program takes one tensor for each declared input, in their order, and gives probabilities. The child has no access to a GPU.
 
 Source: PyTorch 2.13 (`torch.export.load`: "never load data from an untrusted source").
 """
@@ -15,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from gonogo.errors import ModelError, UsageError
+from gonogo.model import rows_at_once
 from gonogo.model.declared import Declared, first_line
 from gonogo.model.hosted import HostedRuntime
 from gonogo.model.one_output import OneOutput
@@ -46,11 +46,20 @@ class Inside:
             torch = torch_here()
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                program = torch.export.load(io.BytesIO(data)).module()
+                exported = torch.export.load(io.BytesIO(data))
+                rows = rows_at_once.settled(_first_sizes(exported))
+                program = exported.module()
         except UsageError:
             raise
         except Exception as error:  # whatever its reader stumbles over
             raise ModelError(
                 f"PyTorch cannot load the program: {first_line(error)}", hint="Save it again with torch.export.save."
             ) from error
-        return served_program(torch, program, declared, "cpu")
+        return served_program(torch, program, declared, "cpu", rows)
+
+
+def _first_sizes(exported: Any) -> list[int | None]:
+    """The first size of each input; None where it is free."""
+    taken = set(exported.graph_signature.user_inputs)
+    shapes = [tuple(node.meta["val"].shape) for node in exported.graph.nodes if node.op == "placeholder" and node.name in taken]
+    return [shape[0] if shape and isinstance(shape[0], int) else None for shape in shapes]

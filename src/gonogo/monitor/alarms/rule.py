@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 from gonogo.errors import UsageError
 from gonogo.monitor.notice import Level
@@ -28,7 +29,8 @@ class Rule:
     With `times`, so many valid windows in a row, which do not overlap, stand in the place of both durations. Fewer than `min_n` samples
     are UNKNOWN. Where the signal gives the chance of such a value without cause, it must be under `p_value` as well. `labels` narrows the
     rule to readings that carry them, `excepted` to those that carry none of these. `window_seconds` None is the signal's own window.
-    `level` says whom it wakes, `runbook` where to read on, `rows` which requirements it meets.
+    `level` says whom it wakes, `then` what follows by itself (`going_back.py`), `runbook` where to read on, `rows` which requirements it
+    meets.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Rule:
     p_value: float = 1e-3
     labels: Mapping[str, str] = field(default_factory=dict)
     excepted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    then: Literal["", "rollback"] = ""
     runbook: str = ""
     rows: tuple[str, ...] = ()
 

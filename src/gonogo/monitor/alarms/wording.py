@@ -15,13 +15,18 @@ from gonogo.monitor.signal import Reading
 MOST_NAMED = 5  #: alarms that a message names; of the others it says how many they are
 
 
-def notice_of(telling: Telling, rule: Rule | None, readings: Mapping[str, Reading], now: str) -> Notice:
-    """The notice of a telling at the time `now`. `readings` by the key of the alarm; `rule` is None when it is not in force any more."""
+def notice_of(
+    telling: Telling, rule: Rule | None, readings: Mapping[str, Reading], now: str, then: Mapping[str, str] | None = None, left: str = ""
+) -> Notice:
+    """The notice of a telling at the time `now`. `readings` by the key of the alarm; `rule` is None when it is not in force any more;
+    `then` says by the key of the alarm what follows, `left` why a release has been left."""
     about = sorted(telling.about, key=lambda alarm: -_value(readings.get(alarm.key)))
     worst = about[0]
     reading = readings.get(worst.key)
     common = dict(set.intersection(*(set(alarm.labels.items()) for alarm in about)))
     text = f"{worst.rule} ({_where(about, common)}): {_words(telling, worst, rule, reading)}"
+    said = left if telling.kind == "retired" else (then or {}).get(worst.key, "")
+    text += f"; {said}" if said else ""
     if telling.to and telling.kind != "acknowledged":
         text += f"; asked: {telling.to}"
     if rule and rule.runbook and telling.kind not in ("resolved", "retired"):

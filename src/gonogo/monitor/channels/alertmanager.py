@@ -13,8 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from gonogo.base.clock import stamp
-from gonogo.base.secret import Secret
-from gonogo.checklist.project_schema import SECRET
+from gonogo.base.secret import SECRET, Secret
 from gonogo.monitor.notice import LEVELS, Level, Notice
 from gonogo.monitor.sending import post
 

@@ -10,8 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from gonogo.base.secret import Secret, masked
-from gonogo.checklist.project_schema import SECRET
+from gonogo.base.secret import SECRET, Secret, masked
 from gonogo.errors import FaultError, RefusedError, UnreachableError
 from gonogo.monitor.notice import Level, Notice
 from gonogo.monitor.sending import STEP_SECONDS, bounded, is_loopback, printable, why
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from email.message import EmailMessage
 
 TEXT = {"type": "string", "minLength": 1}
-NO_SUCH_MAILBOX = frozenset({550, 551, 553})  #: of a recipient: mended in our settings, not by waiting
 
 
 class EmailChannel:

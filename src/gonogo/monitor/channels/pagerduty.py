@@ -11,8 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from gonogo.base.secret import Secret
-from gonogo.checklist.project_schema import SECRET
+from gonogo.base.secret import SECRET, Secret
 from gonogo.monitor.notice import Level, Notice
 from gonogo.monitor.sending import post
 

@@ -18,8 +18,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from gonogo.base.secret import Secret
-from gonogo.checklist.project_schema import SECRET
+from gonogo.base.secret import SECRET, Secret
 from gonogo.errors import FaultError
 from gonogo.monitor.notice import Level, Notice
 from gonogo.monitor.sending import post

@@ -1,7 +1,12 @@
-"""How many features drifted at once: those whose PSI is above a level, and surely so."""
+"""How many features drifted at once: those whose PSI is above a level, and surely so.
+
+A tensor is one feature, however many of its summaries moved: an image that became darker is no drift of six features. It counts by its
+worst summary, which must be surer by as many as there are to choose from (Bonferroni).
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import ClassVar
 
 from gonogo.monitor.signal import Reading, Sight
@@ -31,11 +36,17 @@ class PsiMany:
                 if not n:
                     readings.append(Reading(self.name, labels, None, 0, self.unit, judged=judged))
                     continue
-                above = [reading.labels["feature"] for reading in mine if _drifted(reading, level)]
-                details = {"features": above, "of": len(mine)}
+                parts = Counter(_whole(reading) for reading in mine)
+                above = list(dict.fromkeys(_whole(one) for one in mine if _drifted(one, level, parts[_whole(one)])))
+                details = {"features": above, "of": len(parts)}
                 readings.append(Reading(self.name, labels, float(len(above)), n, self.unit, judged=judged, details=details))
         return readings
 
 
-def _drifted(reading: Reading, level: float) -> bool:
-    return reading.value is not None and reading.value > level and reading.p_value is not None and reading.p_value < SURE
+def _whole(reading: Reading) -> str:
+    """The feature that was measured: the tensor of a summary."""
+    return str(reading.details.get("tensor", reading.labels["feature"]))
+
+
+def _drifted(reading: Reading, level: float, parts: int) -> bool:
+    return reading.value is not None and reading.value > level and reading.p_value is not None and reading.p_value * parts < SURE

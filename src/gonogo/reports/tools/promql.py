@@ -286,7 +286,6 @@ Write = Callable[[Writer, str, Mapping[str, str]], Series | None]
 WRITERS: Mapping[str, Write] = {
     "client_error_share": lambda writer, window, _: writer.share("client_error_share", window, "gonogo_requests_total", status="4xx"),
     "error_rate": lambda writer, window, _: writer.share("error_rate", window, "gonogo_bad_answers_total"),
-    "extreme_share": lambda writer, window, _: writer.share("extreme_share", window, "gonogo_scores_extreme_total", SCORES),
     "failure_share": lambda writer, window, _: writer.share("failure_share", window, "gonogo_requests_refused_total"),
     "health": lambda writer, window, _: writer.health(window),
     "latency": Writer.latency,

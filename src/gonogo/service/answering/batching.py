@@ -25,7 +25,7 @@ import numpy as np
 from gonogo import settings
 from gonogo.model.encode import RowErrors, encoder_for
 from gonogo.model.packing import Doubt
-from gonogo.model.predict import labels
+from gonogo.model.predict import NOTHING, Also, labels
 from gonogo.model.runtime import Array
 from gonogo.service.answering.loading import Served
 from gonogo.service.answering.model_calls import ModelCalls, Outcome, OutOfTime
@@ -34,16 +34,19 @@ from gonogo.service.door.exchange import Exchange
 from gonogo.service.wire import RequestRefused, problem
 
 MOST_WAITING = 8192  #: requests; beyond it the answer is "come back later"
-MOST_BYTES = 64 << 20  #: of bodies that wait
+MOST_BYTES = 384 << 20  #: of bodies that wait: a hundred images of 3 x 224 x 224 as JSON, with all digits
+TURN_BYTES = 8 << 20  #: of bodies that one turn reads, after which others than predictions have theirs
 
 
 class Computed(NamedTuple):
-    """What one call of the model computed: arrays by graph input, float64 scores [rows, classes], prediction ids, and the rows of each."""
+    """What one call of the model computed: arrays by graph input, float64 scores [rows, classes], prediction ids, the rows of each, and
+    what the schema has beside the scores."""
 
     batch: dict[str, Array]
     scores: Array
     ids: Sequence[str]
     rows: Sequence[int]
+    also: Also = NOTHING
 
 
 Seen = Callable[[Computed], None]
@@ -113,12 +116,13 @@ class Batcher:
         """Read waiting requests, as many as one call may have; what cannot be read is refused."""
         asks: list[Ask] = []
         wanted: list[Asked] = []
-        count = 0
+        count = size = 0
         waiting, most = self._waiting, self._calls.most_rows
-        while waiting and count < most:
+        while waiting and count < most and size < TURN_BYTES:
             ask = waiting.popleft()
             exchange = ask.exchange
             self._bytes -= len(exchange.body)
+            size += len(exchange.body)
             try:
                 asked = ask.codec.read(exchange)
             except RequestRefused as refusal:
@@ -184,7 +188,7 @@ class Batcher:
             try:
                 return group, self._encoder.packer.pack(records)
             except Doubt:
-                pass
+                pass  # part by part below, so that only the one at fault is refused
         kept: list[int] = []
         parts: list[dict[str, Array]] = []
         for number, part in enumerate(wanted):
@@ -225,7 +229,7 @@ class Batcher:
                 self._fail(asks[0], error)
             return
         try:
-            self._seen(Computed(batch, values, [ask.prediction_id for ask in asks], [part.rows for part in wanted]))
+            self._seen(Computed(batch, values, [ask.prediction_id for ask in asks], [part.rows for part in wanted], also))
         except Exception as error:  # monitoring must not keep anybody from an answer
             self._on_fault(error)
         for ask, (content_type, body) in zip(asks, written, strict=True):

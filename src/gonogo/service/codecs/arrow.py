@@ -63,10 +63,8 @@ class ArrowCodec:
         types = arrow.types
         read = (types.is_boolean, types.is_integer, types.is_floating, types.is_string, types.is_large_string, types.is_null)
         for field in schema:
-            kind = field.type
-            while self._schema.has_tensors and _is_list(arrow, kind):
-                kind = kind.value_type
-            if not any(is_read(kind) for is_read in read) or (kind != field.type and types.is_float16(kind)):
+            kind = _of_elements(arrow, field.type) if self._schema.has_tensors else field.type
+            if not any(is_read(kind) for is_read in read):
                 holds = f"Column {str(field.name)[:NAME_SHOWN]!r} holds {str(field.type)[:NAME_SHOWN]}"
                 raise RequestRefused(415, f"{holds}; numbers, booleans and text are read.")
 
@@ -85,7 +83,8 @@ class ArrowCodec:
                 if elements > most:
                     shown = str(name)[:NAME_SHOWN]
                     raise RequestRefused(413, f"With column {shown!r} there are {elements} values in lists; this request may have {most}.")
-                found[name] += (column.cast(arrow.float32()) if arrow.types.is_float16(column.type) else column).to_pylist()
+                half = arrow.types.is_float16(_of_elements(arrow, column.type))
+                found[name] += (column.cast(_wider(arrow, column.type)) if half else column).to_pylist()
         return found
 
     def write(
@@ -113,6 +112,18 @@ class ArrowCodec:
 def _is_list(arrow: ModuleType, kind: Any) -> bool:
     types = arrow.types
     return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
+
+
+def _of_elements(arrow: ModuleType, kind: Any) -> Any:
+    """The type of what nested lists hold in the end; of anything else itself."""
+    while _is_list(arrow, kind):
+        kind = kind.value_type
+    return kind
+
+
+def _wider(arrow: ModuleType, kind: Any) -> Any:
+    """The type of lists of halves, or of halves, as one of floats: older readers make no Python numbers of halves."""
+    return arrow.list_(_wider(arrow, kind.value_type)) if _is_list(arrow, kind) else arrow.float32()
 
 
 def _elements(arrow: ModuleType, column: Any) -> int:

@@ -52,7 +52,7 @@ class NumpyCodec:
             try:
                 return Asked(self, len(array), arrays=self._encoder.packer.pack_matrices({self._whole: array.reshape(len(array), -1)}))
             except Doubt:
-                pass
+                pass  # the careful path below says what is wrong, or finds that nothing is
         try:
             columns = self._columns(array)
         except SystemError:  # what NumPy hands to Python for a letter beyond Unicode

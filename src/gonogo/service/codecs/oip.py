@@ -8,20 +8,23 @@ Errors are `{"error": …}` with the members of a problem body beside it.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import chain
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 
 from gonogo.model.encode import encoder_for
-from gonogo.model.packing import LARGEST, Doubt
+from gonogo.model.packing import LARGEST, WHOLE, Doubt, may_be_null
 from gonogo.model.predict import NOTHING, Also
 from gonogo.model.runtime import Array
 from gonogo.model.schema import Schema
 from gonogo.service.codec import Asked, judged
 from gonogo.service.codecs.rows import read_json, rows_of
-from gonogo.service.codecs.tensors import Tensor, check_datatypes, columns, matrices, read_tensor, shapes_of
+from gonogo.service.codecs.tensors import DATATYPES, Tensor, check_datatypes, columns, matrices, read_tensor, shapes_of
 from gonogo.service.door.exchange import Exchange
 from gonogo.service.wire import JSON, RequestRefused, to_json
 
@@ -39,19 +42,12 @@ class _Wanted(NamedTuple):
     outputs: Sequence[tuple[str, bool]]
 
 
-class _QuickTensor(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    name: str
-    shape: list[int]
-    datatype: str
-    data: list[float]
-
-
-class _QuickBody(msgspec.Struct, forbid_unknown_fields=True):
-    inputs: list[_QuickTensor]
-    id: str | None = None
-
-
-_decode = msgspec.json.Decoder(_QuickBody).decode
+def _decoder(element: Any) -> Callable[[bytes], Any]:
+    """Reads the common request, whose tensors have lists of such elements as data, and no parameters."""
+    fields = [("name", str), ("shape", list[int]), ("datatype", str), ("data", list[element])]
+    tensor: Any = msgspec.defstruct("QuickTensor", fields, forbid_unknown_fields=True, gc=False)
+    body = msgspec.defstruct("QuickBody", [("inputs", list[tensor]), ("id", str | None, None)], forbid_unknown_fields=True)
+    return msgspec.json.Decoder(body).decode
 
 
 class OipCodec:
@@ -63,12 +59,21 @@ class OipCodec:
         self._most_rows = most_rows
         self._about = {"model_name": system, "model_version": version}
         self._classes = len(schema.classes)
-        # One matrix of fractions is the common request, and has a quick path of its own.
-        one = schema.inputs[0]
-        quick = len(schema.inputs) == 1 and one.dtype in LARGEST and all(feature.type == "float" for feature in schema.features)
+        # One matrix of numbers is the common request, and has a quick path of its own.
+        one, first = schema.inputs[0], schema.features[0]
+        kind = "float" if one.dtype in LARGEST else "int" if one.dtype in WHOLE else ""
+        quick = len(schema.inputs) == 1 and all(feature.type == kind for feature in schema.features)
         self._matrix = one if quick else None
         self._shape = shapes_of(schema)[one.name]
-        self._is_tensor = schema.features[0].tensor is not None
+        self._is_tensor = first.tensor is not None
+        self._numbers = np.float64 if kind == "float" else np.int64
+        self._datatypes = {"FP32", "FP64"} if kind == "float" else {DATATYPES[one.dtype], "INT64"}
+        #: Of flat data, and of a tensor's nested data, with how deep they are.
+        element, nested = (
+            may_be_null(replace(first, nullable=False, tensor=None), one.dtype),
+            may_be_null(replace(first, nullable=False), one.dtype),
+        )
+        self._decoders = [(1, _decoder(element)), *([(1 + len(self._shape), _decoder(nested))] if self._is_tensor else [])]
         self._outputs = (*OUTPUTS, *schema.also)
         self._plain = tuple((name, False) for name in self._outputs)
 
@@ -87,22 +92,35 @@ class OipCodec:
         """One JSON matrix, as records; None for whatever needs a closer look."""
         body, matrix = exchange.body, self._matrix
         assert matrix is not None
-        try:
-            given = _decode(body)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
+        found = self._decoded(body)
+        if found is None:
             return None
+        given, depth = found
         if len(given.inputs) != 1 or body.count(b":") != (5 if given.id is None else 6):  # a colon a key: none is there twice
             return None
         tensor, width = given.inputs[0], matrix.width
         rows = tensor.shape[0] if tensor.shape else 0
         data = tensor.data
-        is_it = tensor.name == matrix.name and tensor.datatype in ("FP32", "FP64") and tensor.shape == [rows, *self._shape]
-        if not is_it or not 0 < rows <= self._most_rows or len(data) != rows * width:
+        is_it = tensor.name == matrix.name and tensor.datatype in self._datatypes and tensor.shape == [rows, *self._shape]
+        if not is_it or not 0 < rows <= self._most_rows or len(data) != (rows * width if depth == 1 else rows):
             return None
         if self._is_tensor:
-            return self._packed({matrix.name: np.array(data).reshape(rows, width)}, _Wanted(exchange, given.id, self._plain))
+            for _ in range(depth - 1):
+                data = chain.from_iterable(data)
+            try:
+                values = np.fromiter(data, self._numbers, rows * width)
+            except OverflowError:  # an integer beyond all types
+                return None
+            return self._packed({matrix.name: values.reshape(rows, width)}, _Wanted(exchange, given.id, self._plain))
         records = [data] if rows == 1 else [data[place : place + width] for place in range(0, len(data), width)]
         return Asked(self, rows, records, state=_Wanted(exchange, given.id, self._plain))
+
+    def _decoded(self, body: bytes) -> tuple[Any, int] | None:
+        """A common request and how deep its data are; None for one that is spelt otherwise."""
+        for depth, decode in self._decoders:
+            with suppress(msgspec.MsgspecError, ValueError, RecursionError):
+                return decode(body), depth
+        return None
 
     def _carefully(self, exchange: Exchange, head: bytes, binary: bytes) -> Asked:
         document = read_json(head)

@@ -28,7 +28,7 @@ DTYPES: dict[str, str] = {
     "UINT64": "<u8", "FP16": "<f2", "FP32": "<f4", "FP64": "<f8",
 }  # fmt: skip
 MOST_DIMENSIONS = 32  #: of a shape, as NumPy's own arrays had for long; a product of more is costly by itself
-DATATYPES = {"float32": "FP32", "float64": "FP64", "int64": "INT64", "bool": "BOOL", "string": "BYTES"}  #: of a graph input
+DATATYPES = {np.dtype(form).name: datatype for datatype, form in DTYPES.items()} | {"string": "BYTES"}  #: of a graph input
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ class AsgiApplication:
     """Serves one release. `keys` says who may ask; without it callers on this machine may."""
 
     def __init__(self, served: Served, *, keys: KeyWatch | None = None) -> None:
-        self._limits = Limits.from_settings()
+        self._limits = Limits.from_settings(served.schema.width)
         self._counters = Counters(served.release, DriftCounter(served.schema, served.baseline))
         self._access = Access()
         self._answering = Answering(

@@ -22,12 +22,10 @@ from http import HTTPStatus
 from typing import Any
 
 from gonogo import settings
-from gonogo.service.door.connection import LINGER_SECONDS, HttpConnection, HttpExchange, TurnedAway
+from gonogo.service.door.connection import LINGER_SECONDS, HttpConnection, TurnedAway
 from gonogo.service.door.exchange import Exchange
 from gonogo.service.door.heads import Heads
 from gonogo.service.door.tls import Certificate
-
-__all__ = ["Handler", "HttpConnection", "HttpExchange", "HttpServer", "Limits"]
 
 SWEEP_SECONDS = 0.25
 ACCEPT_AT_ONCE = 64  #: connections taken before what is already connected gets its turn
@@ -50,9 +48,10 @@ class Limits:
     write_seconds: float = 30.0  #: longest a client may refuse to read
 
     @classmethod
-    def from_settings(cls) -> Limits:
+    def from_settings(cls, width: int) -> Limits:
+        """For a model that takes `width` numbers a row."""
         return cls(
-            body=int(settings.number("request_body") * 2**20),
+            body=settings.request_body(width),
             connections=int(settings.number("connections")),
             idle_seconds=settings.number("idle_seconds"),
         )

@@ -10,10 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from gonogo.model.encode import INT64
-from gonogo.model.packing import EXACT, LARGEST
+from gonogo.model.encode import limits
+from gonogo.model.packing import DTYPES, LARGEST
 from gonogo.model.schema import Feature
 from gonogo.service.answering.loading import Served
 
@@ -47,7 +45,8 @@ class Told:
         kind = TYPES[self.feature.type]
         schema: dict[str, Any] = {"type": [kind, "null"] if self.nullable else kind}
         if self.feature.type in ("float", "int"):
-            schema |= self._limits()
+            low, high = limits(self.feature, self.dtype)
+            schema |= {"minimum": low, "maximum": high}
         if self.feature.tensor is not None:
             return {**nested_array(schema, self.shape), "description": self.words()}
         schema["description"] = self.words()
@@ -78,12 +77,6 @@ class Told:
             return f"{kind[0].upper()}{kind[1:]}. Known: {', '.join(self.categories)}; other values are accepted."
         return f"{kind[0].upper()}{kind[1:]}."
 
-    def _limits(self) -> dict[str, Any]:
-        if self.dtype == "int64":
-            return {"minimum": INT64.start, "maximum": INT64.stop - 1}
-        largest = EXACT[self.dtype] if self.feature.type == "int" else LARGEST[self.dtype]
-        return {"minimum": -largest, "maximum": largest}
-
 
 def nested_array(element: dict[str, Any], shape: Sequence[int]) -> dict[str, Any]:
     """The JSON Schema of nested lists of exactly this shape."""
@@ -108,7 +101,7 @@ def _short(value: Any, dtype: str) -> Any:
     """The shortest number that is the same one where it enters; of nested lists likewise."""
     if isinstance(value, list):
         return [_short(part, dtype) for part in value]
-    return float(str(np.float32(value))) if dtype == "float32" and isinstance(value, float) else value
+    return float(str(DTYPES[dtype](value))) if dtype in ("float16", "float32") and isinstance(value, float) else value
 
 
 def _told(

@@ -3,8 +3,9 @@
     4 bytes length · 4 bytes CRC-32 · a MessagePack map        (both numbers big-endian, of the map's bytes)
 
 Predictions: `{"kind": "predictions", "time", "release", "classes", "features": [[name, type, input, column]], "ids", "rows",
-"inputs": {name: [dtype, rows, width, bytes | texts]}, "scores": bytes of float64 [rows, classes]}`. `rows` counts the rows of each id; the
-column of a feature that is a tensor, and so the whole input, is null.
+"inputs": {name: [dtype, rows, width, bytes | texts]}, "scores": bytes of float64 [rows, classes], "also": {name: [dtype, rows, width,
+bytes]}}`. `rows` counts the rows of each id; the column of a feature that is a tensor, and so the whole input, is null. `also` has the
+outputs beside the scores, each row flat.
 The writer answers each frame with the number of its rows (4 bytes, big-endian), once it has them.
 Exposures: `{"kind": "exposures", "seen": [[time, key digest, epoch, release]]}`.
 
@@ -50,6 +51,7 @@ def prediction_frame(schema: Schema, release: str, computed: Computed, time: flo
             "rows": computed.rows,
             "inputs": {name: _array(values) for name, values in computed.batch.items()},
             "scores": np.ascontiguousarray(computed.scores, dtype=np.float64).tobytes(),
+            "also": {name: _array(values.reshape(len(values), -1)) for name, values in computed.also.items()},
         }
     )
 

@@ -1,7 +1,8 @@
 """From a spool of frames to Parquet: one segment for each release, and one for exposures.
 
     predictions/<system>@<version>/<time>-<number>.parquet
-        time, prediction_id, row, release, one column for each feature (flat lists for a tensor), label scores as `score_<class>`
+        time, prediction_id, row, release, one column for each feature (flat lists for a tensor), label scores as `score_<class>`,
+        flat lists of what was answered beside them as `also_<output>`
     exposures/<time>-<number>.parquet
         time, key_digest, epoch, release
 
@@ -42,13 +43,21 @@ def write_segments(frames: Iterable[dict[str, Any]], folder: Path, name: str, re
             by_release.setdefault(frame["release"], []).append(_prediction_columns(frame, redact, secret))
     written = {}
     for release, parts in by_release.items():
-        columns = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+        columns = {key: _joined(parts, key) for key in parts[-1]}
         _write(columns, folder / "predictions" / release / f"{name}.parquet")
         written[release] = len(columns["time"])
     if exposures:
         _write(_exposure_columns(exposures), folder / "exposures" / f"{name}.parquet")
         written["exposures"] = len(exposures)
     return written
+
+
+def _joined(parts: list[Columns], key: str) -> Array:
+    """One column of all frames. Lists that are not of the length that the newest frame has, or were not kept, are of nothing."""
+    shape = parts[-1][key].shape[1:]
+    return np.concatenate(
+        [part[key] if key in part and part[key].shape[1:] == shape else np.full((len(part["time"]), *shape), np.nan) for part in parts]
+    )
 
 
 def remove_older(folder: Path, before: datetime) -> int:
@@ -82,6 +91,8 @@ def _prediction_columns(frame: Mapping[str, Any], redact: Mapping[str, str], sec
         columns[f"feature_{name}"] = _redacted(values, redact[name], secret) if name in redact else values
     for position, label in enumerate(classes):
         columns[f"score_{label}"] = scores[:, position]
+    for name, form in frame.get("also", {}).items():  # a spool of before has none
+        columns[f"also_{name}"] = _redacted(read_array(form), redact[name], secret) if name in redact else read_array(form)
     return columns
 
 
@@ -130,6 +141,8 @@ def _write(columns: Columns, path: Path) -> None:
 
 def _registered(values: Array) -> Array:
     """A column as DuckDB takes it: of a matrix one list a row."""
+    if values.dtype == np.float16:  # which it does not know
+        values = values.astype(np.float32)
     if values.ndim == 1:
         return np.ascontiguousarray(values)
     lists = np.empty(len(values), dtype=object)

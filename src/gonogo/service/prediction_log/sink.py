@@ -24,6 +24,7 @@ from gonogo.service.prediction_log.frames import ACK, LONGEST, exposure_frame, p
 
 MOST_ROWS = 100_000  #: rows in hand before what is new is dropped; fewer where they are tensors, …
 MOST_NUMBERS = 16 << 20  #: … of which so many numbers are the most
+MOST_BESIDE = 1024  #: numbers of a row in one output beside the scores; a larger output is not kept
 MOST_EXPOSED = 100_000  #: exposures in hand
 CONNECT_AGAIN_SECONDS = 1.0
 
@@ -39,7 +40,7 @@ class PredictionSink:
         self._schema = schema
         self._release = release
         self._sample = sample
-        self._most_rows = min(MOST_ROWS, max(1, MOST_NUMBERS // max(1, schema.width)))
+        self._most_rows = min(MOST_ROWS, max(1, MOST_NUMBERS // max(1, schema.width + MOST_BESIDE * len(schema.also))))
         self._taken: deque[tuple[float, Computed]] = deque()
         self._rows = 0
         self._exposures: list[tuple[float, str, int, str]] = []
@@ -61,7 +62,8 @@ class PredictionSink:
             self.dropped += rows
             return
         self._rows += rows
-        self._taken.append((time.time(), computed))
+        also = {name: values for name, values in computed.also.items() if values.size <= MOST_BESIDE * rows}
+        self._taken.append((time.time(), computed._replace(also=also)))
 
     def expose(self, key_digest: str, epoch: int, release: str) -> None:
         """Note that a key was given to an arm."""
@@ -130,7 +132,8 @@ class PredictionSink:
         mask = np.repeat(keep, computed.rows)
         ids = [name for name, kept in zip(computed.ids, keep, strict=True) if kept]
         rows = [count for count, kept in zip(computed.rows, keep, strict=True) if kept]
-        return Computed({name: values[mask] for name, values in computed.batch.items()}, computed.scores[mask], ids, rows)
+        batch, also = ({name: values[mask] for name, values in arrays.items()} for arrays in (computed.batch, computed.also))
+        return Computed(batch, computed.scores[mask], ids, rows, also)
 
     def _send(self) -> bool:
         """Go on with the frame in hand. False when the writer takes no more now."""

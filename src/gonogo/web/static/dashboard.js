@@ -11,7 +11,7 @@
   if (!page || !part || !window.EventSource) return;
 
   const LATE = 45000; // longer than the longest pause between two events
-  let source = null, heard = false, last = Date.now(), held = false, waiting = null, again = 1000, timer = 0;
+  let source = null, heard = false, last = Date.now(), held = false, pressed = false, waiting = null, again = 1000, timer = 0;
   const dot = document.getElementById("dot");
   let told = {title: document.title, dot: dot.className};
 
@@ -19,10 +19,9 @@
   const alike = (a, b) => a.nodeType === b.nodeType && a.nodeName === b.nodeName && key(a) === key(b);
 
   function attributes(from, to) {
-    for (const {name} of [...from.attributes]) {
-      if (!to.hasAttribute(name) && !(name === "open" && from.nodeName === "DETAILS")) from.removeAttribute(name);
-    }
-    for (const {name, value} of to.attributes) if (from.getAttribute(name) !== value) from.setAttribute(name, value);
+    const readers = (name) => name === "open" && from.nodeName === "DETAILS";  // what is folded is theirs
+    for (const {name} of [...from.attributes]) if (!to.hasAttribute(name) && !readers(name)) from.removeAttribute(name);
+    for (const {name, value} of to.attributes) if (from.getAttribute(name) !== value && !readers(name)) from.setAttribute(name, value);
   }
 
   function morph(from, to) {
@@ -56,6 +55,12 @@
     time.textContent = message.said;
   }
 
+  function catchUp() {
+    if (held || pressed || !waiting) return;
+    show(waiting);
+    waiting = null;
+  }
+
   function tell() {
     const seconds = Math.round((Date.now() - last) / 1000);
     const stale = Date.now() - last > LATE;
@@ -85,7 +90,7 @@
       heard = true;
       again = 1000;
       const message = JSON.parse(event.data);
-      if (held) waiting = message.html !== undefined ? message : waiting; else show(message);
+      if (held || pressed) waiting = message.html !== undefined ? message : waiting; else show(message);
       tell();
     });
     source.onerror = () => { // a closed stream is opened again, less and less often
@@ -101,9 +106,11 @@
     held = !held;
     hold.setAttribute("aria-pressed", String(held));
     hold.textContent = held ? "Follow" : "Hold still";
-    if (!held && waiting) { show(waiting); waiting = null; }
+    catchUp();
     tell();
   });
+  part.addEventListener("pointerdown", () => { pressed = true; }); // nothing moves away between pressing a button and letting it go
+  for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => setTimeout(() => { pressed = false; catchUp(); }));
   addEventListener("pagehide", leave);
   addEventListener("pageshow", (event) => { if (event.persisted) listen(); });
   document.addEventListener("visibilitychange", () => { if (document.hidden) leave(); else { again = 1000; listen(); } tell(); });
