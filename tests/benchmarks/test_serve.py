@@ -21,6 +21,7 @@ from benchmarks.serve.peers import peers
 from benchmarks.serve.summary import Samples, tables
 
 from answering import OK, answering, said
+from waiting import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 needs_compiler = pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler on this machine")
@@ -53,8 +54,7 @@ def test_the_load_generator_counts_what_is_no_prediction(tmp_path: Path) -> None
 
 @needs_compiler
 def test_nobody_there_is_refused_and_not_quick(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     found = run_load(port, tmp_path, "x")
     assert (found["requests"], found["rate"]) == (0, 0)
     assert found["kinds"]["refused"] == found["errors"] > 0
@@ -67,8 +67,7 @@ def test_the_limit_computes_what_scikit_learn_computes(tmp_path: Path) -> None:
     rows = np.round(random.normal(size=(300, 3)) * 10.0 ** random.integers(-6, 7, size=(300, 3)), 9)
     forest = ensemble.RandomForestClassifier(n_estimators=20, random_state=1).fit(rows.astype(np.float32), rows.sum(axis=1) > 0)
     write_flat(forest, tmp_path / "forest.bin", 3)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     asked = dialect("instances", NAMES)
     with subprocess.Popen([str(compiled("limit")), str(port), str(tmp_path / "forest.bin")]) as limit:
         try:

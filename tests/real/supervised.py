@@ -20,6 +20,7 @@ from pathlib import Path
 from gonogo.errors import ConflictError, GonogoError, NotFoundError
 from gonogo.service.control import ControlClient
 from gonogo.service.routing import Arm, RoutingTable
+from waiting import free_port
 
 OLD, NEW = "small@1.0.0", "small@1.1.0"
 
@@ -31,7 +32,7 @@ class Service:
         self.store = store
         self.environment = environment
         self.client = ControlClient.of_store(store)
-        self.port = 0
+        self.port = free_port()  # started again it comes back there, and nobody has been given it in between
         self.url = ""
         self.process: subprocess.Popen[str] | None = None
         self._processes: list[subprocess.Popen[str]] = []

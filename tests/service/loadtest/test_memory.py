@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from gonogo.service.loadtest.memory import listeners_memory_mb
+from waiting import free_port
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only there is /proc")
 HOLDER = "import sys; ballast = bytearray(100 * 2**20); print(flush=True); sys.stdin.read()"
@@ -27,6 +28,4 @@ def test_the_memory_of_every_process_that_holds_the_listener_is_counted():
 
 
 def test_where_nobody_listens_nothing_is_known():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    assert listeners_memory_mb(port) is None
+    assert listeners_memory_mb(free_port()) is None

@@ -2,7 +2,6 @@
 
 import datetime
 import ipaddress
-import socket
 import ssl
 
 import pytest
@@ -15,6 +14,7 @@ from answering import OK, answering, prediction, said
 from gonogo.errors import DataError, RefusedError, UnreachableError, UsageError
 from gonogo.service.loadtest.run import run_load_test, who_answers
 from gonogo.service.loadtest.target import Target
+from waiting import free_port
 
 ROWS = [{"a": 1}]
 KEY = "abc.DEF-123"
@@ -108,10 +108,8 @@ def test_a_key_that_is_not_accepted_is_said_so():
 
 
 def test_nothing_there_is_an_error_and_no_result():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     with pytest.raises(UnreachableError):
-        run_load_test(Target.of(f"http://127.0.0.1:{port}"), ROWS, requests=5, concurrency=2)
+        run_load_test(Target.of(f"http://127.0.0.1:{free_port()}"), ROWS, requests=5, concurrency=2)
 
 
 def test_a_service_names_its_release_before_any_load():
