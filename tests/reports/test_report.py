@@ -16,6 +16,8 @@ from gonogo.reports.report import fact_text, printable, reason_beyond, requireme
 from gonogo.reports.text import render_text
 from gonogo.verdict.outcome import Outcome
 
+MEASURED = dict.fromkeys(("model-quality", "model-outputs", "latency", "drift-alarm"), (Outcome.PASS, "it holds"))
+
 
 def test_what_blocks_comes_first_mandatory_before_optional_in_the_checklists_order(report):
     assert [entry.item.id for entry in report.blocking] == [
@@ -52,29 +54,47 @@ def test_the_headline_of_a_go_and_the_next_step(all_good):
 
 
 def test_when_only_signatures_are_missing_the_report_says_whose(make_report):
-    passed = dict.fromkeys(("model-quality", "model-outputs", "latency", "drift-alarm"), (Outcome.PASS, "it holds"))
-    report = make_report(passed)
+    report = make_report(MEASURED)
     assert report.headline == "Everything measured passes; 2 signatures are missing."
     assert report.next_step == "gonogo sign technical-lead, gonogo sign product-owner"
 
 
 def test_a_stale_signature_is_not_called_missing(make_report):
-    passed = dict.fromkeys(("model-quality", "model-outputs", "latency", "drift-alarm"), (Outcome.PASS, "it holds"))
-    report = make_report(passed | {"approve-product": (Outcome.STALE, "signed for another bundle")})
+    report = make_report(MEASURED | {"approve-product": (Outcome.STALE, "signed for another bundle")})
     assert report.headline == "2 of 9 items block the release."
+
+
+def test_nobody_is_sent_to_sign_while_no_signature_would_count(make_report):
+    changed = replace(
+        make_report(MEASURED), verdict=replace(make_report(MEASURED).verdict, blocked=("the policy changed.",), policy="sha256:1")
+    )
+    assert changed.headline == "Everything measured passes, but the policy changed."
+    assert changed.next_step == "mend what is said above, then gonogo check"
+    signed = make_report(MEASURED | {"approve-product": (Outcome.STALE, "signed, but the log was cut")})
+    cut = replace(signed, verdict=replace(signed.verdict, blocked=("the log was cut.",)))
+    assert cut.next_step == "mend what is said above, then gonogo check"
+
+
+def test_the_first_signature_of_all_is_asked_for_it_pins_the_policy(make_report):
+    first = replace(make_report(MEASURED), verdict=replace(make_report(MEASURED).verdict, blocked=("no policy is pinned yet.",)))
+    assert first.headline == "Everything measured passes; 2 signatures are missing."
+    assert first.next_step == "gonogo sign technical-lead, gonogo sign product-owner"
+
+
+def test_a_failed_measurement_is_explained_also_while_nothing_counts(report):
+    void = replace(report, verdict=replace(report.verdict, blocked=("the policy changed.",), policy="sha256:1"))
+    assert void.next_step == "gonogo explain model-quality"
 
 
 def test_a_conditional_item_wants_an_answer_before_a_signature(make_report):
     items = tuple(replace(item, kind="conditional") if item.id == "approve-product" else item for item in make_report().checklist.items)
-    passed = dict.fromkeys(("model-quality", "model-outputs", "latency", "drift-alarm"), (Outcome.PASS, "it holds"))
-    report = make_report(passed, items=items)
+    report = make_report(MEASURED, items=items)
     assert report.headline == "2 of 9 items block the release."
     assert report.next_step == "gonogo explain approve-product"
 
 
 def test_a_sign_off_that_said_no_is_explained_not_asked_for_again(make_report):
-    passed = dict.fromkeys(("model-quality", "model-outputs", "latency", "drift-alarm"), (Outcome.PASS, "it holds"))
-    report = make_report(passed | {"approve-product": (Outcome.FAIL, "rejected by ben")})
+    report = make_report(MEASURED | {"approve-product": (Outcome.FAIL, "rejected by ben")})
     assert report.next_step == "gonogo explain approve-product"
 
 

@@ -195,6 +195,12 @@ class Report:
         return tuple((outcome, count) for outcome in Outcome if (count := self.verdict.count(outcome)))
 
     @property
+    def _void(self) -> bool:
+        """Whether a signature would change nothing now, for a reason above all items. The first one of all does: it pins the policy."""
+        signed = any(entry.wants_signature and entry.result.outcome is Outcome.STALE for entry in self.blocking)
+        return bool(self.verdict.blocked) and (not self.blocking or signed or self.verdict.policy is not None)
+
+    @property
     def headline(self) -> str:
         """One sentence: why it is GO, or how much stands in the way."""
         total, blocking = len(self.verdict.items), self.blocking
@@ -202,6 +208,8 @@ class Report:
             return f"All {total} items are satisfied."
         if not blocking and self.verdict.blocked:
             return f"All {total} items are satisfied, but {self.verdict.blocked[0]}"
+        if self._void and all(entry.wants_signature for entry in blocking):
+            return f"Everything measured passes, but {self.verdict.blocked[0]}"
         if not blocking:
             return "No bundle could be built, so there is nothing to approve." if self.verdict.subject is None else "It is not approved."
         if all(entry.lacks_signature for entry in blocking):
@@ -213,9 +221,9 @@ class Report:
         """What to type next."""
         if self.go:
             return "gonogo release"
-        if self.verdict.blocked and not self.blocking:
-            return "mend what is said above, then gonogo check"
         others = [entry for entry in self.blocking if not entry.wants_signature]
+        if not others and self._void:
+            return "mend what is said above, then gonogo check"
         if others and others[0].obstacle:
             return "mend the reason given above, then gonogo check"
         if others:
