@@ -16,6 +16,7 @@ from gonogo.base.canonical import canonical_bytes
 from gonogo.base.files import write_atomic
 from gonogo.checklist.items import Checklist, Item, Pack
 from gonogo.checklist.load import load_pack
+from gonogo.checklist.project import Project
 from gonogo.errors import GonogoError, KeyFileError, NotFoundError
 from gonogo.evidence.check import asked_inputs
 from gonogo.evidence.collect import collect, current_inputs
@@ -37,6 +38,8 @@ from gonogo.verdict.sign_off import People, SignOff, read_sign_off
 from gonogo.verdict.waiver import Waiver, read_waiver
 
 S = TypeVar("S", SignOff, Waiver)
+#: What `data` of gonogo.yaml declares only to have it measured, and the checks that do.
+MEASURED_BY = {"group": ("group_overlap", "window_overlap"), "embargo": ("temporal_split", "cross_validation")}
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def check(workspace: Workspace, *, only: frozenset[str] = frozenset(), judge_onl
             )
         now = current_inputs(checklist, inputs)
         subject = inputs.subject
-        notes = [*store.notes, *inputs.notes, *inputs.test_use_notes()]
+        notes = [*store.notes, *inputs.notes, *inputs.test_use_notes(), *_undemanded(workspace.project, checklist)]
     checked = _judged(workspace, pack, subject, evidence, now, notes)
     write_atomic(workspace.path / "verdict.json", canonical_bytes(checked.verdict.to_json()))
     remember(workspace.history, checked.verdict)
@@ -157,6 +160,16 @@ def _judged(
     }
     excuses = {name: data for name, (record, data) in waived.items() if record.subject == subject}
     return Checked(verdict, pack.gate, evidence, current, policy, excuses)
+
+
+def _undemanded(project: Project, checklist: Checklist) -> list[str]:
+    """What `data` declares only so that it is measured, and no item asks for: whoever declared it takes the tables for kept apart."""
+    asked = {item.check for item in checklist.items}
+    return [
+        f"data.{name} is declared, but no item of {checklist.title} measures it: a pack of your own can, with the check {checks[0]}"
+        for name, checks in MEASURED_BY.items()
+        if getattr(project.data, name) is not None and not asked & set(checks)
+    ]
 
 
 def _reads(items: Iterable[Item], name: str) -> bool:
