@@ -68,6 +68,7 @@ def test_a_name_is_a_name_and_no_pattern(tmp_path: Path, name: str) -> None:
     [
         ("t.csv", b"a,b\n1,caf\xe9\n", r"is not UTF-8 \(line 2\)"),
         ("t.csv", "a,b\n1,2\n".encode("utf-16"), "is not UTF-8"),
+        ("t.csv", b"a,b\n" + 3000 * b'1,"x, y"\n' + b'1,"x\n2,"y"\n', "a quote that is not closed"),
         ("t.csv", b"", "has no rows"),
         ("t.csv", b"a,b\n", "has no rows"),
         ("t.parquet", b"", "too small"),

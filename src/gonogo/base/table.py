@@ -10,12 +10,14 @@ A CSV file does not say what its columns are: the whole file is looked at, and o
 
 from __future__ import annotations
 
+import csv
 import glob
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from math import prod
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,7 +33,7 @@ Kind = Literal["number", "text", "time", "tensor"]
 #: Without BOOLEAN: DuckDB would take yes/no and t/f for booleans too.
 CSV = (
     "read_csv(?, header = true, sample_size = -1, "
-    "auto_type_candidates = ['NULL', 'BIGINT', 'DOUBLE', 'TIME', 'DATE', 'TIMESTAMP', 'TIMESTAMPTZ', 'VARCHAR'])"
+    "auto_type_candidates = ['NULL', 'BIGINT', 'DOUBLE', 'DATE', 'TIMESTAMP', 'TIMESTAMPTZ', 'VARCHAR'])"
 )
 READERS = {".parquet": "read_parquet(?)", ".csv": CSV}
 NUMBERS = {
@@ -43,6 +45,7 @@ TIMES = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TI
 ZONED = "TIMESTAMP WITH TIME ZONE"
 MEMORY = "400MB"  #: what questions may hold before they go to a scratch file
 ROW = '"the number of the row"'  #: a column that every view has beside its own, from 0 and in the file's order
+SEPARATORS = ",;\t|"  #: what parts the fields of a CSV file
 THREADS = min(4, os.cpu_count() or 1)
 
 
@@ -271,22 +274,28 @@ class TableFiles:
 
     def _view(self, name: str, path: Path) -> None:
         """Give the file its name. What is CSV is parsed once, into a table that goes to the scratch file when it is large."""
-        csv = path.suffix.lower() == ".csv"
+        is_csv = path.suffix.lower() == ".csv"
         place = literal(glob.escape(str(path)))
         raw = READERS[path.suffix.lower()].replace("?", place, 1)
         alone, self.files = self.files, {name: path}  # errors name this file only
-        if csv:
-            self.ask(f"CREATE TEMP TABLE raw_{name} AS FROM {raw}")
+        if is_csv:
+            try:
+                self.ask(f"CREATE TEMP TABLE raw_{name} AS FROM {raw}")
+            except DataError:
+                _check_lines(path)
+                raise
             raw = f"raw_{name}"
         types = {column: str(kind) for column, kind, *_ in self.ask(f"DESCRIBE FROM {raw}")}
-        booleans = self._booleans(raw, types) if csv else frozenset()
+        if is_csv and len(types) == 1:
+            _check_lines(path)
+        booleans = self._booleans(raw, types) if is_csv else frozenset()
         self._depths[name] = {column: kind.count("[") for column, kind in types.items() if _kind(kind) == "tensor"}
         self.kinds[name] = {column: "number" if column in booleans else _kind(kind) for column, kind in types.items()}
         shown = [f"{_as_sql(column, kind, column in booleans)} AS {quoted(column)}" for column, kind in types.items()]
-        number = "rowid" if csv else "file_row_number"
+        number = "rowid" if is_csv else "file_row_number"
         if number in map(str.lower, types):
             number = "row_number() OVER () - 1"  # slower, where the file has a column that is called like it
-        elif not csv:
+        elif not is_csv:
             raw = f"read_parquet({place}, file_row_number = true)"
         self.ask(f"CREATE TEMP VIEW {name} AS SELECT {', '.join(shown)}, {number} AS {ROW} FROM {raw}")  # noqa: S608 - names are quoted
         self.rows[name] = int(self.ask(f"SELECT count(*) FROM {name}")[0][0])  # noqa: S608
@@ -296,7 +305,7 @@ class TableFiles:
 
     def _booleans(self, raw: str, types: dict[str, str]) -> frozenset[str]:
         """The text columns of a CSV file that hold nothing but true and false, in any case."""
-        text = [column for column, kind in types.items() if _kind(kind) == "text"]
+        text = [column for column, kind in types.items() if kind == "VARCHAR"]
         if not text:
             return frozenset()
         tests = ", ".join(f"bool_and(lower({quoted(column)}) IN ('true', 'false'))" for column in text)
@@ -355,11 +364,28 @@ def _reason(message: str) -> str:
     """What DuckDB says, in one line."""
     lines = [line.strip() for line in message.splitlines() if line.strip()] or ["for no reason given"]
     place = re.search(r"Line: (\d+)", lines[0])
-    if "unicode" in message.lower() or "utf-8" in message.lower():
+    if "not utf-8" in message.lower():
         return f"it is not UTF-8{f' (line {place[1]})' if place else ''}. Write it again in that encoding."
     if "out of memory" in message.lower():
         return "the memory or the scratch space does not suffice. Free some, or set TMPDIR to a larger disk."
+    if "sniffing" in lines[0]:
+        return "its lines have no common form: look for a quote that is not closed, or separators of two kinds."
     return f"{lines[0]} {lines[1]}" if place and len(lines) > 1 else lines[0]
+
+
+def _check_lines(path: Path) -> None:
+    """Raises DataError when lines have another number of fields than the first. DuckDB then finds no separator: it gives up, or takes each
+    line for one field."""
+    with suppress(csv.Error, UnicodeDecodeError, OSError), path.open(encoding="utf-8", newline="") as file:  # of these DuckDB tells itself
+        first = file.readline()
+        lines = csv.reader(chain([first], file), delimiter=max(SEPARATORS, key=first.count))
+        fields = len(next(lines))
+        uneven = next((line for line in lines if line and len(line) != fields), None) if fields > 1 else None
+        if uneven is not None:
+            raise DataError(
+                f"{path} cannot be read: line {lines.line_num} has {len(uneven)} field(s), the first line has {fields}.",
+                hint="Mend that line; a text that holds the separator stands in double quotes.",
+            )
 
 
 def _plain(column: Any) -> Column:
