@@ -157,9 +157,17 @@ def test_a_regression_is_refused_as_what_it_is() -> None:
     assert "regression is not supported" in (caught.value.hint or "")
 
 
-def test_text_for_a_file_that_does_not_say_its_types_is_told_how_they_are_declared() -> None:
+@pytest.mark.parametrize(
+    ("values", "problem", "advice"),
+    [
+        (np.array(["a", "b"], dtype=object), "holds text such as 'a'", "dtype: string"),
+        (np.array(["a", "b"], dtype=object), "holds text such as 'a'", "model.pipeline"),
+        (np.array(["2026-01-01", "2026-01-02"], dtype="datetime64[us]"), "holds times", "parts of the time"),
+    ],
+)
+def test_a_column_that_a_model_of_numbers_does_not_take_is_told_with_what_helps(values: np.ndarray, problem: str, advice: str) -> None:
     inspection = Inspection((GraphInput("x", "float64", 1),), (GraphOutput("p", "float64", (None, 2)),), {"feature_names": '["plan"]'})
-    table = Table({"plan": np.array(["a", "b"], dtype=object), "y": np.array([0.0, 1.0])}, 2)
-    with pytest.raises(ModelError, match="holds text such as 'a'") as found:
+    table = Table({"plan": values, "y": np.array([0.0, 1.0])}, 2)
+    with pytest.raises(ModelError, match=problem) as found:
         derive_schema(inspection, task="binary-classification", table=table, target="y", time=None, feature_names=None, classes=("0", "1"))
-    assert "dtype: string" in found.value.hint
+    assert advice in found.value.hint

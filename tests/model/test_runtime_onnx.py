@@ -102,6 +102,18 @@ def test_a_graph_that_onnx_runtime_refuses_is_a_model_error(models: Any) -> None
         OnnxRuntime().load(data)
 
 
+def test_an_operator_that_has_no_form_for_float64_is_told_with_the_remedy() -> None:
+    node = helper.make_node(
+        "Imputer", ["x"], ["p"], domain="ai.onnx.ml", imputed_value_floats=[0.0, 0.0], replaced_value_float=float("nan")
+    )
+    x, p = (helper.make_tensor_value_info(name, TensorProto.DOUBLE, [None, 2]) for name in "xp")
+    domains = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 1)]
+    model = helper.make_model(helper.make_graph([node], "g", [x], [p]), opset_imports=domains, ir_version=9)
+    with pytest.raises(ModelError, match="Imputer") as found:
+        OnnxRuntime().load(model.SerializeToString())
+    assert "float32" in found.value.hint
+
+
 @pytest.mark.parametrize("shape", [[], [None], [3], [2000, 3], [None, None, None]])
 def test_an_input_that_is_no_matrix_or_takes_thousands_of_rows_at_once_is_refused(models: Any, shape: list[int | None]) -> None:
     data = models.finish(

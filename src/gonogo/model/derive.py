@@ -24,7 +24,7 @@ from math import prod
 
 import numpy as np
 
-from gonogo.base.table import Table
+from gonogo.base.table import Column, Table
 from gonogo.errors import DataError, ModelError
 from gonogo.model import rows_at_once
 from gonogo.model.encode import table_column
@@ -282,11 +282,24 @@ def _feature(item: GraphInput, column: int, name: str, table: Table, tensor: Ten
     except ValueError as error:
         raise ModelError(
             f"column {name!r} of the training table {error} (input {item.name!r} takes {item.dtype}).",
-            hint="A file that does not say its types (skops) has them declared, in its order: `model.inputs: [{name: age, dtype: float64, "
-            "width: 1}, {name: plan, dtype: string, width: 1}]`.",
+            hint=_remedy(item, values),
         ) from error
     holes = any(value is None for value in values) if values.dtype == object else bool(np.isnan(values).any())
     return Feature(name, kind, holes and feature.nullable, item.name, column, tensor)
+
+
+def _remedy(item: GraphInput, values: Column) -> str:
+    """What to do about a column that the input does not take."""
+    if values.dtype.kind == "M":
+        return "Train it on parts of the time, such as the hour, and write those as columns."
+    declared = (
+        "A file that does not say its types (skops) has them declared, in its order: "
+        "`model.inputs: [{name: age, dtype: float64, width: 1}, {name: plan, dtype: string, width: 1}]`."
+    )
+    if values.dtype == object and item.dtype != "string" and any(value is not None for value in values):
+        sealed = "Seal what made numbers of the text with the model (`model.pipeline`), or write those numbers as the column."
+        return f"{sealed} {declared}"
+    return declared
 
 
 def _score_output(outputs: Sequence[GraphOutput], classes: int) -> str:

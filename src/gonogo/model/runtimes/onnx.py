@@ -48,7 +48,9 @@ class OnnxRuntime:
             # Operators that CUDA lacks are computed by the CPU.
             session = ort.InferenceSession(data, settings, providers=[_CUDA, _CPU] if device == "cuda" else [_CPU])
         except Exception as error:  # the runtime's errors have no common root; here they become one of ours
-            raise ModelError(f"ONNX Runtime cannot load the model: {first_line(error)}", hint="Export it again.") from error
+            missing = "NOT_IMPLEMENTED" in str(error)
+            hint = "Export it with float32 inputs: some operators have no form for float64." if missing else "Export it again."
+            raise ModelError(f"ONNX Runtime cannot load the model: {first_line(error)}", hint=hint) from error
         session.disable_fallback()
         session._model_bytes = None  # kept for that fallback only, and as large as the model
         if device == "cuda" and _CUDA not in session.get_providers():  # it falls back without a word
