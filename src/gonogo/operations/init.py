@@ -18,7 +18,11 @@ import numpy as np
 from gonogo.base.files import write_atomic
 from gonogo.base.names import check_system_name
 from gonogo.base.table import Column, Table, read_table
+from gonogo.checklist.evaluate import evaluate
+from gonogo.checklist.expression import parse
+from gonogo.checklist.load import load_pack
 from gonogo.errors import ConflictError, DataError, GonogoError, ModelError, UsageError
+from gonogo.evidence.record import Fact
 from gonogo.model import rows_at_once
 from gonogo.model.formats import SUFFIXES, check_options, model_kind, sniff
 from gonogo.model.source import ModelSource
@@ -80,11 +84,25 @@ def init(  # one argument for each thing a person may want to say instead of hav
         notes.append(str(error))
     text = _text(name, pack, root, model_path, tables, target, time, classes)
     write_atomic(file, text.encode())
-    if kind == "onnx":  # which tells it without anything declared
-        with suppress(GonogoError):  # whatever is wrong with the model, the gate says it
-            inspection, _ = Workspace.open(file).sandbox().inspect(ModelSource(model_path, kind))
+    with suppress(GonogoError):  # whatever is wrong with pack or model, the gate says it
+        workspace = Workspace.open(file)
+        notes += _unwanted(workspace, kind)
+        if kind == "onnx":  # which tells it without anything declared
+            inspection, _ = workspace.sandbox().inspect(ModelSource(model_path, kind))
             notes += filter(None, [rows_at_once.advice(rows_at_once.of(inspection.metadata), kind)])
     return Written(file, name, found, tuple(notes))
+
+
+def _unwanted(workspace: Workspace, kind: str) -> list[str]:
+    """What the gate will say of models of this kind, said before anything was built on them."""
+    gate = load_pack(workspace.project.pack, workspace.project).gate
+    asked = [(item, text) for item in gate.items if item.check == "model_format" and not item.options.get("file") for text in item.require]
+    return [
+        f"{gate.title} asks {text!r}, and this model is of the kind {kind}: export it otherwise, or demand otherwise with a reason "
+        f"(`items: {{{item.id}: {{require: …, reason: …}}}}`), for which people then sign."
+        for item, text in asked
+        if parse(text).names == ("format",) and not evaluate(parse(text), {"format": Fact(kind)}).met
+    ]
 
 
 def _relative(path: Path, root: Path) -> str:
