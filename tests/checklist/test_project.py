@@ -56,7 +56,7 @@ author: {name: Dan, key: keys/dan.pub}
 policy: {test_uses: 5}
 accelerator: optional
 rollout:
-  target: memory
+  target: local
   steps: [1, 50, 100]
   min_seconds: 5
   deadline_seconds: 60
@@ -111,7 +111,7 @@ def test_every_key_arrives_in_the_record(write_project: Write, tmp_path: Path) -
     assert (project.data.group, project.data.embargo, project.accelerator) == ("customer", 7 * 86400.0, "optional")
     assert (project.code.hooks, project.code.train) == (("pre-commit", "run", "--all-files"), ("python", "train.py"))
     assert (project.code.security, project.policy.test_uses) == (("bandit", "-r", "src"), 5)
-    assert (project.rollout.target, project.rollout.steps, project.rollout.hold_back_percent) == ("memory", (1, 50, 100), 2.0)
+    assert (project.rollout.target, project.rollout.steps, project.rollout.hold_back_percent) == ("local", (1, 50, 100), 2.0)
     assert (project.rollout.alpha, project.rollout.beta, project.rollout.margin, project.rollout.d) == (0.02, 0.1, 0.02, 0.002)
     assert project.monitor.labels == LabelsDeclaration(2 * 86400.0, 0.2, {"sex": ("f", "m"), "adult": ("1",)}, expected=True)
     assert project.items["quality"] == ItemOverride(("roc_auc > 0.9",), 0.99, 30 * 86400.0, {"level": 0.99})

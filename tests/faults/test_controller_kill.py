@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+import memory_target
 from gonogo.errors import ConflictError
 from gonogo.registry.store import Transaction
 from gonogo.registry.stores.sqlite import SqliteStore
@@ -27,7 +28,7 @@ from gonogo.rollout.failpoint import NAMES
 from gonogo.rollout.machine import Phase
 from gonogo.rollout.plan import Plan
 from gonogo.rollout.run import Controller
-from gonogo.rollout.targets.memory import MemoryTarget
+from memory_target import MemoryTarget
 
 OLD, NEW = "shop@1.0.0", "shop@1.1.0"
 
@@ -44,7 +45,7 @@ from gonogo.rollout.machine import Phase
 from gonogo.rollout.plan import Plan
 from gonogo.rollout.plan import Plan
 from gonogo.rollout.run import Controller
-from gonogo.rollout.targets.memory import MemoryTarget
+from memory_target import MemoryTarget
 
 OLD, NEW = "shop@1.0.0", "shop@1.1.0"
 
@@ -96,7 +97,13 @@ class Machine:
     """Where controllers run and die."""
 
     def __init__(self) -> None:
-        self.process = subprocess.Popen([sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(Path(memory_target.__file__).parent)},
+        )
 
     def ask(self, folder: Path, share: float, failpoint: str = "", *, hold: bool = False) -> None:
         assert self.process.stdin

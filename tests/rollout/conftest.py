@@ -16,7 +16,7 @@ from gonogo.rollout.journal import Rollout
 from gonogo.rollout.look import Look
 from gonogo.rollout.plan import Plan
 from gonogo.rollout.run import Controller
-from gonogo.rollout.targets.memory import MemoryTarget
+from memory_target import MemoryTarget
 
 OLD, NEW = "shop@1.0.0", "shop@1.1.0"
 PLAN = Plan("shop", NEW, f"sha256:{NEW}", OLD, f"sha256:{OLD}", min_seconds=2.0, deadline_seconds=60.0)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from gonogo.errors import ConflictError, NotFoundError
+from gonogo.registry.store import Transaction
 from gonogo.rollout import journal
 from gonogo.rollout.command import ask
 from gonogo.rollout.journal import Rollout
 from gonogo.rollout.machine import Phase
+from gonogo.rollout.plan import Plan
 from gonogo.rollout.run import Controller
 
 from .conftest import NEW, OLD, PLAN, Stand
@@ -50,8 +52,28 @@ def test_the_same_command_twice_gets_the_same_answer_and_happens_once(stand: Sta
     for _ in range(2):
         journal.submit(stand.store, controller.rollout.id, "promote", actor="ana", command_id="c1")
         controller.tick()
-    assert controller.rollout.state.stage == 1
+    assert [event.body.get("what") for event in stand.store.events(kinds=["rollout"])].count("promote") == 1
     assert journal.answer(stand.store, controller.rollout.id, "c1").status == "done"
+
+
+def test_a_pointer_that_a_person_moved_past_the_judge_says_who_and_why(stand: Stand) -> None:
+    reasons: list[str] = []
+
+    def move(tx: Transaction, plan: Plan, actor: str, reason: str) -> None:
+        reasons.append(reason)
+
+    controller = Controller(
+        stand.store, stand.target, "shop", move_pointer=move, actor="ana", clock=stand.clock, sleep=stand.clock.advance, tick_seconds=0.2
+    )
+    controller.start(PLAN)
+    while controller.rollout.state.phase is not Phase.ANALYZING:
+        controller.tick()
+    journal.submit(stand.store, controller.rollout.id, "promote", actor="bo", reason="seen enough")
+    assert controller.drive().state.phase is Phase.COMPLETED
+    assert reasons == [f"promoted by hand by bo: seen enough; {NEW} answers everything"]
+    assert [effect for effect in stand.target.effects if effect.startswith("route")] == [
+        f"route 2 {OLD}=9500 {NEW}=500", f"route 3 {OLD}=0 {NEW}=10000",
+    ]  # fmt: skip
 
 
 def test_a_command_for_a_state_that_has_passed_is_refused_with_the_present_one(stand: Stand) -> None:

@@ -37,7 +37,7 @@ class Live:
         def move_pointer(tx: Transaction, plan: Plan, actor: str, reason: str) -> None:
             tx.append("pointer", {"to": plan.new}, actor)
 
-        return Controller(self.store, LocalTarget(self.service.client), SYSTEM, move_pointer=move_pointer, actor="ana", tick_seconds=0.05)
+        return Controller(self.store, LocalTarget(self.service.store), SYSTEM, move_pointer=move_pointer, actor="ana", tick_seconds=0.05)
 
     def plan(self, new: str, old: str, **more: Any) -> Plan:
         client = self.service.client

@@ -95,9 +95,25 @@ def test_at_the_deadline_a_rollout_goes_back_unless_its_plan_says_hold() -> None
     assert (held.phase, held.paused) == (Phase.ANALYZING, "late")
 
 
+@pytest.mark.parametrize("stage", range(len(PLAN.stages)))
+@pytest.mark.parametrize("hold_back_bp", [0, 500])
+def test_a_promotion_by_hand_goes_from_any_stage_to_all_traffic(stage: int, hold_back_bp: int) -> None:
+    plan = replace(PLAN, hold_back_bp=hold_back_bp)
+    state, ops = transition(plan, State(phase=Phase.ANALYZING, stage=stage, paused="hold", epoch=3), Happened(What.PROMOTE, "ana knows"))
+    assert (state.phase, state.stage, state.paused, state.reason) == (Phase.PROMOTING, len(plan.stages), "", "ana knows")
+    assert ops == (Op("route", epoch=4, stable=NEW, weights={NEW: 10_000, OLD: 0}),)
+
+
+def test_what_a_person_promoted_ends_with_their_reason_and_what_the_judge_passed_does_not() -> None:
+    promoted, _ = transition(PLAN, State(phase=Phase.ANALYZING), Happened(What.PROMOTE, "promoted by hand by ana: seen enough"))
+    judged, _ = transition(PLAN, State(phase=Phase.ANALYZING, stage=1), Happened(What.PASSED, "not worse"))
+    for state, reason in ((promoted, "promoted by hand by ana: seen enough; it answers"), (judged, "it answers")):
+        at_end, _ = walk(PLAN, What.DONE, state=state)
+        ended, _ = transition(PLAN, at_end, Happened(What.HEALTHY, "it answers"))
+        assert (ended.phase, ended.reason) == (Phase.COMPLETED, reason)
+
+
 def test_a_promotion_by_hand_needs_a_stage_under_analysis() -> None:
-    assert transition(PLAN, State(phase=Phase.ANALYZING, paused="hold"), Happened(What.PROMOTE))[0].phase is Phase.SHIFTING
-    assert transition(PLAN, State(phase=Phase.ANALYZING, stage=1), Happened(What.PROMOTE))[0].phase is Phase.PROMOTING
     with pytest.raises(ConflictError, match="under analysis"):
         transition(PLAN, State(phase=Phase.SMOKE), Happened(What.PROMOTE))
 
@@ -114,7 +130,9 @@ def test_a_cancelled_revert_leaves_the_warm_release_running() -> None:
 
 
 def test_a_state_and_an_operation_survive_json() -> None:
-    state = State(phase=Phase.ANALYZING, stage=1, paused="p", reason="r", epoch=5, version=9, degraded=True)
+    state = State(phase=Phase.ANALYZING, stage=1, paused="p", reason="r", epoch=5, version=9, degraded=True, promoted="q")
     assert State.from_json(state.to_json()) == state
+    before = {name: value for name, value in state.to_json().items() if name != "promoted"}
+    assert State.from_json(before) == replace(state, promoted=""), "a rollout that began before there was this"
     op = Op("route", epoch=3, stable=OLD, weights={OLD: 1, NEW: 9999})
     assert Op.from_json(op.to_json()) == op

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from gonogo.operations.rollback import figures
 from gonogo.rollout.command import ask
 from gonogo.rollout.machine import Phase
 from gonogo.rollout.plan import Plan
@@ -34,6 +35,7 @@ def test_rollback_after_rollout_restores_table_and_pointer_without_starting_anyt
     went = go_back(stand)
     assert went.succeeded
     assert not went.aborted
+    assert figures(went)[1] == "a routing flip to a release that was still running"
     assert stand.pointers == [NEW, OLD]
     assert stand.target.observe().weights == {OLD: 10_000}
     assert f"start {OLD}" not in stand.target.effects[before:], "the release to go back to was not warm"
@@ -63,6 +65,8 @@ def test_a_rollback_during_a_rollout_aborts_it(stand: Stand) -> None:
     assert went.aborted
     assert went.succeeded
     assert went.rollout.state.phase is Phase.ROLLED_BACK
+    assert "ms from the command" in figures(went)[0]
+    assert figures(went)[1] == "the rollout under way was aborted"
     assert stand.pointers == []
 
 
@@ -71,6 +75,7 @@ def test_a_release_that_is_not_what_it_was_is_not_gone_back_to(stand: Stand) -> 
     went = go_back(stand, replace(REVERT, new_digest="sha256:something"))
     assert not went.succeeded
     assert stand.target.observe().weights == {NEW: 10_000}
+    assert figures(went) == (), "nothing was gone back to, so there is no time that it took"
 
 
 @pytest.mark.parametrize("phase", [Phase.PLANNED, Phase.PREPARING, Phase.SMOKE])
@@ -84,6 +89,7 @@ def test_a_rollback_before_traffic_has_moved_cancels(stand: Stand, phase: Phase)
     went = go_back(stand)
     assert went.succeeded
     assert went.rollout.state.phase is Phase.CANCELLED
+    assert figures(went) == ("the rollout under way was aborted before any traffic had moved",)
 
 
 @pytest.mark.parametrize("ticks", range(3))

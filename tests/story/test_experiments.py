@@ -59,3 +59,26 @@ def test_an_experiment_splits_by_caller_copies_for_a_shadow_and_leaves_productio
     assert "in production" in stocked.gonogo("experiment", "split", OLD, expect=1).stderr
     stocked.gonogo("experiment", "split", "late-arrivals@9.9.9", expect=2)
     assert stocked.json("experiment", "end")["shadow"] is None
+
+
+def test_a_rollback_during_an_experiment_says_how_to_end_it_and_plans_nothing(stocked, service) -> None:
+    """The release to go back to is the very one that is tried: whoever types it wants that one gone, or not."""
+    with stocked.traffic(service.url, connections=8):
+        stocked.gonogo("rollout", "start", NEW)
+    stocked.gonogo("rollback")
+    rollouts = len([event for event in stocked.json("log")["events"] if event["kind"] == "rollout"])
+    stocked.gonogo("experiment", "split", NEW, "--share", "50")
+
+    refused = stocked.gonogo("rollback", "--reason", "incident", expect=1)
+    assert "an experiment shares the traffic (late-arrivals@1.0.0 50 %, late-arrivals@1.1.0 50 %)" in refused.stderr
+    assert "gonogo experiment end" in refused.stderr
+    assert refused.stdout == ""
+    assert len([event for event in stocked.json("log")["events"] if event["kind"] == "rollout"]) == rollouts
+    observed = {arm["release"]: arm["weight_bp"] for arm in stocked.json("status")["service"]["arms"]}
+    assert observed == {OLD: 5000, NEW: 5000}
+
+    stocked.gonogo("experiment", "end")
+    warm = {arm["release"]: (arm["weight_bp"], bool(arm["pids"])) for arm in stocked.json("status")["service"]["arms"]}
+    assert warm == {OLD: (10_000, True), NEW: (0, True)}, "the release before runs on"
+    assert stocked.json("rollback", "--reason", "incident")["completed"]
+    assert stocked.json("status")["production"]["release"] == NEW

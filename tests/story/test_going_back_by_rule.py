@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import signal
-import time
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import onnx
 import pytest
 
 import sample
+import waiting
 from page import blocks, read_page, typed
 
 PAGE = read_page("how-to-go-back-by-rule.md")
@@ -20,6 +20,8 @@ ROLLOUT = "rollout: {steps: [50, 100], min_seconds: 1, margin: 0.1, d: 0.05}\n"
 ROWS = [{"amount": round(place / 10 - 2, 2), "city": ("paris", "london", "oslo")[place % 3]} for place in range(40)]
 ALARM = "no-answers"
 NOT_A_NUMBER = [{"amount": 0.5, "city": "atlantis"}]
+
+until = partial(waiting.until, seconds=90)
 
 pytestmark = [pytest.mark.xdist_group("traffic"), pytest.mark.timeout(400)]
 
@@ -47,14 +49,6 @@ def ready(small: Any) -> Any:
         file.write(ROLLOUT + RULE)
     small.environment["GONOGO_WATCH_SECONDS"] = "0.5"
     return small
-
-
-def until(seen: Callable[[], Any], seconds: float = 90.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := seen()):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    return found
 
 
 def live(user: Any) -> str:
@@ -92,7 +86,8 @@ def test_a_rule_takes_the_traffic_back_once_and_costs_no_request(ready: Any) -> 
                 with ready.clients(service.url, NOT_A_NUMBER, connections=3):
                     until(lambda: live(ready) == OLD)
             printed.append(ready.gonogo(*words, expect=None).stdout)
-        time.sleep(1.0)
+        answered = traffic.requests
+        until(lambda: traffic.requests > answered + 100)
         seen = traffic.requests, dict(traffic.failures), set(traffic.answers)
         ready.gonogo("rollback", "--to", NEW, "--reason", "I know better")
         with ready.clients(service.url, NOT_A_NUMBER, connections=3):
@@ -132,6 +127,22 @@ def test_an_unsigned_rule_only_says_what_to_type_and_goes_back_once_it_is_signed
             ready.gonogo("sign", "technical-lead", "--policy")
             until(lambda: live(ready) == OLD)
         assert len(by_rule(ready)) == 1
+    finally:
+        service.stop()
+
+
+def test_during_an_experiment_a_rule_says_how_to_end_it_and_begins_nothing(ready: Any) -> None:
+    ready.gonogo("sign", "technical-lead", "--policy")
+    service = ready.serve(OLD)
+    try:
+        with ready.clients(service.url, ROWS, connections=4):
+            ready.gonogo("rollout", "start", NEW)
+        ready.gonogo("experiment", "split", OLD, "--share", "50")
+        with ready.clients(service.url, NOT_A_NUMBER, connections=6):
+            told = until(lambda: said(ready))
+        shares = f"an experiment shares the traffic ({NEW} 50 %, {OLD} 50 %): first gonogo experiment end"
+        assert told == f"go back: gonogo rollback --reason {ALARM} (not by itself: {shares})"
+        assert (live(ready), by_rule(ready), events(ready, "going_back")) == (NEW, [], [])
     finally:
         service.stop()
 

@@ -36,7 +36,8 @@ reviews:
     sections:
       - title: Measured
         items:
-          - {id: hour-answers, statement: It answers., check: probe, require: [healthy == true, wrong_refused == true]}
+          - {id: hour-answers, statement: It answers., check: probe, require: [healthy == true, wrong_refused == true],
+             remedy: gonogo rollback goes back at once.}
           - {id: hour-golden, statement: It answers rightly., check: golden, require: [requests > 0, failed == 0]}
           - {id: hour-traffic, statement: It is quick., check: traffic, require: [error_share <= 1%, p95 <= 5 s]}
           - {id: hour-drift, statement: Nothing drifts., check: live_drift, require: [unknown == 0, worst <= 0.25]}
@@ -144,5 +145,28 @@ def test_a_filed_review_that_somebody_edits_is_not_believed_and_a_cut_log_is_a_f
         connection.close()
         done = reviewed.gonogo("review", "hour", "--json", expect=1)
         assert json.loads(done.stdout)["status"] == "NOT WELL" if done.stdout else "tampered" in done.stderr
+    finally:
+        service.stop()
+
+
+def test_a_review_without_the_key_that_the_service_asks_for_measures_nothing_of_it_and_advises_no_rollback(reviewed: Any) -> None:
+    reviewed.gonogo("apikey", "new", "olga", "--role", "reader", "--out", "olga.key")
+    service = reviewed.serve("small@1.0.0")
+    asked = ("hour-answers", "hour-golden")
+    try:
+        for key, why in (("", "GONOGO_API_KEY is not set"), ("gonogo_wrong", "it does not take the one in GONOGO_API_KEY")):
+            reviewed.environment["GONOGO_API_KEY"] = key
+            found, outcomes = review(reviewed, 1)
+            assert [outcomes[item] for item in asked] == ["ERROR", "ERROR"]
+            for item in found["items"]:
+                if item["item"] in asked:
+                    assert f"the service asks for an API key, and {why} (status 401)" in item["reason"]
+                    assert "Set GONOGO_API_KEY" in item["reason"]
+            shown = reviewed.gonogo("review", "hour", expect=1).stdout
+            assert "Set GONOGO_API_KEY" in " ".join(shown.split())
+            assert "gonogo rollback" not in shown
+        reviewed.environment["GONOGO_API_KEY"] = (reviewed.folder / "olga.key").read_text().strip()
+        _, outcomes = review(reviewed, 1)
+        assert [outcomes[item] for item in asked] == ["PASS", "PASS"]
     finally:
         service.stop()

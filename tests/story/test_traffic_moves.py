@@ -47,8 +47,7 @@ def test_a_better_release_is_rolled_out_and_one_that_breaks_in_service_is_taken_
 def test_a_controller_that_is_killed_is_resumed_to_the_same_end_with_the_chain_intact(stocked, service, after: float) -> None:
     with stocked.traffic(service.url, connections=8) as traffic:
         controller = stocked.start("rollout", "start", NEW)
-        while not stocked.json("rollout", "status"):
-            time.sleep(0.05)
+        until(lambda: stocked.json("rollout", "status"))
         time.sleep(after)
         os.killpg(controller.pid, signal.SIGKILL)
         controller.wait()
@@ -63,8 +62,7 @@ def test_a_controller_that_is_killed_is_resumed_to_the_same_end_with_the_chain_i
 def test_a_second_controller_is_refused_and_the_first_goes_on(stocked, service) -> None:
     with stocked.traffic(service.url, connections=8):
         first = stocked.start("rollout", "start", NEW)
-        while not stocked.json("rollout", "status"):
-            time.sleep(0.1)
+        until(lambda: stocked.json("rollout", "status"))
         second = stocked.gonogo("rollout", "start", NEW, expect=1)
         assert "rollout" in second.stderr
         assert first.wait(timeout=120) == 0
@@ -76,9 +74,10 @@ def test_pause_holds_the_share_promote_skips_the_judge_and_abort_wins(stocked, s
         first = stocked.start("rollout", "start", NEW)
         until(lambda: stocked.json("rollout", "status"), lambda seen: seen and seen["state"] == "ANALYZING")
         stocked.gonogo("rollout", "pause", "--reason", "coffee")
+        time.sleep(8)  # twice the least time of a stage
         seen = stocked.json("rollout", "status")
-        time.sleep(2)
-        assert stocked.json("rollout", "status")["state"] == seen["state"]
+        assert (seen["state"], seen["paused"].endswith(": coffee")) == ("ANALYZING", True), seen
+        assert {arm["release"]: arm["weight_bp"] for arm in stocked.json("status")["service"]["arms"]} == {OLD: 7500, NEW: 2500}
         stocked.gonogo("rollout", "abort", "--reason", "changed my mind")
         first.wait(timeout=60)
         assert stocked.json("rollout", "status")["state"] in ("ROLLED_BACK", "CANCELLED")
@@ -89,7 +88,11 @@ def test_pause_holds_the_share_promote_skips_the_judge_and_abort_wins(stocked, s
     until(lambda: stocked.json("rollout", "status"), lambda seen: seen["state"] == "ANALYZING")
     stocked.gonogo("rollout", "promote", "--reason", "verified by hand")
     assert again.wait(timeout=60) == 0
-    assert stocked.json("status")["production"]["version"] == "1.1.0"
+    production = stocked.json("status")["production"]
+    assert (production["version"], production["reason"].startswith("canary: promoted by hand by ")) == ("1.1.0", True)
+    assert f": verified by hand; {NEW} answers everything" in production["reason"]
+    [moved] = [line for line in stocked.gonogo("log").stdout.splitlines() if "pointer_moved" in line and production["reason"] in line]
+    assert moved.endswith(production["reason"]), "it is not cut off"
 
 
 def test_twenty_rollbacks_in_a_row_under_fifty_connections_fail_no_request(stocked, service) -> None:

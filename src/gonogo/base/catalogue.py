@@ -120,15 +120,8 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "torchscript": "gonogo.model.runtimes.torchscript:TorchscriptRuntime",
         "xgboost": "gonogo.model.runtimes.xgboost:XgboostRuntime",
     },
-    "signers": {
-        "file": "gonogo.trust.signers.file:FileSigner",
-    },
-    "stores": {
-        "sqlite": "gonogo.registry.stores.sqlite:SqliteStore",
-    },
     "targets": {
         "local": "gonogo.rollout.targets.local:LocalTarget",
-        "memory": "gonogo.rollout.targets.memory:MemoryTarget",
     },
     "signals": {
         "accuracy_drop": "gonogo.monitor.signals.accuracy_drop:AccuracyDrop",

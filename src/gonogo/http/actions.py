@@ -72,6 +72,8 @@ def _rollback(workspace: Workspace, form: Form) -> str:
     from gonogo.operations.rollback import rollback
 
     done = rollback(workspace, to=form.get("to") or None, reason=form["reason"])
+    if not done.completed:
+        return f"Nothing was gone back to ({done.state}): {done.reason}"
     return f"{done.new} takes the traffic ({done.state}); {'; '.join(done.figures)}"
 
 
@@ -137,7 +139,7 @@ ACTIONS: Mapping[str, Action] = {
     ),
     "promote": Action(
         "Promote",
-        "The next step is taken without waiting for the judge's evidence of safety.",
+        "All traffic goes to the new release, past the steps that are left, without waiting for the judge's evidence of safety.",
         "Promote",
         _promote,
         danger=True,

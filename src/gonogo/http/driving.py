@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 def go_on(workspace: Workspace, verb: Literal["resume", "promote"], reason: str) -> Rollout:
-    """Lift a pause (and take the rollout over from a controller that is gone), or take the next step; returns once that is answered.
+    """Lift a pause (and take the rollout over from a controller that is gone), or promote it; returns once that is answered.
 
     `workspace` belongs to the thread from here on. Raises NotFoundError without a rollout, ConflictError when the answer is no.
     """

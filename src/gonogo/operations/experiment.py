@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from gonogo.base.names import Ref
-from gonogo.errors import ConflictError, UsageError
+from gonogo.errors import ConflictError, NotFoundError, UsageError
+from gonogo.operations.rollback import before
 from gonogo.operations.workspace import Workspace
 from gonogo.rollout import journal
 from gonogo.service.control import ControlClient
@@ -74,11 +75,21 @@ def _change(workspace: Workspace, release: str, changed: Callable[[RoutingTable]
     table = RoutingTable.from_json(seen["table"])
     try:
         wanted = replace(changed(table), epoch=table.epoch + 1, token=seen["token"], tripped=())
+        wanted = replace(wanted, arms=(*wanted.arms, *_warm(workspace, wanted, seen)))
     except ValueError as error:
         raise UsageError(f"{error}.") from error
     client.route(wanted.to_json(), f"experiment:{os.urandom(8).hex()}", wanted.token)
     client.prune()
     return _shown(client.observe())
+
+
+def _warm(workspace: Workspace, table: RoutingTable, seen: dict[str, Any]) -> tuple[Arm, ...]:
+    """The release before, as an arm without a share where it runs: a rollback goes to one that is warm, after an experiment too."""
+    try:
+        release = before(workspace)
+    except NotFoundError:
+        return ()
+    return (Arm(release, 0),) if release in seen["releases"] and release not in [arm.release for arm in table.arms] else ()
 
 
 def _shown(seen: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 It is left only when all of this holds, and else the alarm says why not and what to type:
   1. the policy that people signed, as the log of the store has it, says of this very rule that it goes back;
-  2. the release is in production, and no rollout is under way: that one has a judge and a guard of its own;
+  2. the release is in production, and no rollout is under way: that one has a judge and a guard of its own; nor an experiment;
   3. no rule has left this release before: whoever put it back has decided otherwise;
   4. the release was not itself gone back to: two releases never send the traffic to each other;
   5. the release before runs, is healthy, and is still what was sealed.
@@ -24,7 +24,7 @@ from gonogo.errors import ConflictError, GonogoError, RefusedError
 from gonogo.operations.live import live_release
 from gonogo.operations.policy import read_log
 from gonogo.operations.rollback import before, moves
-from gonogo.operations.rollout import controller, plan
+from gonogo.operations.rollout import controller, experiment, plan
 from gonogo.operations.verify import verify_reference
 from gonogo.operations.workspace import Workspace
 from gonogo.rollout import journal
@@ -66,7 +66,10 @@ class WaysBack:
             return Way(under_way.plan.new, stamp(live.since))
         _check_once(workspace, release)
         to = before(workspace)
-        seen = ControlClient.of_store(workspace.path).observe()["releases"].get(to)
+        observed = ControlClient.of_store(workspace.path).observe()
+        if shared := experiment(observed):
+            raise RefusedError(f"{shared}: first gonogo experiment end")
+        seen = observed["releases"].get(to)
         if seen is None or not (seen["alive"] and seen["healthy"]):
             raise RefusedError(f"{to} does not run beside it, or is not healthy")
         verify_reference(workspace, to)

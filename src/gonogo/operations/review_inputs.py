@@ -23,7 +23,7 @@ from gonogo.base.clock import stamp
 from gonogo.base.table import Table
 from gonogo.checklist.items import Review
 from gonogo.checklist.load import load_pack
-from gonogo.errors import DataError, GonogoError
+from gonogo.errors import DataError, GonogoError, RefusedError, UnreachableError
 from gonogo.evidence.collect import collect, current_inputs
 from gonogo.monitor.counts import SERVICE, Counts
 from gonogo.monitor.history import History
@@ -37,6 +37,7 @@ from gonogo.operations.inputs import ProjectInputs
 from gonogo.operations.labels import label_quality
 from gonogo.operations.last_watch import last_watch
 from gonogo.operations.live import Live, LiveService
+from gonogo.operations.loadtest import read_api_key
 from gonogo.operations.log_digest import log_digest
 from gonogo.operations.logged import logged_rows
 from gonogo.operations.trainings import retraining
@@ -52,6 +53,7 @@ STEPS = {"hour": timedelta(minutes=1), "day": timedelta(minutes=15), "week": tim
 LONG_STEP = timedelta(days=1)
 LONGEST_BEFORE = 7 * 86400.0  #: what is usual is what was so long before the period
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+KEY = "Set GONOGO_API_KEY to the text of a key, then review again; `gonogo apikey new` makes one: docs/how-to-api-keys.md."
 
 
 class ReleaseInputs(ProjectInputs):
@@ -103,10 +105,25 @@ class ReviewInputs(ProjectInputs):
         return self._verified_or_error.bundle
 
     def _digest_endpoint(self) -> str:
+        self._get_endpoint()
         return digest({"bundle": self.digest("bundle"), "url": self._service["url"]})
 
     def _get_endpoint(self) -> Any:
+        if self._shut_out:
+            raise RefusedError(self._shut_out, hint=KEY)
         return LiveService(str(self._service["url"]), self.live.version)
+
+    @cached_property
+    def _shut_out(self) -> str:
+        """Why the service lets nobody in who asks as a review does; "" when it does. Whom it shuts out, it tells nothing of itself."""
+        try:
+            status = LiveService(str(self._service["url"]), self.live.version).request("GET", "/model_info").status
+        except UnreachableError:
+            return ""  # that is a finding of the checks
+        if status not in (401, 403):
+            return ""
+        given = "it does not take the one in GONOGO_API_KEY" if read_api_key(None) else "GONOGO_API_KEY is not set"
+        return f"the service asks for an API key, and {given} (status {status})."
 
     @cached_property
     def _service_or_error(self) -> Mapping[str, Any] | GonogoError:

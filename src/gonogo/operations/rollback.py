@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from gonogo import settings
 from gonogo.base.names import Ref
-from gonogo.errors import NotFoundError, RefusedError
-from gonogo.operations.rollout import Rolled, controller, plan, rolled
+from gonogo.errors import ConflictError, NotFoundError, RefusedError
+from gonogo.operations.rollout import Rolled, controller, experiment, plan, rolled
 from gonogo.operations.workspace import Workspace
 from gonogo.registry.fold import PointerMove
+from gonogo.rollout.machine import Phase
 from gonogo.rollout.plan import Plan
 from gonogo.rollout.rollback import WentBack, roll_back
+from gonogo.service.control import ControlClient
+
+ENDING = "gonogo experiment end, which gives all of it to the release in production at once; is that one bad, too: gonogo rollback."
 
 
 def rollback(workspace: Workspace, *, to: str | None = None, reason: str = "") -> Rolled:
     """Abort the rollout under way; or, when there is none, go to `to`, by default the release that was in production before.
 
     A rollback that is under way already is joined. `figures` holds the time from the command to the moment when the release being left was
-    assigned no request any more. Raises RefusedError for a `to` that was never in production.
+    assigned no request any more; they are empty when nothing was gone back to. Raises RefusedError for a `to` that was never in production,
+    ConflictError during an experiment: which of its releases is the bad one, only a person knows.
     """
     target = None if to is None else _been_live(workspace, to)
 
     def revert() -> Plan:
-        return plan(workspace, target or before(workspace), kind="revert")
+        goal = target or before(workspace)
+        if shared := experiment(ControlClient.of_store(workspace.path).observe()):
+            raise ConflictError(f"{shared}.", hint=ENDING)
+        return plan(workspace, goal, kind="revert")
 
     def go() -> WentBack:
         driver, store = controller(workspace), workspace.store()
@@ -31,9 +39,17 @@ def rollback(workspace: Workspace, *, to: str | None = None, reason: str = "") -
     if target is not None and went.succeeded and target != _landed(went):
         went = go()  # the rollout under way came from another release than the one that was asked for
     done = rolled(went.rollout)
+    return Rolled(done.id, done.state, done.old, done.new, done.reason, went.succeeded, figures(went))
+
+
+def figures(went: WentBack) -> tuple[str, ...]:
+    """What a rollback that succeeded came to; of one that did not, its reason says all."""
+    if not went.succeeded:
+        return ()
+    if went.rollout.state.phase is Phase.CANCELLED:
+        return ("the rollout under way was aborted before any traffic had moved",)
     seconds = f"{went.seconds * 1000:.0f} ms from the command to the last request assigned to the release being left"
-    what = "the rollout under way was aborted" if went.aborted else "a routing flip to a release that was still running"
-    return Rolled(done.id, done.state, done.old, done.new, done.reason, went.succeeded, (seconds, what))
+    return seconds, "the rollout under way was aborted" if went.aborted else "a routing flip to a release that was still running"
 
 
 def _landed(went: WentBack) -> str:

@@ -1,14 +1,15 @@
-"""`gonogo rollout`: plan, drive, command and show rollouts of one system on its local target."""
+"""`gonogo rollout`: plan, drive, command and show rollouts of one system on its target."""
 
 from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from gonogo import settings
+from gonogo.base import catalogue
 from gonogo.base.clock import parse_stamp
 from gonogo.base.names import Ref
 from gonogo.errors import ConflictError, GonogoError, NotFoundError
@@ -23,7 +24,6 @@ from gonogo.rollout.look import Look
 from gonogo.rollout.machine import Phase
 from gonogo.rollout.plan import Kind, Plan
 from gonogo.rollout.run import Controller
-from gonogo.rollout.targets.local import LocalTarget
 from gonogo.service.control import ControlClient
 from gonogo.service.routing import WHOLE, RoutingTable
 
@@ -70,11 +70,11 @@ class Rolled:
 
 
 def controller(workspace: Workspace) -> Controller:
-    """A controller for this system: its store, the supervisor of this machine, the registry's pointer."""
+    """A controller for this system: its store, the target that the project declares, the registry's pointer."""
     system = workspace.project.system
     return Controller(
         workspace.store(),
-        LocalTarget(ControlClient.of_store(workspace.path)),
+        catalogue.load("targets", workspace.project.rollout.target)(workspace.path),
         system,
         move_pointer=PointerMover(workspace),
         actor=settings.actor(),
@@ -111,19 +111,19 @@ def start(workspace: Workspace, reference: str, *, look: Callable[[Seen], None] 
     workspace.check_log()
     driver = controller(workspace)
     planned = plan(workspace, reference)
-    _no_experiment(workspace)
+    under_way = journal.active(workspace.store(), workspace.project.system)  # starting says so itself
+    if not under_way and (shared := experiment(ControlClient.of_store(workspace.path).observe())):
+        raise ConflictError(f"{shared}.", hint="gonogo experiment end, then start the rollout again.")
     driver.start(planned)
     return _ended(workspace, driver.drive(_telling(look)))
 
 
-def _no_experiment(workspace: Workspace) -> None:
-    """Raises ConflictError while an experiment holds a share: its requests were not assigned as the judge of a rollout assumes."""
-    if journal.active(workspace.store(), workspace.project.system):
-        return  # starting says so itself
-    table = RoutingTable.from_json(ControlClient.of_store(workspace.path).observe()["table"])
+def experiment(seen: Mapping[str, Any]) -> str:
+    """Which experiment holds a share in what was observed, in words; "" for none. A rollout, forth or back, begins where one release
+    answers alone: its judge assumes that, and of two that answer only a person knows which one is bad."""
+    table = RoutingTable.from_json(seen["table"])
     shares = ", ".join(f"{arm.release} {arm.weight_bp / 100:g} %" for arm in table.arms if arm.weight_bp)
-    if table.weight(table.stable) != WHOLE:
-        raise ConflictError(f"an experiment shares the traffic ({shares}).", hint="gonogo experiment end, then start the rollout again.")
+    return "" if table.weight(table.stable) == WHOLE else f"an experiment shares the traffic ({shares})"
 
 
 def resume(workspace: Workspace, *, take_over: bool = False, look: Callable[[Seen], None] = lambda seen: None) -> Rolled:
@@ -150,6 +150,7 @@ def pause(workspace: Workspace, *, reason: str) -> dict[str, Any]:
 
 
 def promote(workspace: Workspace, *, reason: str) -> dict[str, Any]:
+    """Give the new release all traffic, whatever stages are left. That somebody did, and why, stands where the judge's reason would."""
     return _ask(workspace, "promote", reason)
 
 

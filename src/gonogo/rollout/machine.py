@@ -14,7 +14,8 @@ Rules it keeps:
 * A pause stops progress only. Whatever protects (abort, a failed analysis, a tripped guard) acts in a paused rollout as well.
 * ROLLING_BACK has no "give up": a refused or overtaken route is sent again under a higher epoch, and the rollout is marked degraded.
 * An event that does not fit a state changes nothing. A person's command that does not fit is refused, with the reason.
-* A `revert` goes from SMOKE straight to PROMOTING.
+* A `revert` goes from SMOKE straight to PROMOTING, and so does a stage under analysis that a person promotes: they take the judge's place
+  for all the stages that are left, and the rollout's reason says who, and why.
 * After COMPLETED both releases stay arms of the table, the old one with no share, so that it is kept warm for the way back.
 
 `transition` returns the operations to send; the controller stores them with the new state in one transaction and sends them after.
@@ -95,6 +96,7 @@ class State:
     epoch: int = 0
     version: int = 0
     degraded: bool = False  #: going back, and the data plane does not obey
+    promoted: str = ""  #: who took the judge's place, and why, when somebody has
 
     @property
     def ended(self) -> bool:
@@ -169,7 +171,8 @@ def _command(plan: Plan, state: State, event: Happened) -> Step:
         return _moved(state, paused=""), ()
     if phase is not Phase.ANALYZING:
         raise ConflictError(f"only a stage under analysis can be promoted by hand; the rollout is at {phase}.")
-    return _advance(plan, replace(state, paused=""), event.reason or "promoted by hand")
+    by_hand = replace(state, paused="", promoted=event.reason or "promoted by hand")
+    return _shift(plan, by_hand, len(plan.stages), by_hand.promoted)
 
 
 def _before_traffic(plan: Plan, state: State, event: Happened) -> Step:
@@ -200,9 +203,10 @@ def _with_traffic(plan: Plan, state: State, event: Happened) -> Step:
         following = Phase.ANALYZING if phase is Phase.SHIFTING else Phase.FINALIZING
         return _moved(state, phase=following, reason=event.reason), ()
     if what is What.PASSED and phase is Phase.ANALYZING and not state.paused:
-        return _advance(plan, state, event.reason)
+        return _shift(plan, state, state.stage + 1, event.reason)
     if what is What.HEALTHY and phase is Phase.FINALIZING and not state.paused:
-        return _moved(state, phase=Phase.COMPLETED, reason=event.reason), (Op("prune"),)
+        reason = "; ".join(words for words in (state.promoted, event.reason) if words)
+        return _moved(state, phase=Phase.COMPLETED, reason=reason), (Op("prune"),)
     return state, ()
 
 
@@ -218,10 +222,6 @@ def _going_back(plan: Plan, state: State, event: Happened) -> Step:
     if what is What.DEADLINE and not state.degraded:
         return _moved(state, degraded=True), ()
     return state, ()
-
-
-def _advance(plan: Plan, state: State, reason: str) -> Step:
-    return _shift(plan, state, state.stage + 1, reason)
 
 
 def _shift(plan: Plan, state: State, stage: int, reason: str) -> Step:

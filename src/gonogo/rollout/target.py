@@ -69,7 +69,7 @@ class Observation:
 
 
 class Target(Protocol):
-    """Where releases run."""
+    """Where releases run. Made of the folder of the system's store: `LocalTarget(store)`."""
 
     def prepare(self, release: str, *, op_id: str, token: int) -> None:
         """Make the release's files ready, verified."""

@@ -28,7 +28,7 @@ class RolloutDeclaration:
 ROLLOUT = section(
     "how traffic moves to a new release",
     {
-        "target": text("where releases run", default="local"),
+        "target": text("where releases run: `local`, or a target of another package", default="local"),
         "steps": {
             "type": "array",
             "items": {"type": "integer", "minimum": 1, "maximum": 100},

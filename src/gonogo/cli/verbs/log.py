@@ -34,8 +34,10 @@ def command(verified: bool, anchor: Path | None, last: int | None, project: Path
         )
     else:
         for event in log.events:
-            said = json.dumps(told(event), ensure_ascii=False)[:150]
-            click.echo(words(f"{event.seq:>5}  {event.time}  {event.actor:<14} {event.kind:<22} {said}"))
+            body = told(event)
+            reason = f"  {body.pop('reason')}" if body.get("reason") else ""  # why it was done is never cut off
+            said = json.dumps(body, ensure_ascii=False)[:150]
+            click.echo(words(f"{event.seq:>5}  {event.time}  {event.actor:<14} {event.kind:<22} {said}{reason}"))
         if log.problems is not None:
             ok = f"chain intact: {log.total} events, every hash, signature and the anchor agree"
             click.echo(

@@ -18,7 +18,8 @@ from gonogo.cli.looks import show_end
 @JSON
 @verb
 def command(to: str | None, reason: str, project: Path, as_json: bool) -> None:
-    """Go back to the previous release, now: a routing flip to processes that are still warm. Aborts a rollout that is under way."""
+    """Go back to the previous release, now: a routing flip to processes that are still warm. Aborts a rollout that is under way; an
+    experiment ends with `gonogo experiment end`."""
     from gonogo.operations.rollback import rollback
     from gonogo.operations.workspace import Workspace
 

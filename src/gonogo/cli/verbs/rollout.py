@@ -98,7 +98,7 @@ def pause(reason: str, project: Path, as_json: bool) -> None:
 @JSON
 @verb
 def promote(reason: str, project: Path, as_json: bool) -> None:
-    """Go to 100 % without waiting for the judge; recorded as your decision."""
+    """Go from a stage under analysis to 100 %, past the steps that are left, without the judge; recorded as your decision."""
     from gonogo.operations.rollout import promote as promote_rollout
     from gonogo.operations.workspace import Workspace
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from gonogo.rollout.target import Observation, Route, read_observation
 from gonogo.service.control import ControlClient
 from gonogo.service.routing import Arm, RoutingTable
 
 
 class LocalTarget:
-    """The supervisor behind a control client. Errors are the supervisor's own; see `gonogo.rollout.target`."""
+    """The supervisor on a store's folder. Errors are the supervisor's own; see `gonogo.rollout.target`."""
 
-    def __init__(self, client: ControlClient) -> None:
-        self._client = client
+    def __init__(self, store: Path) -> None:
+        self._client = ControlClient.of_store(store)
 
     def prepare(self, release: str, *, op_id: str, token: int) -> None:
         self._client.prepare(release, token=token)

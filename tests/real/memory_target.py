@@ -1,4 +1,4 @@
-"""A target that only pretends: releases without processes, requests from a seeded random generator. Good for rehearsals and tests.
+"""A target that only pretends, for tests: releases without processes, requests from a seeded random generator.
 
 It keeps the promises of `gonogo.rollout.target` and nothing more is known of it. Every `observe` lets `requests` requests arrive; each
 is assigned by the weights of the table and goes bad with the probability given for its release. With `path` it keeps its state in a
