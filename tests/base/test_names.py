@@ -16,3 +16,9 @@ def test_what_is_no_version_is_refused_digits_of_other_scripts_too(text):
 
 def test_a_version_is_read_as_it_is_written():
     assert str(Version.parse("10.0.3")) == "10.0.3"
+
+
+def test_what_is_neither_a_version_nor_a_pointer_is_told_of_both():
+    with pytest.raises(UsageError) as refused:
+        Ref.parse("flights@prod")
+    assert all(word in str(refused.value) for word in ("'prod'", "1.2.0", "staging", "production"))

@@ -148,3 +148,10 @@ def test_what_does_not_fit_in_memory_is_an_error_and_the_next_question_is_answer
         with pytest.raises(DataError, match="memory or the scratch space"):
             tables.ask("SELECT len(list(a)), len(list(a + 1)), len(list(a + 2)) FROM t")
         assert tables.ask("SELECT max(a) FROM t") == [(999_999.0,)]
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"what a spreadsheet wrote, say", b"PAR1" + bytes(100)])
+def test_what_is_no_parquet_file_is_called_so(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "t.parquet").write_bytes(content)
+    with pytest.raises(DataError, match=r"t\.parquet cannot be read: it is no Parquet file"), TableFiles(t=tmp_path / "t.parquet"):
+        pass

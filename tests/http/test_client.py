@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import gonogo
-from gonogo.errors import UnreachableError, UsageError
+from gonogo.errors import GonogoError, UnreachableError, UsageError
 from supervised import OLD, Service, serving
 
 ROWS = [{"amount": 0.25, "city": "paris"}, {"amount": None, "city": "rome"}, {"amount": 3.0, "city": "paris"}]
@@ -186,3 +186,34 @@ def test_one_row_that_is_no_list_is_told_so(running: Service) -> None:
 def test_the_message_of_a_refusal_says_which_values(running: Service) -> None:
     with gonogo.Client(running.url) as client, pytest.raises(gonogo.RequestRefusedError, match="row 0 amount"):
         client.predict([{"amount": "much", "city": "paris"}])
+
+
+def test_each_prediction_knows_its_row_in_the_request_that_it_was_sent_in(running: Service) -> None:
+    with gonogo.Client(running.url) as client:
+        found = client.predict([{"amount": number / 1000, "city": "rome"} for number in range(1201)])
+    assert [one.prediction_row for one in found] == [number % 500 for number in range(1201)]
+    assert len({(one.prediction_id, one.prediction_row) for one in found}) == 1201
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        whole("404 Not Found", b"{}"),
+        whole("404 Not Found", b'{"detail": "Not Found"}'),
+        whole("405 Method Not Allowed", b'{"error": "POST"}'),
+        whole("404 Not Found", b"<html>"),
+        whole("501 Unsupported method", b"[]"),
+    ],
+)
+def test_an_address_that_is_no_service_is_named_with_what_it_answered(answer: bytes) -> None:
+    with Answers(answer) as server, pytest.raises(GonogoError) as refused:
+        gonogo.Client(server.url, retries=0).predict([{"x": 1.0}])
+    status = answer.split()[1].decode()
+    assert refused.value.message.startswith(f"{server.url.removeprefix('http://')} answered with status {status}")
+    assert "dashboard" in refused.value.hint
+
+
+def test_what_a_service_of_ours_says_of_a_version_is_told_as_it_says_it(running: Service) -> None:
+    with gonogo.Client(running.url) as client, pytest.raises(gonogo.RequestRefusedError) as refused:
+        client.predict(ROWS, version="7.7.7")
+    assert "dashboard" not in refused.value.hint

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import tracemalloc
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -89,3 +91,41 @@ def test_a_file_without_labels_and_a_store_without_predictions_are_errors(worksp
     file.write_text("id,label\na,1\n")
     with pytest.raises(DataError, match="prediction_id"):
         feedback(workspace, file)
+
+
+def several(workspace: Workspace) -> None:
+    """Two predictions of one request."""
+    [frame] = frames(500)
+    store = LabelStore(workspace.service / "log" / "labels.db")
+    store.record("a", [{**frame, "ids": [name(0)], "rows": [2], "scores": frame["scores"][:32]}])
+    store.close()
+
+
+def labelled(workspace: Workspace) -> dict[int, int | None]:
+    with closing(sqlite3.connect(workspace.service / "log" / "labels.db")) as connection:
+        return dict(connection.execute("SELECT row, actual FROM prediction").fetchall())
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "prediction_id,row,prediction_row,label\n{0},0,1,1\n",
+        "prediction_id,row,prediction_row,label\n{0},700,1.0,1\n",
+        "prediction_id,prediction_row,label\n{0},1,1\n",
+        "prediction_id,row,label\n{0},1,1\n",
+    ],
+)
+def test_the_row_of_the_prediction_counts_and_not_that_of_the_file(lines: str, workspace: Workspace, tmp_path: Path) -> None:
+    several(workspace)
+    (tmp_path / "labels.csv").write_text(lines.format(name(0)))
+    assert feedback(workspace, tmp_path / "labels.csv").joined == 1
+    assert labelled(workspace) == {0: None, 1: 1}
+
+
+@pytest.mark.parametrize("place", ["", "1.5", "-1", "nan", "one", "1e400"])
+def test_a_line_whose_row_of_the_prediction_is_none_gets_no_other_one(place: str, workspace: Workspace, tmp_path: Path) -> None:
+    several(workspace)
+    (tmp_path / "labels.csv").write_text(f"prediction_id,row,prediction_row,label\n{name(0)},0,{place},1\n")
+    done = feedback(workspace, tmp_path / "labels.csv")
+    assert (done.joined, done.refused) == (0, 1)
+    assert labelled(workspace) == {0: None, 1: None}

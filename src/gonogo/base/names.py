@@ -59,7 +59,11 @@ class Ref:
         if not at or not SYSTEM.fullmatch(system) or not target:
             raise UsageError(f"{text!r} is not a reference.", hint="Write system@version or system@production.")
         if target not in POINTERS:
-            Version.parse(target)
+            try:
+                Version.parse(target)
+            except UsageError as error:
+                hint = f"Write three numbers, such as 1.2.0, or one of the pointers: {' and '.join(POINTERS)}."
+                raise UsageError(f"{target!r} is neither a version nor a pointer.", hint=hint) from error
         return cls(system, target)
 
     def __str__(self) -> str:

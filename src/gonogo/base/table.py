@@ -5,7 +5,7 @@ flat, in Parquet only) or text (anything else). Nothing is guessed silently: an 
 missing column, a file without rows and lists of different lengths are DataErrors.
 
 A CSV file does not say what its columns are: the whole file is looked at, and only `true` and `false` are booleans. `yes`, `no`, `t` and
-`f` are text, as they were for whoever trained on them.
+`f` are text, and so are times of day (`08:30`), as they were for whoever trained on them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from gonogo.errors import DataError
 Column = np.ndarray[Any, np.dtype[Any]]
 Kind = Literal["number", "text", "time", "tensor"]
 
-#: Without BOOLEAN: DuckDB would take yes/no and t/f for booleans too.
+#: Without BOOLEAN, as DuckDB would take yes/no and t/f for booleans too; without TIME, as it would write 08:30 as 08:30:00.
 CSV = (
     "read_csv(?, header = true, sample_size = -1, "
     "auto_type_candidates = ['NULL', 'BIGINT', 'DOUBLE', 'DATE', 'TIMESTAMP', 'TIMESTAMPTZ', 'VARCHAR'])"
@@ -370,6 +370,9 @@ def _reason(message: str) -> str:
         return "the memory or the scratch space does not suffice. Free some, or set TMPDIR to a larger disk."
     if "sniffing" in lines[0]:
         return "its lines have no common form: look for a quote that is not closed, or separators of two kinds."
+    if "too small to be a Parquet file" in lines[0] or "No magic bytes" in lines[0]:
+        what = "too small, or" if "too small" in lines[0] else "or"
+        return f"it is no Parquet file, {what} not a whole one. Write it again, or give it the suffix of what it is."
     return f"{lines[0]} {lines[1]}" if place and len(lines) > 1 else lines[0]
 
 

@@ -52,7 +52,8 @@ def load_yaml(path: Path) -> YamlSource:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ProjectFileError(str(path), "there is no such file.", hint="Run `gonogo init` to write one.") from None
+        hint = "Go into the project's folder, or name it with --project; `gonogo init` writes one."
+        raise ProjectFileError(str(path), "there is no such file.", hint=hint) from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise ProjectFileError(str(path), "it is not UTF-8.", hint="Write it again in that encoding.", line=line, column=1) from error

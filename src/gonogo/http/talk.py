@@ -18,6 +18,8 @@ BYTES_AT_ONCE = 1 << 19  #: … and so are long rows, such as windows and images
 _LONGEST_PAUSE = 10.0  # seconds, whatever the service asks for
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _ERRORS_SHOWN = 5  # in the message of a refusal
+_NO_SUCH_ADDRESS = frozenset({404, 405})
+_STRANGER = "Is this the address of a gonogo service? The dashboard has another port."
 BUSY = frozenset({429, 502, 503, 504})
 
 
@@ -33,13 +35,15 @@ class RequestRefusedError(RefusedError):
 @dataclass(frozen=True)
 class Prediction:
     """The answer to one row. `scores` has a number for each class; `score` is that of the last class of a binary task, else the label's.
-    `also` is what the model gives beside them, by name."""
+    `prediction_row` is the row's place under its prediction id, from 0: many rows are sent in several requests, and each has an id of its
+    own. `also` is what the model gives beside them, by name."""
 
     label: str
     score: float
     scores: Mapping[str, float]
     release: str
     prediction_id: str
+    prediction_row: int
     also: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -96,11 +100,18 @@ class Talk:
         try:
             document = json.loads(answer.body)
         except ValueError as error:
-            raise UnreachableError(f"{self._authority} answered {answer.status} with something that is not JSON.") from error
+            raise UnreachableError(
+                f"{self._authority} answered with status {answer.status} and something that is not JSON.", hint=_STRANGER
+            ) from error
         if answer.status == 200:
             return document
         problem = document if isinstance(document, dict) else {}
-        detail = str(problem.get("detail") or problem.get("error") or f"status {answer.status}")
+        detail = str(problem.get("detail") or problem.get("error") or "")
+        if not detail or (answer.status in _NO_SUCH_ADDRESS and "title" not in problem):  # a service of ours says more
+            said = f"{self._authority} answered with status {answer.status}{f': {detail}' if detail else ''}."
+            if answer.status >= 500:
+                raise UnreachableError(said, hint=_STRANGER)
+            raise RequestRefusedError(said, status=answer.status, hint=_STRANGER)
         if answer.status >= 500:
             raise UnreachableError(f"{self._authority} failed: {detail}")
         hint = "Give a key: GONOGO_API_KEY=… for the verbs, Client(url, api_key=…) in Python." if answer.status == 401 else ""
@@ -154,9 +165,10 @@ def predictions(document: Any, rows: int) -> list[Prediction]:
                 dict(one["scores"]),
                 str(document["release"]),
                 str(document["prediction_id"]),
+                place,
                 dict(one.get("also", {})),
             )
-            for one in document["predictions"]
+            for place, one in enumerate(document["predictions"])
         ]
     except (KeyError, TypeError, ValueError) as error:
         raise UnreachableError(f"the answer has no predictions: {error!r}.", hint="Is this a gonogo service?") from error

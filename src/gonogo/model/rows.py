@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from math import prod
 from typing import Any
@@ -70,20 +71,42 @@ def request_value(feature: Feature, value: Any) -> Any:
 
 
 def _plain_value(feature: Feature, value: Any) -> Any:
+    """One value of the feature's type. What is none stays what it is, as a client would send it: the model then refuses it by name."""
     if feature.type == "string":
         return str(value)
+    if feature.type == "bool" and isinstance(value, str) and value.strip().lower() in ("true", "false"):
+        return value.strip().lower() == "true"
+    found = _number(value)
+    if not isinstance(found, float):
+        return found
     if feature.type == "bool":
-        return bool(value)
-    if feature.type == "int" and float(value).is_integer():
-        return int(value)
-    return float(value)
+        return bool(found) if found in (0.0, 1.0) else found
+    return int(found) if feature.type == "int" and found.is_integer() else found
+
+
+def _number(value: Any) -> Any:
+    """A value of a column of numbers as a float, or what stands in its place. One text among the numbers of a CSV file makes all of them
+    texts; each is then read as it would have been without that one."""
+    if isinstance(value, str):
+        text = value.strip()
+        try:
+            found = float(text) if text.isascii() and "_" not in text else None
+        except ValueError:
+            found = None
+        if found is None:
+            return value if text else None
+        return None if math.isnan(found) else found
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return value if isinstance(value, list) else str(value)
 
 
 def _nested_value(feature: Feature, tensor: Tensor, value: Any) -> Any:
     try:
         flat = np.array(value, dtype=np.float64)
     except (ValueError, TypeError):  # ragged, or nothing that is a number: sent as it is, and refused
-        return value
+        return value if isinstance(value, list) else str(value)
     if flat.size != prod(tensor.shape) or flat.ndim not in (1, len(tensor.shape)):
         return flat.tolist() if flat.ndim else None
     known = np.isfinite(flat.ravel())

@@ -82,7 +82,8 @@ def feedback(workspace: Workspace, path: Path, seen: Callable[[int], None] = lam
             _take(store, batch, done)
             seen(done.lines)
     if not done.lines:
-        raise DataError(f"{path} has no labels.", hint="Columns: prediction_id, label and, where a request had several rows, row.")
+        wanted = "prediction_id, label and, where a request had several rows, prediction_row or row"
+        raise DataError(f"{path} has no labels.", hint=f"Columns: {wanted}.")
     return done
 
 
@@ -177,8 +178,10 @@ def _check_columns(path: Path, names: list[str]) -> None:
 
 
 def _label(values: dict[str, Any]) -> Label | str:
-    """The label of a line, or why there is none."""
-    prediction, label, row = values.get("prediction_id"), values.get("label"), values.get("row")
+    """The label of a line, or why there is none. Beside `prediction_row`, `row` is that of a file (`gonogo predict` writes both)."""
+    prediction, label = values.get("prediction_id"), values.get("label")
+    name = "prediction_row" if "prediction_row" in values else "row"
+    row = values.get(name)
     if not isinstance(prediction, str) or not prediction.isascii() or not 1 <= len(prediction) <= 100:
         return "prediction_id is that of no prediction"
     text = _class(label)
@@ -186,11 +189,19 @@ def _label(values: dict[str, Any]) -> Label | str:
         return f"{label!r} is no label"
     if row is None or row == "":
         return Label(prediction, text)
+    place = _place(row)
+    if place is None:
+        return f"{name} is {row!r}, not a number from 0"
+    return Label(prediction, text, place) if place >= 0 else f"{name} is {place}; rows are counted from 0"
+
+
+def _place(row: Any) -> int | None:
+    """A whole number, also as a table with gaps writes it: 3.0. None for what is none."""
     try:
-        place = int(row)
-    except (TypeError, ValueError):
-        return f"row is {row!r}, not a number from 0"
-    return Label(prediction, text, place) if place >= 0 else f"row is {place}; rows are counted from 0"
+        number = float(row)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return int(number) if number.is_integer() else None
 
 
 def _class(label: Any) -> str | None:

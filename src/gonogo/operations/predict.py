@@ -6,16 +6,17 @@ a time, so that memory stays the same however many there are. A row that cannot 
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
+from math import isfinite, prod
 from pathlib import Path
 from typing import IO, Any
 
 from gonogo.base.table import READERS, TableFiles
 from gonogo.errors import DataError, UnreachableError, UsageError
-from gonogo.model.encode import RowErrors, encode_rows
+from gonogo.model.encode import NAME_SHOWN, RowErrors, encode_rows
 from gonogo.model.predict import labels, scored
 from gonogo.model.rows import request_value
 from gonogo.model.schema import Feature, Schema, Tensor
@@ -27,6 +28,10 @@ BATCH = 500  #: rows of one call of the model; fewer where they are long, …
 BATCH_CHARACTERS = 1 << 18  #: … as JSON lines
 BATCH_NUMBERS = 10_000  #: … or in a table
 LONGEST_LINE = 16 << 20  #: characters of one JSON line
+LINES = ("", ".jsonl", ".ndjson", ".json")  #: suffixes of files of JSON lines
+DEEPEST = 64  #: lists in lists that are sent; no tensor has as many
+SHOWN = 5  #: of the missing columns, …
+COLUMNS_SHOWN = 50  #: … and of those that are there
 
 Row = Mapping[str, Any]
 Written = Callable[[Sequence[Mapping[str, Any]]], None]
@@ -95,25 +100,69 @@ def told_features(info: Mapping[str, Any]) -> Sequence[Feature]:
         raise UnreachableError("the service does not say which features its model has.", hint="Is this a gonogo service?") from error
 
 
-def row_by_row(ask: Predictor, refusal: type[Exception]) -> Predictor:
-    """A predictor that gives a bad row its errors, and the others their predictions. `ask` computes all rows or raises a `refusal`, whose
-    `errors` name the bad ones: {row, feature, problem, message}."""
+def row_by_row(ask: Predictor, *refusals: type[Exception]) -> Predictor:
+    """A predictor that gives a bad row its errors, and the others their predictions. `ask` computes all rows or raises one of `refusals`,
+    whose `errors` name bad ones: {row, feature, problem, message}. Not always all of them: the others are named when it is asked again."""
 
     def predict_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
-        try:
-            return ask(rows)
-        except refusal as error:
-            errors: list[Mapping[str, Any]] = getattr(error, "errors", [])
-            bad: dict[int, list[dict[str, Any]]] = {}
-            for one in errors:
-                bad.setdefault(one["row"], []).append({name: value for name, value in one.items() if name != "row"})
-            if not bad:
-                raise  # not the rows' fault
-        good = [row for place, row in enumerate(rows) if place not in bad]
-        answers = iter(ask(good) if good else [])
-        return [{"errors": bad[place]} if place in bad else next(answers) for place in range(len(rows))]
+        bad: dict[int, list[dict[str, Any]]] = {}
+        while True:
+            left = [place for place in range(len(rows)) if place not in bad]
+            try:
+                answers = iter(ask([rows[place] for place in left]) if left else [])
+            except refusals as error:
+                errors: list[Mapping[str, Any]] = getattr(error, "errors", [])
+                if not errors:
+                    raise  # not the rows' fault
+                for one in errors:
+                    bad.setdefault(left[one["row"]], []).append({name: value for name, value in one.items() if name != "row"})
+            else:
+                return [{"errors": bad[place]} if place in bad else next(answers) for place in range(len(rows))]
 
     return predict_rows
+
+
+def sendable(ask: Predictor) -> Predictor:
+    """The same for rows that are sent as JSON: raises RowErrors of those that have no JSON, and then asks nobody."""
+
+    def ask_for(rows: Sequence[Row]) -> list[dict[str, Any]]:
+        errors = []
+        for number, row in enumerate(rows):
+            for name, value in row.items():
+                problem, message = _unsendable(value) if _has_utf8(name) else ("unknown", " is no feature of this model")
+                if problem:
+                    shown = name[:NAME_SHOWN].encode(errors="backslashreplace").decode()
+                    errors.append({"row": number, "feature": shown, "problem": problem, "message": f"{shown!r}{message}"})
+        if errors:
+            raise RowErrors(errors, len(errors))
+        return ask(rows)
+
+    return ask_for
+
+
+def _unsendable(value: Any, depth: int = 0) -> tuple[str, str]:
+    """Why a value has no JSON, as a problem and in words that continue the feature's name; two empty texts when it has."""
+    if isinstance(value, float) and not isfinite(value):
+        return "not finite", " must be a finite number"
+    if isinstance(value, str):
+        return ("", "") if _has_utf8(value) else ("text", " is not valid Unicode")
+    if isinstance(value, list | dict):
+        if depth == DEEPEST:
+            return "type", " is nested too deeply"
+        for place, part in enumerate(value) if isinstance(value, list) else value.items():
+            problem, message = _unsendable(part, depth + 1)
+            if problem:
+                return problem, message if problem == "type" else f"[{place!r}]{message}"
+    return "", ""
+
+
+def _has_utf8(text: str) -> bool:
+    """False for text with half of a surrogate pair, or from bytes that are no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read_lines(stream: IO[str]) -> Iterator[list[Row | str]]:
@@ -135,17 +184,41 @@ def read_lines(stream: IO[str]) -> Iterator[list[Row | str]]:
         yield batch
 
 
+def check_file(path: Path) -> None:
+    """Raises DataError for what is no file, and for one of another form than those that rows are read from. One without a suffix is taken
+    for JSON lines."""
+    if not path.is_file():
+        raise DataError(f"there is no file {path}.")
+    if path.suffix.lower() not in (*LINES, *READERS):
+        forms = ".jsonl (one JSON object a line), .csv or .parquet"
+        raise DataError(f"{path} is no kind of file that rows are read from.", hint=f"Write them as {forms}.")
+
+
 def read_file(path: Path, features: Callable[[], Sequence[Feature]]) -> Iterator[Sequence[Row | str]]:
     """The rows of a .jsonl, .csv or .parquet file. A table is asked for the model's features, which only then are. Raises DataError."""
     if path.suffix.lower() not in READERS:
-        with path.open(encoding="utf-8") as stream:
+        with path.open(encoding="utf-8-sig", errors="surrogateescape") as stream:
             yield from read_lines(stream)
         return
     known = features()
     width = sum(prod(feature.tensor.shape) if feature.tensor is not None else 1 for feature in known)
     with TableFiles(rows=path) as tables:
+        _check_columns(path, list(tables.kinds["rows"]), [feature.name for feature in known])
+        for name in (feature.name for feature in known if feature.type == "string"):
+            if (kind := tables.kind("rows", name)) in ("number", "time"):  # written as text again they would not be what was trained on
+                raise DataError(f"{path}: the column {name!r} holds {kind}s, but the model takes text.", hint="Parquet keeps them apart.")
         for part in tables.batches("rows", [feature.name for feature in known], max(1, min(BATCH, BATCH_NUMBERS // max(1, width)))):
             yield [{feature.name: request_value(feature, value) for feature, value in zip(known, values, strict=True)} for values in part]
+
+
+def _check_columns(path: Path, columns: Sequence[str], features: Sequence[str]) -> None:
+    missing = [name for name in features if name not in columns]
+    if missing:
+        near = difflib.get_close_matches(missing[0], [name for name in columns if name not in features], n=1)
+        what = "no column " + ", ".join(map(repr, missing[:SHOWN])) + (f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else "")
+        listed = ", ".join(columns[:COLUMNS_SHOWN]) + (", …" if len(columns) > COLUMNS_SHOWN else "")
+        closest = f"Closest to {missing[0]!r}: {near[0]!r}. " if near else ""
+        raise DataError(f"{path} has {what}, which the model needs.", hint=f"{closest}It has: {listed}.")
 
 
 def _row(line: str, number: int) -> Row | str:

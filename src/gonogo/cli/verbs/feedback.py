@@ -21,7 +21,8 @@ BROKEN_LINES = 20  #: that are told on the terminal
 def command(file: Path, project: Path, as_json: bool) -> None:
     """Say what came true: join the labels of a .csv, .jsonl or .parquet file to what was predicted.
 
-    Columns: prediction_id, label and, where a request had several rows, row (from 0). The last label of a row wins. A label whose
+    Columns: prediction_id, label and, where a request had several rows, row (from 0). Lines of `gonogo predict` have prediction_row for
+    that, which counts where both are; put the true label in the place of the predicted one. The last label of a row wins. A label whose
     prediction is not recorded yet waits for it. Exit code 1 when a line could not be taken; all others are.
     """
     from gonogo.operations.feedback import feedback

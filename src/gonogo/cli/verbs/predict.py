@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -29,8 +30,9 @@ def command(target: str, source: Path, out: Path | None, project: Path, as_json:
     """Predict for every row of a .jsonl, .csv or .parquet file, or of JSON lines on standard input.
 
     REF is a release of this store, verified before it computes; a URL is a running service (its key: GONOGO_API_KEY). One JSON line a row
-    comes out: a prediction, or the errors of a row that cannot be used (then the exit code is 1). With --json, --out is needed: standard
-    output then has the summary.
+    comes out: a prediction, or the errors of a row that cannot be used (then the exit code is 1). Those of a service have prediction_id and
+    prediction_row: with true labels they are lines for `gonogo feedback`. With --json, --out is needed: standard output then has the
+    summary.
     """
     from gonogo.errors import UsageError
     from gonogo.operations.predict import predict
@@ -49,21 +51,23 @@ def command(target: str, source: Path, out: Path | None, project: Path, as_json:
 
 
 def _open(stack: ExitStack, target: str, source: Path, project: Path) -> tuple[Any, Iterator[Any]]:
-    from gonogo.errors import DataError
-    from gonogo.operations.predict import read_file, read_lines, release_predictor, row_by_row, told_features
+    from gonogo.operations.predict import check_file, read_file, read_lines, release_predictor, row_by_row, sendable, told_features
 
-    if str(source) != "-" and not source.is_file():
-        raise DataError(f"there is no file {source}.")
+    if str(source) != "-":
+        check_file(source)
+    elif isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")  # what is no UTF-8 costs one row
     if "://" in target:
         from gonogo.http.client import Client
         from gonogo.http.talk import RequestRefusedError
+        from gonogo.model.encode import RowErrors
 
         client = stack.enter_context(Client(target, api_key=os.environ.get("GONOGO_API_KEY")))
 
         def ask(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             return [{name: value for name, value in vars(one).items() if name != "also" or value} for one in client.predict(rows)]
 
-        predictor = row_by_row(ask, RequestRefusedError)
+        predictor = row_by_row(sendable(ask), RowErrors, RequestRefusedError)
 
         def features() -> Sequence[Feature]:
             return told_features(client.model_info())
