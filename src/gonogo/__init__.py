@@ -5,7 +5,7 @@ A tour, in the order of the flow (`gonogo.flow` is the same as a table):
     checklist   what must be true: YAML items with requirements, in packs; gonogo.yaml describes one system
     evidence    what was measured: checks give facts, bound to the digests of all their inputs
     verdict     what follows: GO or NO-GO, one outcome an item; sign-offs; only here an Approval is made
-    candidate   which one: the run record that a training script leaves
+    candidate   which one: runs compared, a choice on record, a signed certificate
     release     what we ship: a bundle built before judging, sealed afterwards, verifiable by a stranger with a public key
     registry    where it lives: a hash-chained, signed log of events; releases and pointers are a fold over it
     service     what it answers: workers that predict, a supervisor that owns the socket and the routes

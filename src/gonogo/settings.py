@@ -1,6 +1,7 @@
 """Every setting of the product, as one table: name, environment variable, default, unit, help.
 
 The command line, the service, the documents and the tests read this table; a setting that is not here does not exist.
+The key that `gonogo predict` and `loadtest` show a service is a secret and none of them: GONOGO_API_KEY.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -18,7 +19,9 @@ from receivers import Alertmanager, HttpReceiver, MailServer, pagerduty, slack, 
 from tls_pair import make_pair
 
 PAGE = (Path(__file__).parents[2] / "docs" / "how-to-channels.md").read_text(encoding="utf-8")
-[DECLARATION] = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+DECLARATION, OWN = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+[SOURCE] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+[ENTRY_POINT] = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
 KEY = "whsec_" + "c2VjcmV0" * 4
 ROW = re.compile(r"^\| `(\w+)` \| ([\w, ]+) \|([^|]*)\|([^|]*)\| .* \|$", re.MULTILINE)
 
@@ -70,3 +73,25 @@ def test_the_page_s_declaration_is_refused_when_a_secret_stands_in_it(tmp_path: 
         file.write(DECLARATION.replace("{env: PAGER_KEY}", "0123456789abcdef"))
     with pytest.raises(ProjectFileError, match="a secret does not stand in this file"):
         load_project(folder / "gonogo.yaml")
+
+
+def test_a_channel_of_one_s_own_is_made_as_the_page_says_and_hears_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    [(group, name, place)] = re.findall(r'entry-points\."(\S+)"\]\n(\S+) = "(\S+)"', ENTRY_POINT)
+    package = tmp_path / "installed" / "my_package"
+    about = tmp_path / "installed" / "mine-1.0.dist-info"
+    package.mkdir(parents=True)
+    about.mkdir()
+    (package / "__init__.py").touch()
+    (package / "chime.py").write_text(SOURCE)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(f"[{group}]\n{name} = {place}\n")
+    monkeypatch.syspath_prepend(tmp_path / "installed")
+    monkeypatch.setenv("BELL_WORD", "hush")
+    sample.write_project(tmp_path / "project", more=OWN)
+    monkeypatch.chdir(tmp_path / "project")
+    Path("bell").mkdir()
+    done = CliRunner().invoke(main, ["channels", "test"])
+    assert done.exit_code == 0, done.output
+    said = sorted(json.loads(path.read_text())["kind"] for path in Path("bell").iterdir())
+    assert said == ["fired", "resolved"]
+    assert {json.loads(path.read_text())["word"] for path in Path("bell").iterdir()} == {"hush"}

@@ -238,7 +238,16 @@ def overlap(check: Any, table: Any, bundle: Any, project: Any, train: Any, test:
 def test_rows_in_both_tables_are_counted_whatever_else_the_tables_hold(check: Any, table: Any, bundle: Any, project: Any) -> None:
     train = {"id": [1, 2, 3], "x": [0.1, -0.0, None], "t": ["a", "b", None], "y": [0, 1, 0]}
     test = {"y": [0, 1, 0, 1], "t": ["a", "b", None, "a"], "x": [0.1, 0.0, None, 0.1], "id": [7, 8, 9, 10]}
-    assert overlap(check, table, bundle, project, train, test) == {"shared_rows": 3, "shared_share": 0.75}
+    found = overlap(check, table, bundle, project, train, test)
+    assert found == {"shared_rows": 3, "shared_share": 0.75, "repeated_rows": 0, "repeated_share": 0.0}
+
+
+def test_test_rows_that_only_repeat_others_are_counted_as_such(check: Any, table: Any, bundle: Any, project: Any) -> None:
+    test = {"x": [1, 2, 1, 1, None], "t": ["a", "a", "a", "b", None], "y": [0, 0, 0, 0, 1]}
+    pasted = {name: values * 10 for name, values in test.items()}
+    train = {"x": [9], "t": ["z"], "y": [0]}
+    assert overlap(check, table, bundle, project, train, test)["repeated_share"] == 0.2
+    assert overlap(check, table, bundle, project, train, pasted)["repeated_rows"] == 46
 
 
 def test_rows_that_went_through_text_are_still_found(check: Any, table: Any, bundle: Any, project: Any) -> None:

@@ -73,3 +73,14 @@ def test_a_pickle_is_no_model_and_its_remedy_is_said(folder: Path) -> None:
         init(folder, target="target")
     assert "skops" in caught.value.hint
     assert not (folder / "gonogo.yaml").exists()
+
+
+def test_a_class_that_looks_like_a_missing_value_is_asked_about(folder: Path) -> None:
+    _trees(folder)
+    (folder / "test.csv").write_text("a,b,target\n1,2,benign\n2,3,malignant\n3,4,NaN\n")
+    assert [note for note in init(folder, target="target").notes if "the class 'NaN'" in note]
+
+
+def test_everybody_who_has_to_sign_is_named(folder: Path) -> None:
+    _trees(folder)
+    assert init(folder, target="target", pack="random-forest-api").roles == ("technical-lead", "product-owner")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,8 +15,10 @@ from gonogo.errors import ConflictError
 from gonogo.operations.duties import due
 from gonogo.operations.retrain import resume, retrain, take_back
 from gonogo.operations.trainings import trainings
+from supervised import lives, wait_gone
 from team import Team
 from trained_again import TRAIN, files
+from waiting import until
 
 
 def test_trainings_that_begin_within_one_second_are_two(live: Team) -> None:
@@ -37,31 +39,21 @@ def started(live: Team) -> subprocess.Popen[bytes]:
         "time.sleep(600)\n"
     )
     first = subprocess.Popen([sys.executable, "-m", "gonogo", "retrain", "--project", str(live.folder)], stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not (live.folder / "half.pid").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until((live.folder / "half.pid").exists)
     return first
 
 
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
-def ended(pid: int) -> None:
-    """Waits until a process has ended."""
-    deadline = time.monotonic() + 60
-    while is_alive(pid):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def test_a_kill_in_the_middle_of_a_training_is_resumed_and_what_outlived_it_is_ended(live: Team) -> None:
+@pytest.mark.parametrize("reaper_hangs", [False, True])
+def test_a_kill_in_the_middle_of_a_training_is_resumed_and_what_outlived_it_is_ended(live: Team, reaper_hangs: bool) -> None:
     before = files(live)
     first = started(live)
+    pid = int((live.folder / "half.pid").read_text())
+    if reaper_hangs:
+        os.kill(parent_of(pid), signal.SIGSTOP)
     try:
         with pytest.raises(ConflictError, match="runs already"):
             retrain(live.workspace())
@@ -75,12 +67,13 @@ def test_a_kill_in_the_middle_of_a_training_is_resumed_and_what_outlived_it_is_e
     assert due(live.workspace()) == [], "nothing begins by itself where the project does not say so"
     live.edit("people:", "retrain: {when: [schedule]}\npeople:")
     assert due(live.workspace()) == [("retrain", "--resume")]
-    pid = int((live.folder / "half.pid").read_text())
-    if sys.platform == "linux":
-        ended(pid)
+    if reaper_hangs:
+        assert lives(pid)
+    else:
+        wait_gone([pid], 60)
     (live.folder / "train.py").write_text(TRAIN)
     assert resume(live.workspace()).outcome == "waiting"
-    assert not is_alive(pid)
+    assert not lives(pid)
     name, changed = take_back(live.workspace())
     assert (name, changed) == (made["id"], ["model.onnx"])
     assert (live.folder / "model.onnx").read_bytes() == before["model.onnx"]
@@ -107,4 +100,4 @@ def test_the_champion_comes_back_after_a_kill(live: Team, end: str) -> None:
         assert "interrupted" in trainings(live.workspace())[0]["problem"]
     assert (live.folder / "model.onnx").read_bytes() == champion
     pid = int((live.folder / "half.pid").read_text())
-    assert not is_alive(pid)
+    assert not lives(pid)

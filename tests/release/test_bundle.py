@@ -158,7 +158,7 @@ BAD: dict[str, tuple[Callable[[Path, Any], object], type[GonogoError], str]] = {
     "target missing": (
         lambda root: (root / "test.csv").write_text("amount,city,late\n1,paris,1\n2,paris,\n3,oslo,0\n"),
         DataError,
-        "missing in some rows",
+        r"missing in 1 of 3 rows \(row 2\)",
     ),
     "no feature": (replaced("test.csv", "amount,", "sum,"), DataError, r"test\.csv: .*columns missing: amount"),
     "NaN predictions": (lambda root: (root / "model.onnx").write_bytes(sample.model_bytes(broken=True)), ModelError, "gives NaN"),

@@ -69,7 +69,7 @@ def test_nobody_is_sent_to_sign_while_no_signature_would_count(make_report):
         make_report(MEASURED), verdict=replace(make_report(MEASURED).verdict, blocked=("the policy changed.",), policy="sha256:1")
     )
     assert changed.headline == "Everything measured passes, but the policy changed."
-    assert changed.next_step == "mend what is said above, then gonogo check"
+    assert changed.next_step == "gonogo policy"
     signed = make_report(MEASURED | {"approve-product": (Outcome.STALE, "signed, but the log was cut")})
     cut = replace(signed, verdict=replace(signed.verdict, blocked=("the log was cut.",)))
     assert cut.next_step == "mend what is said above, then gonogo check"
@@ -79,6 +79,11 @@ def test_the_first_signature_of_all_is_asked_for_it_pins_the_policy(make_report)
     first = replace(make_report(MEASURED), verdict=replace(make_report(MEASURED).verdict, blocked=("no policy is pinned yet.",)))
     assert first.headline == "Everything measured passes; 2 signatures are missing."
     assert first.next_step == "gonogo sign technical-lead, gonogo sign product-owner"
+
+
+def test_where_nobody_has_a_role_that_signs_a_key_is_made_first(make_report):
+    report = replace(make_report(MEASURED), unmanned=("product-owner",))
+    assert report.next_step == "gonogo key new NAME --role product-owner, then gonogo check"
 
 
 def test_a_failed_measurement_is_explained_also_while_nothing_counts(report):

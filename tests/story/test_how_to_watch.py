@@ -6,7 +6,6 @@ import csv
 import json
 import re
 import shlex
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 import yaml
 
 from gonogo.base.clock import parse_stamp
+from waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "how-to-watch.md").read_text(encoding="utf-8")
@@ -21,13 +21,6 @@ TYPED = [line.removeprefix("$ ") for block in re.findall(r"```console\n(.*?)```"
 [DECLARED] = re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.DOTALL)
 
 pytestmark = pytest.mark.timeout(300)
-
-
-def until_ringing(user: Any) -> None:
-    deadline = time.monotonic() + 120
-    while not any(alarm["rule"] == "drift" and alarm["ringing"] for alarm in user.json("alarms", expect=None)["alarms"]):
-        assert time.monotonic() < deadline, "nothing rings"
-        time.sleep(0.5)
 
 
 def other_unit(folder: Path) -> None:
@@ -57,7 +50,10 @@ def test_how_to_watch_works_as_it_is_written(small: Any) -> None:
                 words[1] = service.url
                 other_unit(small.folder)
             if words[:2] == ["alarms", "ack"]:
-                until_ringing(small)
+                until(
+                    lambda: any(one["rule"] == "drift" and one["ringing"] for one in small.json("alarms", expect=None)["alarms"]),
+                    seconds=120,
+                )
             if words[0] == "feedback":
                 _, answer = service.predict({"amount": 0.5, "city": "paris"})
                 (small.folder / "labels.csv").write_text(f"prediction_id,label\n{answer['prediction_id']},1\n")

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tls_pair import make_pair
-from waiting import free_port
+from waiting import free_port, until
 
 pytestmark = [pytest.mark.xdist_group("story"), pytest.mark.timeout(300)]
 REF = "late-arrivals@1.0.0"
@@ -81,10 +81,7 @@ def test_a_service_speaks_tls_with_the_certificate_it_is_given(released: Any, un
     with started([sys.executable, "-m", "gonogo", "serve", REF, "--port", str(unused_port), *tls], released) as (_, log):
         answer = ask(f"https://localhost:{unused_port}/predict", {"features": golden_rows(released)}, context)
         assert answer["release"] == REF
-        deadline = time.monotonic() + 30
-        while f"https://127.0.0.1:{unused_port}/predict" not in log.read_text():
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        until(log.read_text, lambda said: f"https://127.0.0.1:{unused_port}/predict" in said)
     refused = released.gonogo("serve", "--port", "0", "--tls-cert", str(key), "--tls-key", str(key), expect=2)
     assert "no certificate with its key" in refused.stderr
     assert "go together" in released.gonogo("serve", "--tls-cert", str(certificate), expect=2).stderr

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from gonogo.operations.check import check
 from gonogo.operations.workspace import Workspace
 from gonogo.verdict.outcome import Decision, Outcome
 from spoiled import Spoil, another, judged, replaced, run, table
-from waiting import free_port
+from waiting import free_port, until
 
 if TYPE_CHECKING:
     from .conftest import User
@@ -74,9 +73,7 @@ def steps(user: User, train: str) -> None:
 
 def in_production(user: User) -> None:
     service = user.serve(REF)
-    deadline = time.monotonic() + 60
-    while not user.json("status")["production"] and time.monotonic() < deadline:
-        time.sleep(0.2)
+    until(lambda: user.json("status")["production"])
     service.stop()
     assert user.json("status")["production"]["version"] == "1.0.0"
 
@@ -92,9 +89,7 @@ def test_a_training_that_is_killed_is_resumed_and_a_worse_model_leaves_the_champ
     champion = (released.folder / "models/forest.onnx").read_bytes()
     before = {path.name: path.read_bytes() for path in (released.folder / "data").iterdir()}
     running = released.start("retrain")
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not any(one["step"] == "train" for run in trainings(released) for one in run["steps"]):
-        time.sleep(0.1)
+    until(lambda: any(one["step"] == "train" for run in trainings(released) for one in run["steps"]), seconds=120)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     [made] = trainings(released)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -11,32 +10,11 @@ import pytest
 from gonogo.web import alarms, audit, checklist, drift, now, quality, releases, traffic
 from gonogo.web.dashboard import PAGES, Frame, render_page, render_part, script, style_sheet
 from gonogo.web.engine import ago
+from html_page import Page
 
 HOSTILE = '</style><script>alert(1)</script><img src=x onerror="alert(2)">'
 OLD = "shop@1.0.0"
 TIME = "2026-11-21T04:01:00.000Z"
-
-
-class Page(HTMLParser):
-    """The elements, the attributes and the words of a page."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str, str]] = []
-        self.words = ""
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-
-    def handle_data(self, data: str) -> None:
-        self.words += " " + data
-
-    @property
-    def said(self) -> str:
-        return " ".join(self.words.split())
 
 
 def bounded(value: float | None) -> dict[str, Any]:

@@ -3,32 +3,10 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 
 from gonogo.reports.status import render_alarms_text, render_status_text
 from gonogo.web.page import render_status
-
-
-class Page(HTMLParser):
-    """The elements, the attributes and the words of a page."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: set[str] = set()
-        self.attributes: list[tuple[str, str, str]] = []
-        self.words = ""
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-
-    def handle_data(self, data: str) -> None:
-        self.words += " " + data
-
-    @property
-    def said(self) -> str:
-        return " ".join(self.words.split())
+from html_page import Page
 
 
 def test_the_first_word_after_the_name_is_whether_it_is_well(status, empty):
@@ -68,7 +46,7 @@ def test_what_is_not_known_is_said_to_be_unknown(status):
 
 def test_the_rollout_is_drawn_in_the_colours_of_the_page_and_told_with_limits(status):
     html = render_status(status)
-    assert {"svg", "polyline"} <= Page(html).tags
+    assert {"svg", "polyline"} <= set(Page(html).tags)
     for kind in ("curve", "harm", "ideal", "axis", "grid"):
         assert f".picture .{kind}" in html, f"lines of kind {kind} would be filled black"
     assert "new 1/80 bad, old 0/900; safe +1.5 of 3.0, harm +0.5 of 4.6" in Page(html).said

@@ -87,10 +87,11 @@ def run_command(
     mark: str | None = None,
     said: Callable[[bytes], object] = lambda data: None,
     called: Sequence[str] = (),
+    longer: str = "Set GONOGO_CHECK_SECONDS if it needs longer.",
 ) -> Finished:
-    """Run a command to its end. Raises ChildError: rule 5. With a `mark` of the caller's, whoever comes after this process was killed can
-    end what it left (`end_marked`). `said` is given every piece of output as it comes. `called` is what errors call the command, where
-    that is another one."""
+    """Run a command to its end. Raises ChildError: rule 5; `longer` tells people how to let it take more than `seconds`. With a `mark` of
+    the caller's, whoever comes after this process was killed can end what it left (`end_marked`). `said` is given every piece of output as
+    it comes. `called` is what errors call the command, where that is another one."""
     if not command:
         raise ChildError("the command is empty.")
     mark = mark or secrets.token_hex(16)
@@ -128,7 +129,7 @@ def run_command(
         raise _not_started(command[0], why)
     name = " ".join(called or command)[:200]
     if not in_time:
-        raise ChildError(f"`{name}` did not end within {seconds:g} s and was stopped.", hint="Set GONOGO_CHECK_SECONDS if it needs longer.")
+        raise ChildError(f"`{name}` did not end within {seconds:g} s and was stopped.", hint=longer)
     if process.returncode < 0:
         raise ChildError(f"`{name}` was ended by signal {-process.returncode} ({_signal_name(-process.returncode)}).")
     return Finished(process.returncode, kept[0].text(), kept[1].text(), time.monotonic() - started)

@@ -92,8 +92,9 @@ def run_shielded(
     seconds = settings.number(limit)
     weaker = "weaker" if sandbox.accept_weaker else "required"
     shield = [sys.executable, "-P", "-m", "gonogo.evidence.shielded", str(base), str(seconds), str(settings.number("check_memory")), weaker]
+    longer = f"Set GONOGO_{limit.upper()} if it needs longer."
     own = {**(environment or {}), "HOME": str(base / "home"), "TMPDIR": str(base / "tmp")}
-    finished = run_command([*shield, *command], folder=copy, seconds=seconds, environment=own, called=command)
+    finished = run_command([*shield, *command], folder=copy, seconds=seconds, environment=own, called=command, longer=longer)
     if not (base / REPORT).is_file():
         raise IsolationError(f"`{' '.join(command)[:200]}` was not run, because it could not be cut off: {finished.last_words}")
     return finished, (base / REPORT).read_text(encoding="utf-8")

@@ -38,7 +38,7 @@ from gonogo.verdict.sign_off import People, SignOff, read_sign_off
 from gonogo.verdict.waiver import Waiver, read_waiver
 
 S = TypeVar("S", SignOff, Waiver)
-#: What `data` of gonogo.yaml declares only to have it measured, and the checks that do.
+#: What `data` of gonogo.yaml declares so that items measure it, and the checks that do. `gonogo certify` cuts its folds by it, too.
 MEASURED_BY = {"group": ("group_overlap", "window_overlap"), "embargo": ("temporal_split", "cross_validation")}
 
 
@@ -61,8 +61,14 @@ class Checked:
 
     @property
     def report(self) -> Report:
+        asked = dict.fromkeys(item.sign_off for item in self.checklist.items if item.sign_off)
         return Report(
-            system=self.verdict.system, verdict=self.verdict, checklist=self.checklist, evidence=self.evidence, generated=self.verdict.time
+            system=self.verdict.system,
+            verdict=self.verdict,
+            checklist=self.checklist,
+            evidence=self.evidence,
+            generated=self.verdict.time,
+            unmanned=tuple(role for role in asked if not self.policy.declared.people.get(role)),
         )
 
     @property
@@ -163,7 +169,7 @@ def _judged(
 
 
 def _undemanded(project: Project, checklist: Checklist) -> list[str]:
-    """What `data` declares only so that it is measured, and no item asks for: whoever declared it takes the tables for kept apart."""
+    """What `data` declares and no item measures: whoever declared it takes the tables for kept apart."""
     asked = {item.check for item in checklist.items}
     return [
         f"data.{name} is declared, but no item of {checklist.title} measures it: a pack of your own can, with the check {checks[0]}"

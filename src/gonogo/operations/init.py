@@ -20,6 +20,7 @@ from gonogo.base.names import check_system_name
 from gonogo.base.table import Column, Table, read_table
 from gonogo.checklist.evaluate import evaluate
 from gonogo.checklist.expression import parse
+from gonogo.checklist.items import Checklist
 from gonogo.checklist.load import load_pack
 from gonogo.errors import ConflictError, DataError, GonogoError, ModelError, UsageError
 from gonogo.evidence.record import Fact
@@ -35,7 +36,10 @@ TABLE_WORDS = {
     "test": ("test", "testing", "holdout", "eval", "evaluation"),
 }
 MOST_CLASSES_SAID = 12
+GAPS = frozenset({"nan", "na", "n/a", "null", "none", "missing", "?", "-", ""})  #: how people and libraries write that there is no value
 POSITIVE = ("1", "true", "yes", "positive", "t", "y")
+#: How the files of models end that one finds lying about; what they are is told by their content.
+MODELS = [".onnx", ".skops", ".txt", ".ubj", ".json", ".pt", ".pt2"]
 SKIPPED = frozenset({".git", ".gonogo", ".venv", "venv", "node_modules", "__pycache__"})
 MOST_CLASSES = 50
 
@@ -48,6 +52,7 @@ class Written:
     system: str
     found: dict[str, str]
     notes: tuple[str, ...]
+    roles: tuple[str, ...]  #: whose signature the gate asks for
 
 
 def init(  # one argument for each thing a person may want to say instead of having it read off
@@ -82,20 +87,25 @@ def init(  # one argument for each thing a person may want to say instead of hav
         check_options(kind, ())
     except ModelError as error:
         notes.append(str(error))
+    if gaps := [name for name in classes if name.lower() in GAPS]:
+        notes.append(f"The target has the class {gaps[0]!r}: if that is a missing value, take those rows out of the tables and begin anew.")
     text = _text(name, pack, root, model_path, tables, target, time, classes)
     write_atomic(file, text.encode())
-    with suppress(GonogoError):  # whatever is wrong with pack or model, the gate says it
-        workspace = Workspace.open(file)
-        notes += _unwanted(workspace, kind)
-        if kind == "onnx":  # which tells it without anything declared
-            inspection, _ = workspace.sandbox().inspect(ModelSource(model_path, kind))
+    roles: dict[str, None] = {}
+    with suppress(GonogoError):  # whatever is wrong with the pack, the gate says it
+        project = Workspace.open(file).project
+        gate = load_pack(project.pack, project).gate
+        roles = dict.fromkeys(item.sign_off for item in gate.items if item.sign_off)
+        notes += _unwanted(gate, kind)
+    if kind == "onnx":  # which tells it without anything declared
+        with suppress(GonogoError):  # as with the model
+            inspection, _ = Workspace.open(file).sandbox().inspect(ModelSource(model_path, kind))
             notes += filter(None, [rows_at_once.advice(rows_at_once.of(inspection.metadata), kind)])
-    return Written(file, name, found, tuple(notes))
+    return Written(file, name, found, tuple(notes), tuple(roles))
 
 
-def _unwanted(workspace: Workspace, kind: str) -> list[str]:
+def _unwanted(gate: Checklist, kind: str) -> list[str]:
     """What the gate will say of models of this kind, said before anything was built on them."""
-    gate = load_pack(workspace.project.pack, workspace.project).gate
     asked = [(item, text) for item in gate.items if item.check == "model_format" and not item.options.get("file") for text in item.require]
     return [
         f"{gate.title} asks {text!r}, and this model is of the kind {kind}: export it otherwise, or demand otherwise with a reason "
@@ -107,10 +117,6 @@ def _unwanted(workspace: Workspace, kind: str) -> list[str]:
 
 def _relative(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
-
-
-#: How the files of models end that one finds lying about; what they are is told by their content.
-MODELS = [".onnx", ".skops", ".txt", ".ubj", ".json", ".pt", ".pt2"]
 
 
 def _files(root: Path, suffixes: Sequence[str]) -> list[Path]:

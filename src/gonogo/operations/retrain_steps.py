@@ -8,7 +8,7 @@ Rules:
 3. To resume, everything is put back as it was before; then steps are taken from what was kept of them, in their order, while their inputs
    are the same as they were; the first one of which that does not hold is run, and all after it.
 4. A command that outlived its gonogo is ended before anything is resumed or put back.
-5. A step that changes gonogo.yaml or the sources has failed, and they are put back (`retrain_guard.py`).
+5. A step that changes gonogo.yaml, the pack, the lock or the sources has failed, and they are put back (`retrain_guard.py`).
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from gonogo.operations.retrain_guard import Guard, guarded, set_aside
 from gonogo.operations.workspace import Workspace
 
 KIND = "retrain_step"
+LONGER = "Its `timeout` in gonogo.yaml, else GONOGO_RETRAIN_SECONDS, says how long it may take."
 Told = Callable[[str, str], None]  #: which step, and what there is to say of it
 
 
@@ -154,14 +155,13 @@ def _run(
             def said(data: bytes) -> None:
                 file.write(data)
                 file.flush()
-                if lines := data.decode("utf-8", "replace").split("\n"):
-                    told(step.name, next((line for line in reversed(lines) if line.strip()), ""))
+                if lines := [line for line in data.decode("utf-8", "replace").split("\n") if line.strip()]:
+                    told(step.name, lines[-1])
 
             try:
-                ended = run_command(step.run, folder=project.root, seconds=seconds, mark=mark_of(name), said=said)
+                ended = run_command(step.run, folder=project.root, seconds=seconds, mark=mark_of(name), said=said, longer=LONGER)
             except ChildError as error:
-                hint = f"See {log}. The step's `timeout`, else GONOGO_RETRAIN_SECONDS, says how long it may take."
-                raise ChildError(f"the step {step.name}: {error.message}", hint=hint) from error
+                raise ChildError(f"the step {step.name}: {error.message}", hint=f"{error.hint} See {log}.".strip()) from error
         if ended.exit_code:
             raise ChildError(f"the step {step.name} ended with {ended.exit_code}: {ended.complaint}", hint=f"See {log}.")
         if edited := guard.undo():

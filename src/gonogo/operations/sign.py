@@ -96,7 +96,8 @@ def find_signer(state: PolicyState, role: str, key: Path | None) -> tuple[str, F
         raise VerificationError(state.problem)
     members = {public.key_id: (name, public) for name, public in state.people.get(role, ())}
     if not members:
-        hint = f"gonogo key new NAME --role {role}"
+        asked = {str(one["sign_off"]) for one in state.declared.items.values() if one.get("sign_off")} | set(state.declared.policy_roles)
+        hint = f"gonogo key new NAME --role {role}" if role in asked else f"The gate asks for: {', '.join(sorted(asked))}."
         if state.log.pinned and state.declared.people.get(role):
             hint = "The policy in force does not know that role's people yet: gonogo sign ROLE --policy, by those whom it names."
         raise NotFoundError(f"nobody has the role {role!r} ({', '.join(state.people) or 'nobody has any yet'}).", hint=hint)

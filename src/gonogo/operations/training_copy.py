@@ -97,10 +97,7 @@ class TrainingCopy:
         command = self.project.code.train
         assert command is not None
         said = f"`{' '.join(command)[:200]}`"
-        try:
-            finished, _ = run_shielded(command, self.project.root, sandbox, limit="retrain_seconds", environment={SEED: str(seed)})
-        except ChildError as error:
-            raise ChildError(error.message, hint="Mend the training; GONOGO_RETRAIN_SECONDS says how long one may take.") from error
+        finished, _ = run_shielded(command, self.project.root, sandbox, limit="retrain_seconds", environment={SEED: str(seed)})
         if finished.exit_code:
             raise ChildError(f"{said} ended with {finished.exit_code}: {finished.complaint}", hint="Mend the training, then repeat.")
         model = self.project.model.path

@@ -48,6 +48,7 @@ __all__ = ["Bundle", "build_bundle", "find_bundle", "sources_digest"]
 
 INDEX, INDEX_FORMAT = "index.json", "gonogo-bundle-index/1"
 _MEND = "Mend `{entry}` in gonogo.yaml, or write the tables again with the column."
+MOST_NAMED = 12  #: so many of a kind are named in an error
 BUILDER = 3  #: raised when the same inputs would give another bundle
 Progress = Callable[[str, int, int], None]
 
@@ -155,6 +156,10 @@ def _reference(project: Project) -> Path:
     return chosen
 
 
+def _named(things: Sequence[object]) -> str:
+    return ", ".join(map(str, things[:MOST_NAMED])) + (", …" if len(things) > MOST_NAMED else "")
+
+
 def _table(project: Project, path: Path) -> Table:
     table = read_table(path)
     try:
@@ -163,7 +168,11 @@ def _table(project: Project, path: Path) -> Table:
         raise DataError(f"{path}: {error.message}", hint=error.hint) from error
     present = {class_text(value) for value in (np.unique(target) if target.dtype != object else set(target.tolist()))}
     if None in present:
-        raise DataError(f"{path}: the target {project.data.target!r} is missing in some rows.", hint="Take those rows out.")
+        gaps = [row for row, value in enumerate(target.tolist(), 1) if class_text(value) is None]
+        raise DataError(
+            f"{path}: the target {project.data.target!r} is missing in {len(gaps)} of {len(target)} rows (row {_named(gaps)}).",
+            hint="Take those rows out.",
+        )
     if len(present) < 2:
         only = next(iter(present), None)
         raise DataError(f"{path}: every row has the target {only!r}; nothing can be learned or measured on one class.")
@@ -222,7 +231,7 @@ def _classes(inspection: Inspection, target: Array, model: ModelDeclaration) -> 
     if positive is None or positive == named[-1]:
         return named
     if positive not in named:
-        raise ModelError(f"the positive class {positive!r} is none of {', '.join(named)}.", hint="Mend `model.positive` in gonogo.yaml.")
+        raise ModelError(f"the positive class {positive!r} is none of {_named(named)}.", hint="Mend `model.positive` or `data.target`.")
     if len(named) == 2 and all(output.shape[-1:] != (2,) for output in inspection.outputs):
         return [name for name in named if name != positive] + [positive]  # one score column: the probability of the positive class
     raise ModelError(

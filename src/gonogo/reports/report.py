@@ -101,13 +101,14 @@ def changed(item: Item, keys: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class Report:
-    """A verdict, ready to be rendered. `generated` is RFC 3339 in UTC."""
+    """A verdict, ready to be rendered. `generated` is RFC 3339 in UTC; `unmanned` are the roles that sign and that nobody has."""
 
     system: str
     verdict: Verdict
     checklist: Checklist
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
     generated: str = ""
+    unmanned: tuple[str, ...] = ()
 
     @property
     def go(self) -> bool:
@@ -223,12 +224,15 @@ class Report:
             return "gonogo release"
         others = [entry for entry in self.blocking if not entry.wants_signature]
         if not others and self._void:
-            return "mend what is said above, then gonogo check"
+            known = self.verdict.policy and self.checklist.status == "ready"
+            return "gonogo policy" if known else "mend what is said above, then gonogo check"
         if others and others[0].obstacle:
             return "mend the reason given above, then gonogo check"
         if others:
             return f"gonogo explain {others[0].item.id}"
-        roles = dict.fromkeys(entry.item.sign_off for entry in self.blocking)
+        roles = dict.fromkeys(str(entry.item.sign_off) for entry in self.blocking)
+        if nobody := [role for role in roles if role in self.unmanned]:
+            return ", ".join(f"gonogo key new NAME --role {role}" for role in nobody) + ", then gonogo check"
         return ", ".join(f"gonogo sign {role}" for role in roles) or "gonogo check"
 
 

@@ -125,7 +125,8 @@ def explained(entry: Entry, paint: Paint, findings: int | None) -> Iterator[str]
         for finding in found[:findings]:
             yield from labelled("found", finding, paint)
         if findings is not None and len(found) > findings:
-            yield from labelled("", f"and {len(found) - findings} more: gonogo explain {entry.item.id}", paint)
+            where = f"in the report's JSON: gonogo review show {entry.review} --json" if entry.review else f"gonogo explain {entry.item.id}"
+            yield from labelled("", f"and {len(found) - findings} more: {where}", paint)
     if entry.change:
         yield from labelled("changed", f"this project overrides {entry.change}", paint)
     if entry.item.why:

@@ -83,8 +83,9 @@ class ControlClient:
             response = connection.getresponse()
             status, data = response.status, response.read()
         except (OSError, http.client.HTTPException) as error:
+            nobody = isinstance(error, FileNotFoundError | ConnectionRefusedError)
             raise UnreachableError(
-                f"The service does not answer at {self.path}: {error or type(error).__name__}.",
+                f"The service does not answer at {self.path}: {'nobody listens there' if nobody else error or type(error).__name__}.",
                 hint="Is it running? Start it with `gonogo serve`.",
             ) from error
         finally:

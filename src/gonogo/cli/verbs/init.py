@@ -33,4 +33,5 @@ def command(
         click.echo(f"  {what:<12}{value}")
     for note in written.notes:
         click.secho(f"  ! {note}", fg="yellow")
-    click.echo("Next: gonogo key new NAME --role technical-lead, then gonogo check")
+    keys = "".join(f"gonogo key new NAME --role {role}, " for role in written.roles)
+    click.echo(f"Next: {keys}{'then ' if keys else ''}gonogo check")

@@ -1,4 +1,4 @@
-"""Are test rows also training rows?"""
+"""Are test rows also training rows, or other test rows once more?"""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from gonogo.evidence.rows import row_key, same_kinds
 
 
 class Overlap(Check):
-    """Is the test table free of rows that the model was trained or selected on?
+    """Is the test table free of rows that the model was trained or selected on, and of rows that only repeat others of it?
 
-    Rows are equal when all features and the target are, numbers at the precision of float32. See `evidence/rows.py`.
+    A test row that stands there many times is one sample, and figures with an interval take it for many. Rows are equal when all features
+    and the target are, numbers at the precision of float32. See `evidence/rows.py`.
     """
 
     name = "overlap"
     facts: ClassVar = {
         "shared_rows": "test rows that also stand in the training (or validation) table",
         "shared_share": "share of such rows among the test rows",
+        "repeated_rows": "test rows that repeat an earlier test row",
+        "repeated_share": "share of such rows among the test rows",
         "validation_shared_rows": "validation rows that also stand in the training table; only with a validation table",
     }
 
@@ -35,13 +38,18 @@ class Overlap(Check):
             seen = [keys[table] for table in ("train", "validation") if table in keys]
             shared = _shared(tables, keys["test"], seen)
             selected = _shared(tables, keys["validation"], seen[:1]) if "validation" in keys else None
+            [(distinct,)] = tables.ask(f"SELECT count(DISTINCT key) FROM ({keys['test']})")  # noqa: S608 - quoted
             rows = tables.rows
+        repeated = rows["test"] - int(distinct)
         findings = [f"{shared} of {rows['test']} test rows were seen in training"] if shared else []
+        findings += [f"{repeated} of {rows['test']} test rows repeat another one"] if repeated else []
         findings += [f"{selected} of {rows['validation']} validation rows were seen in training"] if selected else []
         return Measurement(
             {
                 "shared_rows": Fact(shared),
                 "shared_share": share_of(shared, rows["test"]),
+                "repeated_rows": Fact(repeated),
+                "repeated_share": share_of(repeated, rows["test"]),
                 **({} if selected is None else {"validation_shared_rows": Fact(selected)}),
             },
             tuple(findings),

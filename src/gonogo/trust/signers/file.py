@@ -48,6 +48,8 @@ def _load(path: Path) -> Ed25519PrivateKey:
         raise KeyFileError(f"there is no private key at {path}.", hint="Make one: gonogo key new NAME") from None
     except OSError as error:
         raise KeyFileError(f"{path} cannot be read: {error.strerror}.") from error
+    if b"-----BEGIN" not in data:
+        raise KeyFileError(f"{path} is not a private key in PEM form.", hint="Name the file that `gonogo key new` wrote.")
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise KeyFileError(
             f"{path} can be read by others (mode {stat.S_IMODE(mode):04o}).",
