@@ -86,6 +86,17 @@ def test_where_nobody_has_a_role_that_signs_a_key_is_made_first(make_report):
     assert report.next_step == "gonogo key new NAME --role product-owner, then gonogo check"
 
 
+@pytest.mark.parametrize("render", [partial(render_text, color=False), render_markdown, render_html], ids=["text", "markdown", "html"])
+def test_what_was_not_measured_for_want_of_an_input_is_not_repaired_as_if_it_had_failed(make_report, render):
+    items = tuple(replace(item, remedy="Go back at once.") for item in make_report().checklist.items)
+    missing = (Outcome.ERROR, "input endpoint: the service asks for a key.")
+    report = make_report(MEASURED | {"model-outputs": missing}, items=items)
+    [entry] = [entry for entry in report.entries if entry.item.id == "model-outputs"]
+    assert (bool(entry.obstacle), entry.remedy) == (True, "")
+    failed = make_report(MEASURED | {"model-outputs": (Outcome.FAIL, "no")}, items=items)
+    assert render(failed).count("Go back at once") == render(report).count("Go back at once") + 1
+
+
 def test_a_failed_measurement_is_explained_also_while_nothing_counts(report):
     void = replace(report, verdict=replace(report.verdict, blocked=("the policy changed.",), policy="sha256:1"))
     assert void.next_step == "gonogo explain model-quality"

@@ -105,8 +105,8 @@ def _told(entry: Entry) -> Iterable[str]:
     yield from (printable(f"found: {finding}") for finding in (entry.evidence.findings if entry.evidence else ()))
     if entry.item.why:
         yield printable(f"why: {entry.item.why}")
-    if entry.item.remedy:
-        yield printable(f"repair: {entry.item.remedy}")
+    if entry.remedy:
+        yield printable(f"repair: {entry.remedy}")
 
 
 def _seconds(entry: Entry) -> float:

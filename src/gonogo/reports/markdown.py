@@ -98,9 +98,9 @@ def _blocking(entry: Entry) -> Iterator[str]:
     findings = entry.evidence.findings if entry.evidence else ()
     told += [f"Found: {code(finding)}" for finding in findings[:MOST_FINDINGS]]
     if len(findings) > MOST_FINDINGS:
-        told.append(f"and {len(findings) - MOST_FINDINGS} more: {code(f'gonogo explain {entry.item.id}')}")
+        told.append(f"and {len(findings) - MOST_FINDINGS} more: {code(entry.everything)}")
     told += [f"Why it matters: {prose(entry.item.why)}"] if entry.item.why else []
-    told += [f"Repair: {prose(entry.item.remedy)}"] if entry.item.remedy else []
+    told += [f"Repair: {prose(entry.remedy)}"] if entry.remedy else []
     told.append(f"Then: {code(entry.again)}")
     yield from ("", *(f"- {line}" for line in told))
 

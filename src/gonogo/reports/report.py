@@ -76,6 +76,16 @@ class Entry:
         return found[1] if found else ""
 
     @property
+    def remedy(self) -> str:
+        """How to repair what was measured. Where an input was not there nothing was, and its reason says what to do."""
+        return "" if self.obstacle else self.item.remedy
+
+    @property
+    def everything(self) -> str:
+        """What to type to be told all findings."""
+        return f"gonogo review show {self.review} --json" if self.review else f"gonogo explain {self.item.id}"
+
+    @property
     def again(self) -> str:
         """What to type once it is mended."""
         if self.review:

@@ -102,7 +102,7 @@ def _message(entry: Entry) -> str:
     parts = [f"{entry.outcome}: {printable(entry.item.statement)}"]
     parts += [f"required {required}, measured {measured}" for required, measured, met in requirement_lines(entry) if not met]
     parts += [reason_beyond(entry), *(entry.evidence.findings[:5] if entry.evidence else ())]
-    parts += [f"Repair: {entry.item.remedy}"] if entry.item.remedy else []
+    parts += [f"Repair: {entry.remedy}"] if entry.remedy else []
     return _plain("\n".join(printable(part) for part in parts if part))
 
 

@@ -125,8 +125,7 @@ def explained(entry: Entry, paint: Paint, findings: int | None) -> Iterator[str]
         for finding in found[:findings]:
             yield from labelled("found", finding, paint)
         if findings is not None and len(found) > findings:
-            where = f"in the report's JSON: gonogo review show {entry.review} --json" if entry.review else f"gonogo explain {entry.item.id}"
-            yield from labelled("", f"and {len(found) - findings} more: {where}", paint)
+            yield from labelled("", f"and {len(found) - findings} more: {entry.everything}", paint)
     if entry.change:
         yield from labelled("changed", f"this project overrides {entry.change}", paint)
     if entry.item.why:
