@@ -95,6 +95,8 @@ def test_what_was_not_measured_for_want_of_an_input_is_not_repaired_as_if_it_had
     assert (bool(entry.obstacle), entry.remedy) == (True, "")
     failed = make_report(MEASURED | {"model-outputs": (Outcome.FAIL, "no")}, items=items)
     assert render(failed).count("Go back at once") == render(report).count("Go back at once") + 1
+    stale = make_report(MEASURED | {"model-outputs": (Outcome.STALE, "changed since it was measured: model")}, items=items)
+    assert render(stale).count("Go back at once") == render(report).count("Go back at once")
 
 
 def test_a_failed_measurement_is_explained_also_while_nothing_counts(report):

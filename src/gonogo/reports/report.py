@@ -77,8 +77,9 @@ class Entry:
 
     @property
     def remedy(self) -> str:
-        """How to repair what was measured. Where an input was not there nothing was, and its reason says what to do."""
-        return "" if self.obstacle else self.item.remedy
+        """How to repair what was measured. Where an input was not there nothing was; what is out of date is only to be measured again."""
+        outdated = self.result.outcome is Outcome.STALE and self.item.check is not None
+        return "" if self.obstacle or outdated else self.item.remedy
 
     @property
     def everything(self) -> str:

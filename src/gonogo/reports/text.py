@@ -131,8 +131,8 @@ def explained(entry: Entry, paint: Paint, findings: int | None) -> Iterator[str]
     if entry.item.why:
         yield from labelled("why", entry.item.why, paint)
     if not entry.good and (findings is None or not entry.obstacle):
-        if entry.item.remedy:
-            yield from labelled("repair", entry.item.remedy, paint)
+        if remedy := entry.item.remedy if findings is None else entry.remedy:
+            yield from labelled("repair", remedy, paint)
         yield from labelled("then", entry.again, paint)
 
 
