@@ -65,12 +65,11 @@ def test_a_rollback_during_an_experiment_says_how_to_end_it_and_plans_nothing(st
     """The release to go back to is the very one that is tried: whoever types it wants that one gone, or not."""
     with stocked.traffic(service.url, connections=8):
         stocked.gonogo("rollout", "start", NEW)
-    stocked.gonogo("rollback")
     rollouts = len([event for event in stocked.json("log")["events"] if event["kind"] == "rollout"])
-    stocked.gonogo("experiment", "split", NEW, "--share", "50")
+    stocked.gonogo("experiment", "split", OLD, "--share", "50")
 
     refused = stocked.gonogo("rollback", "--reason", "incident", expect=1)
-    assert "an experiment shares the traffic (late-arrivals@1.0.0 50 %, late-arrivals@1.1.0 50 %)" in refused.stderr
+    assert "an experiment shares the traffic (late-arrivals@1.1.0 50 %, late-arrivals@1.0.0 50 %)" in refused.stderr
     assert "gonogo experiment end" in refused.stderr
     assert refused.stdout == ""
     assert len([event for event in stocked.json("log")["events"] if event["kind"] == "rollout"]) == rollouts
@@ -79,6 +78,11 @@ def test_a_rollback_during_an_experiment_says_how_to_end_it_and_plans_nothing(st
 
     stocked.gonogo("experiment", "end")
     warm = {arm["release"]: (arm["weight_bp"], bool(arm["pids"])) for arm in stocked.json("status")["service"]["arms"]}
-    assert warm == {OLD: (10_000, True), NEW: (0, True)}, "the release before runs on"
+    assert warm == {NEW: (10_000, True), OLD: (0, True)}, "the release before runs on"
     assert stocked.json("rollback", "--reason", "incident")["completed"]
-    assert stocked.json("status")["production"]["release"] == NEW
+    assert stocked.json("status")["production"]["release"] == OLD
+
+    again = stocked.gonogo("rollback", "--reason", "pressed once more", expect=2)
+    assert f"{NEW} was left for {OLD}, the first in production" in again.stderr
+    assert stocked.json("status")["production"]["release"] == OLD, "what was left does not come back by the lever that left it"
+    assert stocked.json("rollback", "--to", NEW)["completed"]

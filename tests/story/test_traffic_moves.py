@@ -100,7 +100,7 @@ def test_twenty_rollbacks_in_a_row_under_fifty_connections_fail_no_request(stock
         stocked.gonogo("rollout", "start", NEW)
         live = NEW
         for _ in range(20):
-            done = stocked.json("rollback")
+            done = stocked.json("rollback", "--to", OLD if live == NEW else NEW)
             assert done["completed"]
             assert done["old"] == live
             assert "ms from the command" in done["figures"][0]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gonogo import settings
-from gonogo.base.names import Ref
+from gonogo.base.names import Ref, Version
 from gonogo.errors import ConflictError, NotFoundError, RefusedError
 from gonogo.operations.rollout import Rolled, controller, experiment, plan, rolled
 from gonogo.operations.workspace import Workspace
@@ -17,7 +19,7 @@ ENDING = "gonogo experiment end, which gives all of it to the release in product
 
 
 def rollback(workspace: Workspace, *, to: str | None = None, reason: str = "") -> Rolled:
-    """Abort the rollout under way; or, when there is none, go to `to`, by default the release that was in production before.
+    """Abort the rollout under way; or, when there is none, go to `to`, by default the release before on the way here.
 
     A rollback that is under way already is joined. `figures` holds the time from the command to the moment when the release being left was
     assigned no request any more; they are empty when nothing was gone back to. Raises RefusedError for a `to` that was never in production,
@@ -63,14 +65,33 @@ def moves(workspace: Workspace) -> list[PointerMove]:
 
 
 def before(workspace: Workspace) -> str:
-    """The release that production stood at before the present one. Raises NotFoundError."""
+    """The release that production stood at before the present one was rolled out. One that was gone back from is not on the way: who rolls
+    back twice goes two steps back, and never forth again to what he has just left. Raises NotFoundError."""
     system, made = workspace.project.system, moves(workspace)
-    if not made or made[-1].origin is None:
+    way = way_here(made)
+    if len(way) > 1:
+        return str(Ref(system, str(way[-2])))
+    left = made[-1].origin if made else None
+    if left is None:
         raise NotFoundError(
             f"there is nothing to go back to: no other release of {system} has been in production.",
             hint=f"Move the traffic to another release, judged: gonogo rollout start {system}@VERSION.",
         )
-    return str(Ref(system, str(made[-1].origin)))
+    raise NotFoundError(
+        f"there is nothing to go further back to: {system}@{left} was left for {system}@{way[-1]}, the first in production.",
+        hint=f"To give the one that was left the traffic again: gonogo rollback --to {system}@{left}.",
+    )
+
+
+def way_here(made: Sequence[PointerMove]) -> list[Version]:
+    """The versions that led to the present one, the first one first, without those that were gone back from."""
+    way: list[Version] = []
+    for move in made:
+        if move.reason.startswith("revert:") and move.version in way:
+            del way[way.index(move.version) + 1 :]
+        else:
+            way.append(move.version)
+    return way
 
 
 def _been_live(workspace: Workspace, reference: str) -> str:

@@ -12,7 +12,7 @@ from gonogo.cli.looks import show_end
 
 
 @click.command("rollback", epilog="Example: gonogo rollback --reason 'scores look wrong'")
-@click.option("--to", "to", metavar="REF", help="which release [default: the one that was live before]")
+@click.option("--to", "to", metavar="REF", help="which release [default: the one that was live before; again: the one before that]")
 @click.option("--reason", default="asked to", show_default=True)
 @PROJECT
 @JSON
