@@ -80,7 +80,7 @@ def test_without_a_split_file_the_last_rows_are_the_ends(check: Any, table: Any,
 def test_validation_rows_that_were_trained_on_are_counted_apart(check: Any, table: Any, project: Any, bundle: Any) -> None:
     tables = {"train": table(x=[1, 2], y=[0, 1]), "validation": table(x=[2, 3], y=[1, 1]), "test": table(x=[4], y=[0])}
     found = check("overlap", project=project(), bundle=bundle(x="float"), **tables)
-    assert values(found) == {"shared_rows": 0, "shared_share": 0.0, "validation_shared_rows": 1}
+    assert (values(found)["shared_rows"], values(found)["validation_shared_rows"]) == (0, 1)
     assert found.findings == ("1 of 2 validation rows were seen in training",)
 
 

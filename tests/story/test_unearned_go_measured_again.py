@@ -199,7 +199,7 @@ def a_secret_in_the_sources(victim: Victim) -> None:
 NO_BUNDLE = (Outcome.ERROR, Outcome.NOT_RUN, Outcome.STALE)
 MEASURED: list[tuple[Attack, str, tuple[Outcome, ...], str]] = [
     (labels_of_one_class, "labels-sound", (Outcome.FAIL, Outcome.ERROR), "class"),
-    (labels_that_are_missing, "labels-sound", NO_BUNDLE, "missing in some rows"),
+    (labels_that_are_missing, "labels-sound", NO_BUNDLE, "is missing in 120 of 120 rows"),
     (labels_that_training_never_knew, "quality", (Outcome.FAIL, Outcome.ERROR), "7"),
     (labels_exchanged, "quality", (Outcome.FAIL,), "roc_auc"),
     (features_all_missing, "quality", (Outcome.FAIL, Outcome.ERROR), ""),
