@@ -23,12 +23,13 @@ def status(workspace: Workspace, *, log: Log | None = None) -> dict[str, Any]:
     log = log or audit_log(workspace, verify=True, last=1)
     listed = releases(workspace)
     now = workspace.clock.now()
+    rollout = view(workspace)  # before production: of one that is told as COMPLETED the release is live in the same document
     document = {
         "system": workspace.project.system,
         "time": stamp(now),
         "production": _production(workspace),
         "service": _service(workspace),
-        "rollout": view(workspace),
+        "rollout": rollout,
         **watched(last_watch(workspace), now),
         "releases": listed.to_json()["releases"],
         "events": log.total,
